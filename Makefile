@@ -1,0 +1,78 @@
+# Two commands do everything on a machine with Python 3.11+, make and git: `make nightly` and `make test`.
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev sample nightly rebuild test test-browser format lint types catalog docs docs-check check lock clean
+SHELL := /bin/sh
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EXPORTS ?=
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+export PYTHONHASHSEED ?= 0
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/ready: requirements.txt pyproject.toml
+	@echo "Setting up $(VENV) (once; about a minute) ..."
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, found " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready requirements-dev.txt
+	@echo "Adding the test tools to $(VENV) ..."
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/ready ## Make the virtual environment (the other targets do this by themselves)
+
+setup-dev: $(VENV)/ready-dev ## The same, with the tools for tests and checks
+
+sample: $(VENV)/ready ## Write the sample organisation's exports to data/exports/sample
+	@test -f data/exports/sample/truth.json || $(BIN)/roi sample
+
+nightly: $(VENV)/ready ## The nightly run on the sample, or on your own exports: make nightly EXPORTS=dir
+	@$(if $(EXPORTS),,$(MAKE) --no-print-directory sample)
+	@$(BIN)/roi nightly $(if $(EXPORTS),--exports "$(EXPORTS)",) || { code=$$?; test $$code -eq 3 || exit $$code; }
+
+rebuild: $(VENV)/ready ## Build the warehouse anew from the received files: make rebuild EXPORTS=dir
+	@$(BIN)/roi nightly --rebuild $(if $(EXPORTS),--exports "$(EXPORTS)",) || { code=$$?; test $$code -eq 3 || exit $$code; }
+
+test: $(VENV)/ready-dev ## Run the tests
+	@$(BIN)/python -m pytest
+
+test-browser: $(VENV)/ready-dev ## Run the tests that open the pages in Chromium
+	@$(BIN)/python -m pytest -m browser
+
+format: $(VENV)/ready-dev ## Rewrite the code in the house format
+	@$(BIN)/ruff check --fix --quiet pipeline tests
+	@$(BIN)/ruff format --quiet pipeline tests
+
+lint: $(VENV)/ready-dev
+	@$(BIN)/ruff format --check --quiet pipeline tests || { echo "formatting differs: run make format"; exit 1; }
+	@$(BIN)/ruff check --quiet pipeline tests
+
+types: $(VENV)/ready-dev
+	@$(BIN)/mypy
+
+catalog: $(VENV)/ready ## Check metrics_catalog.yaml and the source mappings
+	@$(BIN)/roi catalog check
+
+docs: $(VENV)/ready ## Write the generated pages of docs/ anew
+	@$(BIN)/roi catalog docs
+
+docs-check: $(VENV)/ready
+	@$(BIN)/roi catalog docs --check
+
+check: lint types catalog docs-check test ## Everything CI runs: format, lint, types, catalogue, docs in step, tests
+	@echo "make check: all passed"
+
+lock: ## Resolve the dependencies anew into the hash-locked requirements files (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build pyproject.toml --quiet --output-file requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev --constraint requirements.txt pyproject.toml --quiet --output-file requirements-dev.txt
+
+clean: ## Remove everything derived: warehouse, reports, sample; received files and the key stay
+	@rm -rf data/warehouse data/exports/sample
+	@find reports -mindepth 1 -not -name README.md -delete

@@ -1,0 +1,107 @@
+"""Frozen settings of one run; the only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.errors import ConfigurationError, Problem
+
+SAMPLE_EXPORTS = Path("data/exports/sample")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where a run reads and writes, and the instant it takes for now."""
+
+    root: Path
+    exports: Path
+    now: datetime
+    threads: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the organisation's warehouse, taken from the exports folder: each folder has a warehouse of its own."""
+        return re.sub(r"[^a-z0-9]+", "_", self.exports.name.lower()).strip("_") or "exports"
+
+    @property
+    def catalog(self) -> Path:
+        """The metric catalogue."""
+        return self.root / "metrics_catalog.yaml"
+
+    @property
+    def mapping_folders(self) -> tuple[Path, ...]:
+        """Folders of source mappings: the project's own, then the user's."""
+        return (Path(__file__).parent / "sources", self.root / "sources")
+
+    @property
+    def received(self) -> Path:
+        """Received files, stored by content hash and never changed."""
+        return self.root / "data" / "received"
+
+    @property
+    def key(self) -> Path:
+        """Key of the pseudonyms, readable by its owner alone."""
+        return self.root / "data" / "secrets" / "pseudonym.key"
+
+    @property
+    def warehouse(self) -> Path:
+        """The published database."""
+        return self.root / "data" / "warehouse" / f"{self.name}.duckdb"
+
+    @property
+    def work(self) -> Path:
+        """The database a run works on until it is published."""
+        return self.root / "data" / "warehouse" / f".{self.name}.work.duckdb"
+
+    @property
+    def lock(self) -> Path:
+        """Lock file of the project: one run at a time."""
+        return self.root / "data" / "warehouse" / ".lock"
+
+    @property
+    def reports(self) -> Path:
+        """The published pages."""
+        return self.root / "reports"
+
+    @property
+    def staged_reports(self) -> Path:
+        """Where pages are built before they are published."""
+        return self.root / ".reports.staged"
+
+
+def settings(*, exports: Path | None = None, now: str | None = None) -> Settings:
+    """Settings for the working folder, or for `$ROI_ROOT`.
+
+    `exports` is the folder of exports (default: the sample's). `now` is an ISO instant, else `$ROI_NOW`, else the
+    wall clock; it decides only which rows lie in the future, so the same exports give the same pages on any day.
+
+    Raises ConfigurationError when the folder is not a project, or an instant cannot be read.
+    """
+    root = Path(os.environ.get("ROI_ROOT", ".")).resolve()
+    if not (root / "metrics_catalog.yaml").is_file():
+        raise ConfigurationError(
+            f"{root} has no metrics_catalog.yaml; run roi in the project's folder, or set ROI_ROOT to it"
+        )
+    chosen = (exports if exports is not None else root / SAMPLE_EXPORTS).expanduser().resolve()
+    threads = os.environ.get("ROI_THREADS")
+    return Settings(
+        root=root,
+        exports=chosen,
+        now=_instant(now or os.environ.get("ROI_NOW")),
+        threads=int(threads) if threads and threads.isdigit() else None,
+    )
+
+
+def _instant(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        problem = Problem("--now", "S001", f"found {text!r}, expected an ISO instant such as 2026-11-01T00:00:00Z")
+        raise ConfigurationError("A setting cannot be read.", [problem]) from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

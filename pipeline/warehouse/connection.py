@@ -1,0 +1,90 @@
+"""Opening the warehouse, always with the same settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from pipeline.errors import RoiError
+from pipeline.tables import ddl, load_tables
+from pipeline.warehouse.pseudonym import define_pseudonym
+
+_LEDGER = """
+CREATE TABLE IF NOT EXISTS ledger.runs(run_id BIGINT PRIMARY KEY, started_at TIMESTAMPTZ, summary VARCHAR);
+CREATE TABLE IF NOT EXISTS ledger.files(file_hash VARCHAR PRIMARY KEY, name VARCHAR, bytes BIGINT, source VARCHAR,
+  status VARCHAR, reason VARCHAR, records_in BIGINT, run_id BIGINT, mappings_hash VARCHAR);
+CREATE TABLE IF NOT EXISTS ledger.arrivals(name VARCHAR, file_hash VARCHAR, duplicate_of VARCHAR, run_id BIGINT);
+CREATE TABLE IF NOT EXISTS ledger.loads(load_id BIGINT PRIMARY KEY, run_id BIGINT, file_hash VARCHAR, table_name VARCHAR,
+  rows_in BIGINT, loaded BIGINT, duplicate BIGINT, quarantined BIGINT,
+  CHECK (rows_in = loaded + duplicate + quarantined));
+CREATE TABLE IF NOT EXISTS ledger.quarantine(load_id BIGINT, file_hash VARCHAR, table_name VARCHAR, line BIGINT,
+  reason VARCHAR);
+CREATE TABLE IF NOT EXISTS ledger.totals(file_hash VARCHAR, table_name VARCHAR, column_name VARCHAR, rows BIGINT,
+  total DECIMAL(38,14));
+CREATE TABLE IF NOT EXISTS ledger.warnings(file_hash VARCHAR, warning VARCHAR);
+CREATE TABLE IF NOT EXISTS ledger.checks(position BIGINT, result VARCHAR);
+"""
+
+
+def open_warehouse(
+    path: Path, *, key: bytes | None = None, read_only: bool = False, threads: int | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Open a warehouse file: UTC, no network, no extension installs, no progress bar in pipes.
+
+    Raises RoiError when the file cannot be opened as a DuckDB database.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    if threads:
+        config["threads"] = threads
+    try:
+        con = duckdb.connect(str(path), read_only=read_only, config=config)
+    except duckdb.Error as error:
+        raise RoiError(
+            f"{path} cannot be opened: {str(error).splitlines()[0]}\n"
+            "Run `make rebuild` to build it anew from the received files."
+        ) from None
+    con.execute("SET TimeZone='UTC'; SET enable_progress_bar=false; SET preserve_insertion_order=true")
+    if key is not None:
+        define_pseudonym(con, key)
+    return con
+
+
+def create_schemas(con: duckdb.DuckDBPyConnection) -> None:
+    """Create every schema and table that is not there yet."""
+    for name in ("core", "history", "ledger", "facts", "states", "kpi"):
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {name}")
+    con.execute(_LEDGER)
+    for table in load_tables().values():
+        con.execute(ddl(table, "core"))
+        con.execute(ddl(table, "history"))
+        con.execute(f"ALTER TABLE history.{table.name} ADD COLUMN IF NOT EXISTS _replaced_by BIGINT")
+
+
+@contextmanager
+def warehouse(
+    path: Path, *, key: bytes | None = None, read_only: bool = False, threads: int | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """`open_warehouse` as a context that closes."""
+    con = open_warehouse(path, key=key, read_only=read_only, threads=threads)
+    try:
+        yield con
+    finally:
+        con.close()
+
+
+def rows(con: duckdb.DuckDBPyConnection, sql: str, parameters: list[object] | None = None) -> list[dict[str, object]]:
+    """Run one query on a cursor of its own and return its rows as dictionaries."""
+    cursor = con.cursor()
+    try:
+        cursor.execute("SET TimeZone='UTC'")
+        result = cursor.execute(sql, parameters or [])
+        names = [column[0] for column in result.description]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    finally:
+        cursor.close()
