@@ -2,34 +2,67 @@
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+
+def _exact(value: object) -> object:
+    """A number as the decimal it was written as, without trailing zeros; anything but a number is refused."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        raise PydanticCustomError("number_type", "a number")
+    number = Decimal(str(value))
+    if not number.is_finite():
+        raise PydanticCustomError("finite_number", "a finite number")
+    return Decimal(format(number.normalize(), "f"))
+
+
+def _calendar_date(value: object) -> object:
+    """A date written as YYYY-MM-DD; numbers and times are refused, which pydantic would take for seconds since 1970."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise PydanticCustomError("calendar_date", "a date of the calendar, written as 2026-01-31")
+
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
-Text = Annotated[str, Field(min_length=1, max_length=400)]
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
+]
+Whole = Annotated[int, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+Number = Annotated[Decimal, BeforeValidator(_exact)]
+Day = Annotated[date, BeforeValidator(_calendar_date)]
 Cadence = Literal["daily", "weekly", "monthly", "quarterly"]
-Unit = Literal["ratio", "USD/session", "s", "h", "points", "count"]
+Unit = Literal["ratio", "USD/session", "s", "h", "points", "count", "USD"]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    # defer_build: the validators are compiled when the first catalogue is read, not when the package is imported
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, defer_build=True)
 
 
 class Target(_Strict):
     """A dated target: a value to reach (`at_least`) or to stay under (`at_most`), since when, and who says so."""
 
-    at_least: Decimal | None = None
-    at_most: Decimal | None = None
-    since: date
+    at_least: Number | None = None
+    at_most: Number | None = None
+    since: Day
     source: Text
 
     @model_validator(mode="after")
     def _one_side(self) -> Target:
         if (self.at_least is None) == (self.at_most is None):
-            raise ValueError("a target says either at_least or at_most")
+            found = "neither" if self.at_least is None else "both"
+            raise PydanticCustomError("target_sides", "{found}", {"found": found})
         return self
 
 
@@ -38,7 +71,7 @@ class Role(_Strict):
 
     title: Text
     layer: Literal["strategic", "design_governance", "build_operate", "enablement_adoption"]
-    tier: Annotated[int, Field(ge=1, le=3)]
+    tier: Annotated[Whole, Field(ge=1, le=3)]
     question: Text
     subscribes: tuple[Identifier, ...] = ()
 
@@ -54,10 +87,10 @@ class _Metric(_Strict):
     direction: Literal["up", "down"]
     cadence: Cadence
     dimensions: tuple[Identifier, ...] = ()
-    people: bool = False
+    people: Flag = False
     """True when n counts people: groups under five are suppressed."""
-    min_n: Annotated[int, Field(ge=1)]
-    matures_after_days: Annotated[int, Field(ge=0)] = 0
+    min_n: Annotated[Whole, Field(ge=1)]
+    matures_after_days: Annotated[Whole, Field(ge=0)] = 0
     """Days after the end of a period before its cohort is closed."""
     unknown: Text | None = None
     """Aggregate that counts what could not be measured; above zero the value is not available."""
@@ -100,7 +133,7 @@ class Percentile(_Metric):
 
     kind: Literal["percentile"]
     value: Identifier
-    percentile: Annotated[float, Field(gt=0, lt=1)]
+    percentile: Annotated[float, Field(strict=True, gt=0, lt=1)]
     interval: Literal["order_statistics"]
 
 
@@ -125,9 +158,17 @@ class Difference(_Metric):
     interval: Literal["newcombe"]
 
 
-Metric = Annotated[
-    Ratio | Snapshot | Total | Percentile | SurvivalMedian | Difference, Field(discriminator="kind")
-]
+AnyMetric = Ratio | Snapshot | Total | Percentile | SurvivalMedian | Difference
+"""One KPI; an alias for annotations, `Metric` adds what pydantic needs to tell the kinds apart."""
+Metric = Annotated[AnyMetric, Field(discriminator="kind")]
+KINDS: dict[str, type[AnyMetric]] = {
+    "ratio": Ratio,
+    "snapshot": Snapshot,
+    "total": Total,
+    "percentile": Percentile,
+    "survival_median": SurvivalMedian,
+    "difference": Difference,
+}
 
 
 class Catalog(_Strict):

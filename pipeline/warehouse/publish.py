@@ -13,15 +13,15 @@ _RENAME_EXCHANGE = 2  # linux/fs.h
 _RENAME_SWAP = 2  # darwin sys/stdio.h
 
 
-def start_work_copy(published: Path, work: Path) -> None:
-    """Give a run its own copy of the published database, or none when there is none yet.
+def start_work_copy(published: Path, work: Path, *, empty: bool = False) -> None:
+    """Give a run its own copy of the published database; none when there is none yet, or when it shall start `empty`.
 
     Whatever a killed run left behind is removed first, so each run starts from what was published.
     """
     work.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for leftover in (work, work.with_name(work.name + ".wal")):
         leftover.unlink(missing_ok=True)
-    if published.exists():
+    if published.exists() and not empty:
         shutil.copyfile(published, work)
         work.chmod(0o600)
 

@@ -48,30 +48,37 @@ def receive(exports: Path, received: Path) -> Iterator[Arrival]:
 
 
 def _store(path: Path, name: str, received: Path) -> Arrival:
-    part = received / f".part-{os.getpid()}"
-    digest = hashlib.sha256()
-    size, problem = 0, ""
-    with part.open("wb") as target:
-        try:
-            for chunk in _content(path):
-                digest.update(chunk)
-                size += len(chunk)
+    plain = name.removesuffix(".gz")
+    try:
+        file_hash, size = _digest(path, None)
+        stored = received / file_hash[:2] / file_hash
+        if not stored.exists():
+            part = received / ".part"
+            file_hash, size = _digest(path, part)  # hashed again while it is copied: the file may still be growing
+            stored = received / file_hash[:2] / file_hash
+            stored.parent.mkdir(exist_ok=True, mode=0o700)
+            part.replace(stored)
+        return Arrival(plain, file_hash, size, stored)
+    except (gzip.BadGzipFile, EOFError) as error:
+        problem = f"incomplete: the archive does not unpack ({type(error).__name__})"
+    except _TooLargeError as error:
+        problem = str(error)
+    packed = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Arrival(plain, packed, path.stat().st_size, path, problem)
+
+
+def _digest(path: Path, copy_to: Path | None) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    with os.fdopen(os.open(copy_to or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
+        for chunk in _content(path):
+            digest.update(chunk)
+            size += len(chunk)
+            if copy_to is not None:
                 target.write(chunk)
-        except (gzip.BadGzipFile, EOFError) as error:
-            problem = f"incomplete: the archive does not unpack ({type(error).__name__})"
-        except _TooLargeError as error:
-            problem = str(error)
-        target.flush()
-        os.fsync(target.fileno())
-    file_hash = digest.hexdigest()
-    stored = received / file_hash[:2] / file_hash
-    if problem or stored.exists():
-        part.unlink()
-    else:
-        stored.parent.mkdir(exist_ok=True, mode=0o700)
-        part.chmod(0o600)
-        part.replace(stored)
-    return Arrival(name.removesuffix(".gz"), file_hash, size, stored, problem)
+        if copy_to is not None:
+            target.flush()
+            os.fsync(target.fileno())
+    return digest.hexdigest(), size
 
 
 class _TooLargeError(Exception):

@@ -1,0 +1,122 @@
+"""What a catalogue must keep beyond its schema: who owns and reads what, and whether units, targets and columns fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pipeline.catalog import codes
+from pipeline.catalog.columns import check_columns, identifying_columns
+from pipeline.catalog.document import KeyPath, Positions
+from pipeline.catalog.load import configuration_error, in_file_order, read_catalog
+from pipeline.catalog.model import Catalog
+from pipeline.catalog.units import check_target, check_unit
+from pipeline.catalog.wording import near, one_of, problem, quoted
+from pipeline.errors import Problem
+
+Facts = Mapping[str, Mapping[str, str]]
+"""Fact name -> {column name: SQL type}."""
+
+
+def load_checked(path: Path, *, facts: Facts) -> Catalog:
+    """The catalogue in a file, checked in full; raises one ConfigurationError with every problem."""
+    catalog, problems = examine(path, facts=facts)
+    if problems or catalog is None:
+        raise configuration_error(path, problems)
+    return catalog
+
+
+def examine(path: Path, *, facts: Facts) -> tuple[Catalog | None, list[Problem]]:
+    """The sound part of a catalogue and everything that is wrong with the file, schema and meaning alike."""
+    reading = read_catalog(path)
+    found = list(reading.problems)
+    if reading.catalog is not None:
+        found += check_catalog(reading.catalog, reading.positions, facts=facts, set_aside=reading.set_aside)
+    return reading.catalog, list(in_file_order(found))
+
+
+def check_catalog(
+    catalog: Catalog, positions: Positions, *, facts: Facts, set_aside: frozenset[KeyPath] = frozenset()
+) -> list[Problem]:
+    """Every problem of meaning, in file order.
+
+    `facts` gives the SQL type of each column of each fact. `set_aside` names records, as ("roles" or "metrics", id),
+    that are in the file but not in `catalog`, because their own problems have been told: naming them is no mistake.
+    """
+    found = [
+        *_owners(catalog, positions, set_aside),
+        *_subscriptions(catalog, positions, set_aside),
+        *_same_names(catalog, positions),
+        *_lists(catalog, positions),
+    ]
+    if not set_aside:  # else what was left out may be what an idle role reads
+        found += _idle_roles(catalog, positions)
+    identifying = identifying_columns(catalog)
+    for kpi_id, metric in catalog.metrics.items():
+        found += check_unit(kpi_id, metric, positions)
+        found += check_target(kpi_id, metric, positions)
+        found += check_columns(kpi_id, metric, positions, facts=facts, identifying=identifying.get(metric.fact, set()))
+    return list(in_file_order(found))
+
+
+def _names(section: str, present: Mapping[str, object], set_aside: frozenset[KeyPath]) -> list[str]:
+    return [*present, *sorted(str(path[1]) for path in set_aside if path[0] == section)]
+
+
+def _owners(catalog: Catalog, positions: Positions, set_aside: frozenset[KeyPath]) -> Iterator[Problem]:
+    roles = _names("roles", catalog.roles, set_aside)
+    for kpi_id, metric in catalog.metrics.items():
+        if metric.owner not in roles:
+            where = positions.where("metrics", kpi_id, "owner")
+            found, meant = f"owner {quoted(metric.owner)}", near(metric.owner, roles)
+            expected = one_of(roles, otherwise="a role of this catalogue")
+            yield problem(where, codes.UNKNOWN_OWNER, found=found, expected=expected, meant=meant)
+
+
+def _subscriptions(catalog: Catalog, positions: Positions, set_aside: frozenset[KeyPath]) -> Iterator[Problem]:
+    kpis = _names("metrics", catalog.metrics, set_aside)
+    for role_id, role in catalog.roles.items():
+        owned = catalog.owned_by(role_id)
+        for index, kpi_id in enumerate(role.subscribes):
+            where, found = positions.where("roles", role_id, "subscribes", index), f"a subscription to {quoted(kpi_id)}"
+            if kpi_id not in kpis:
+                expected, meant = one_of(kpis, otherwise="a KPI of this catalogue"), near(kpi_id, kpis)
+                yield problem(where, codes.UNKNOWN_SUBSCRIPTION, found=found, expected=expected, meant=meant)
+            elif kpi_id in owned:
+                expected = f"KPIs of others; {role_id} owns this one and sees it anyway"
+                yield problem(where, codes.OWN_SUBSCRIPTION, found=found, expected=expected)
+
+
+def _idle_roles(catalog: Catalog, positions: Positions) -> Iterator[Problem]:
+    for role_id in catalog.reported_roles():
+        if not catalog.owned_by(role_id) and not catalog.roles[role_id].subscribes:
+            where, found = positions.where("roles", role_id), f"role {quoted(role_id)} of tier 1 without a KPI"
+            expected = "a KPI it owns or subscribes to, or a later tier"
+            yield problem(where, codes.IDLE_ROLE, found=found, expected=expected)
+
+
+def _same_names(catalog: Catalog, positions: Positions) -> Iterator[Problem]:
+    titles = {("roles", role_id, "title"): role.title for role_id, role in catalog.roles.items()}
+    names = {("metrics", kpi_id, "name"): metric.name for kpi_id, metric in catalog.metrics.items()}
+    for labels in (titles, names):
+        first: dict[str, KeyPath] = {}
+        for path, label in labels.items():
+            other = first.setdefault(" ".join(label.casefold().split()), path)
+            if other != path:
+                found, expected = f"{path[2]} {quoted(label)}", f"another one; {other[1]} has it already"
+                yield problem(positions.where(*path), codes.SAME_NAME, found=found, expected=expected)
+
+
+def _lists(catalog: Catalog, positions: Positions) -> Iterator[Problem]:
+    for role_id, role in catalog.roles.items():
+        yield from _repeated(role.subscribes, ("roles", role_id, "subscribes"), positions)
+    for kpi_id, metric in catalog.metrics.items():
+        yield from _repeated(metric.dimensions, ("metrics", kpi_id, "dimensions"), positions)
+        yield from _repeated(metric.references, ("metrics", kpi_id, "references"), positions)
+
+
+def _repeated(items: Sequence[str], path: KeyPath, positions: Positions) -> Iterator[Problem]:
+    for index, item in enumerate(items):
+        if item in items[:index]:
+            where, found = positions.where(*path, index), f"{quoted(item)} a second time in {path[-1]}"
+            yield problem(where, codes.LISTED_TWICE, found=found, expected="it once")

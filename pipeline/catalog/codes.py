@@ -1,0 +1,69 @@
+"""Every error code of the catalogue, with its meaning in one line; a code is never given a second meaning."""
+
+from __future__ import annotations
+
+from typing import Final
+
+UNREADABLE: Final = "C001"
+TOO_LARGE: Final = "C002"
+NOT_UTF8: Final = "C003"
+NOT_YAML: Final = "C004"
+DUPLICATE_KEY: Final = "C005"
+YAML_FEATURE: Final = "C006"
+TOO_DEEP: Final = "C007"
+UNKNOWN_KEY: Final = "C010"
+MISSING_KEY: Final = "C011"
+WRONG_VALUE: Final = "C012"
+UNKNOWN_KIND: Final = "C013"
+TARGET_SIDES: Final = "C014"
+UNKNOWN_OWNER: Final = "C020"
+UNKNOWN_SUBSCRIPTION: Final = "C021"
+OWN_SUBSCRIPTION: Final = "C022"
+IDLE_ROLE: Final = "C023"
+SAME_NAME: Final = "C024"
+LISTED_TWICE: Final = "C025"
+UNKNOWN_FACT: Final = "C030"
+BAD_EXPRESSION: Final = "C031"
+UNKNOWN_COLUMN: Final = "C032"
+WRONG_COLUMN_TYPE: Final = "C033"
+UNKNOWN_DIMENSION: Final = "C034"
+MIXED_AGGREGATES: Final = "C035"
+IDENTIFYING_DIMENSION: Final = "C036"
+WRONG_UNIT: Final = "C040"
+TARGET_DIRECTION: Final = "C041"
+TARGET_RANGE: Final = "C042"
+CLUSTER: Final = "C043"
+SAME_TWICE: Final = "C044"
+
+MEANINGS: Final[dict[str, str]] = {
+    UNREADABLE: "the file cannot be read",
+    TOO_LARGE: "the file is larger than a catalogue may be",
+    NOT_UTF8: "the file is not UTF-8 text",
+    NOT_YAML: "the file is not valid YAML",
+    DUPLICATE_KEY: "a key stands twice in one mapping",
+    YAML_FEATURE: "anchors, aliases, tags, directives and further documents are refused",
+    TOO_DEEP: "the YAML is nested too deeply",
+    UNKNOWN_KEY: "a key the record does not have",
+    MISSING_KEY: "a key the record needs is not there",
+    WRONG_VALUE: "a value of the wrong type, outside the choices or outside the limits",
+    UNKNOWN_KIND: "a kind of KPI that does not exist",
+    TARGET_SIDES: "a target says exactly one of at_least and at_most",
+    UNKNOWN_OWNER: "the owner of a KPI is not a role",
+    UNKNOWN_SUBSCRIPTION: "a role subscribes to a KPI that does not exist",
+    OWN_SUBSCRIPTION: "a role subscribes to a KPI it owns and sees anyway",
+    IDLE_ROLE: "a role of tier 1 has no KPI to read",
+    SAME_NAME: "two KPIs have one name, or two roles one title",
+    LISTED_TWICE: "a list names the same thing twice",
+    UNKNOWN_FACT: "the fact does not exist",
+    BAD_EXPRESSION: "an expression is outside the language of measures",
+    UNKNOWN_COLUMN: "the fact has no such column",
+    WRONG_COLUMN_TYPE: "a column has the wrong type for its use",
+    UNKNOWN_DIMENSION: "a dimension is not a column of the fact",
+    MIXED_AGGREGATES: "aggregates that do not go together, or cannot be added up",
+    IDENTIFYING_DIMENSION: "a dimension that tells single people or sessions apart",
+    WRONG_UNIT: "the unit does not fit the kind or the columns",
+    TARGET_DIRECTION: "the target is on the wrong side of the direction",
+    TARGET_RANGE: "the target is outside what the unit can reach",
+    CLUSTER: "a clustered interval and a cluster column go together",
+    SAME_TWICE: "a thing is compared with itself",
+}

@@ -1,0 +1,277 @@
+"""A YAML file as plain values, with the place of every key and the text of every scalar.
+
+Built from the parser's events, so that nothing of YAML beyond mappings, lists and scalars can reach the catalogue: no
+anchor, alias, tag, directive or merge. Scalars follow the core schema of YAML 1.2: `no` and `12:30` are text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.catalog import codes
+from pipeline.catalog.wording import problem, quoted
+from pipeline.errors import Problem
+
+KeyPath = tuple[str | int, ...]
+MAX_BYTES = 512 * 1024
+MAX_DEPTH = 12
+
+_INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]{1,18}|[0-9]{1,18}(\.[0-9]{0,18})?)([eE][-+]?[0-9]{1,2})?")
+_WORDS: dict[str, bool | None] = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Where each key of a file stands; lines and columns count from one."""
+
+    file: str
+    places: Mapping[KeyPath, tuple[int, int]]
+
+    def at(self, path: KeyPath) -> tuple[int, int]:
+        """Line and column of the key, or of the nearest key around it that exists."""
+        for length in range(len(path), -1, -1):
+            if path[:length] in self.places:
+                return self.places[path[:length]]
+        return 1, 1
+
+    def where(self, *path: str | int) -> str:
+        """`file:line:column` of the key."""
+        line, column = self.at(path)
+        return f"{self.file}:{line}:{column}"
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a file says, where it says it, and what is wrong with its YAML."""
+
+    data: object
+    positions: Positions
+    texts: Mapping[KeyPath, str]
+    """The scalar under a path as it was written."""
+    problems: tuple[Problem, ...] = ()
+    broken: frozenset[KeyPath] = frozenset()
+    """Paths whose value could not be taken; nothing more is to be said about them."""
+    readable: bool = True
+    """False when the YAML stopped making sense and `data` is not the whole of it."""
+
+
+@dataclass
+class _Frame:
+    """A mapping or list that is still open."""
+
+    path: KeyPath
+    value: dict[str, object] | list[object]
+    key: str | None = None
+    seen: dict[str, int] = field(default_factory=dict)
+    """Line of each key so far."""
+
+    @property
+    def wants_key(self) -> bool:
+        return isinstance(self.value, dict) and self.key is None
+
+    def next_path(self) -> KeyPath:
+        return (*self.path, len(self.value) if self.key is None else self.key)
+
+    def put(self, value: object) -> None:
+        if isinstance(self.value, list):
+            self.value.append(value)
+        elif self.key is not None:
+            self.value.setdefault(self.key, value)  # of a duplicate key, which is a problem already, the first counts
+            self.key = None
+
+
+class _HaltError(Exception):
+    """The YAML cannot be followed any further."""
+
+
+@dataclass
+class _Builder:
+    """Turns events into values; keeps an own stack, so that no nesting exhausts Python's."""
+
+    file: str
+    data: object = None
+    frames: list[_Frame] = field(default_factory=list)
+    places: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
+    texts: dict[KeyPath, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    broken: set[KeyPath] = field(default_factory=set)
+    documents: int = 0
+
+    def take(self, event: Any) -> None:
+        """Take one event of the parser; raises _HaltError when what follows would make no sense."""
+        handler = getattr(self, f"_on_{type(event).__name__.removesuffix('Event').lower()}", None)
+        if handler is not None:
+            handler(event)
+
+    def report(self, event: Any, code: str, *, found: str, expected: str, meant: str | None = None) -> None:
+        mark = event.start_mark
+        where = f"{self.file}:{mark.line + 1}:{mark.column + 1}"
+        self.problems.append(problem(where, code, found=found, expected=expected, meant=meant))
+
+    def _on_documentstart(self, event: Any) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            self.report(event, codes.YAML_FEATURE, found="a second document", expected="one document in the file")
+            raise _HaltError
+        if event.version or event.tags:
+            self.report(event, codes.YAML_FEATURE, found="a % directive", expected="a file without directives")
+            raise _HaltError
+
+    def _on_alias(self, event: Any) -> None:
+        expected = "the value written out; aliases are refused"
+        self.report(event, codes.YAML_FEATURE, found=f"the alias *{event.anchor}", expected=expected)
+        if self.frames and self.frames[-1].wants_key:
+            raise _HaltError
+        self.broken.add(self._open_value(event))
+        self._put(None)
+
+    def _on_scalar(self, event: Any) -> None:
+        frame = self.frames[-1] if self.frames else None
+        refused = self._refuse_features(event)
+        if frame is not None and frame.wants_key:
+            self._key(frame, event)
+            return
+        path = self._open_value(event)
+        if refused:
+            self.broken.add(path)
+        self.texts.setdefault(path, event.value)
+        self._put(event.value if event.style else plain_scalar(event.value))
+
+    def _on_mappingstart(self, event: Any) -> None:
+        self._open(event, {})
+
+    def _on_sequencestart(self, event: Any) -> None:
+        self._open(event, [])
+
+    def _on_mappingend(self, _event: Any) -> None:
+        self._put(self.frames.pop().value)
+
+    _on_sequenceend = _on_mappingend
+
+    def _open(self, event: Any, value: dict[str, object] | list[object]) -> None:
+        if self.frames and self.frames[-1].wants_key:
+            self.report(event, codes.NOT_YAML, found="a mapping or list as a key", expected="a word as the key")
+            raise _HaltError
+        if len(self.frames) >= MAX_DEPTH:
+            self.report(event, codes.TOO_DEEP, found=f"more than {MAX_DEPTH} levels", expected="a flatter file")
+            raise _HaltError
+        refused = self._refuse_features(event)
+        path = self._open_value(event)
+        if refused:
+            self.broken.add(path)
+        self.frames.append(_Frame(path, value))
+
+    def _open_value(self, event: Any) -> KeyPath:
+        """Path of the value that starts here; list items have no key, so their own place is kept."""
+        path = self.frames[-1].next_path() if self.frames else ()
+        self.places.setdefault(path, (event.start_mark.line + 1, event.start_mark.column + 1))
+        return path
+
+    def _key(self, frame: _Frame, event: Any) -> None:
+        if event.value in frame.seen:
+            found = f"the key {quoted(event.value)} again, first on line {frame.seen[event.value]}"
+            self.report(event, codes.DUPLICATE_KEY, found=found, expected="every key once")
+        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        frame.seen.setdefault(event.value, line)
+        self.places.setdefault((*frame.path, event.value), (line, column))
+        frame.key = event.value
+
+    def _refuse_features(self, event: Any) -> bool:
+        """Report an anchor or tag on the event; True when its value is not to be trusted."""
+        if event.anchor:
+            expected = "the value written out where it is needed"
+            self.report(event, codes.YAML_FEATURE, found=f"the anchor &{event.anchor}", expected=expected)
+        if event.tag:
+            self.report(event, codes.YAML_FEATURE, found=f"the tag {quoted(str(event.tag))}", expected="no tags")
+        return bool(event.tag)
+
+    def _put(self, value: object) -> None:
+        if self.frames:
+            self.frames[-1].put(value)
+        else:
+            self.data = value
+
+
+def plain_scalar(text: str) -> object:
+    """The value of an unquoted scalar by the YAML 1.2 core schema: null, true, false, a decimal number, else text."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def read_document(path: Path) -> Document:
+    """Read a YAML file of at most MAX_BYTES; what is wrong comes back as problems, never as an exception."""
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        found = f"{quoted(str(path))}: {error.strerror or type(error).__name__}"
+        return _unreadable(path.name, codes.UNREADABLE, found, "a file that can be read")
+    if len(raw) > MAX_BYTES:
+        return _unreadable(path.name, codes.TOO_LARGE, f"more than {MAX_BYTES} bytes", "a smaller file")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        where = _place(path.name, raw[: error.start].decode("utf-8", "replace").removeprefix("\ufeff"))
+        return _unreadable(where, codes.NOT_UTF8, f"byte 0x{raw[error.start]:02x}", "UTF-8 text")
+    return parse_document(text, file=path.name)
+
+
+def parse_document(text: str, *, file: str) -> Document:
+    """Parse YAML text; `file` is the name that problems carry."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.reader import ReaderError
+
+    builder = _Builder(file)
+    readable = False
+    try:
+        readable = _take_all(builder, YAML(typ="safe", pure=True).parse(text))
+    except ReaderError as error:
+        where, found = _place(file, text[: error.position]), f"the control character U+{ord(text[error.position]):04X}"
+        builder.problems.append(problem(where, codes.NOT_YAML, found=found, expected="printable text"))
+    except MarkedYAMLError as error:
+        builder.problems.append(_syntax_problem(file, error))
+    positions = Positions(file, builder.places)
+    problems, broken = tuple(builder.problems), frozenset(builder.broken)
+    return Document(builder.data, positions, builder.texts, problems, broken, readable)
+
+
+def _take_all(builder: _Builder, events: Iterable[Any]) -> bool:
+    try:
+        for event in events:
+            builder.take(event)
+    except _HaltError:
+        return False
+    return True
+
+
+def _syntax_problem(file: str, error: Any) -> Problem:
+    """The parser's own words at the place where it gave up."""
+    mark = error.problem_mark or error.context_mark
+    where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
+    context = f" {error.context}" if error.context else ""
+    expected = "valid YAML; quote a text that holds `: ` or starts with a special character, indent with spaces"
+    return Problem(where, codes.NOT_YAML, f"found broken YAML{context} ({error.problem}), expected {expected}")
+
+
+def _place(file: str, before: str) -> str:
+    """`file:line:column` of the character that follows the text."""
+    lines = before.split("\n")
+    return f"{file}:{len(lines)}:{len(lines[-1]) + 1}"
+
+
+def _unreadable(where: str, code: str, found: str, expected: str) -> Document:
+    file = where.partition(":")[0]
+    trouble = (problem(where, code, found=found, expected=expected),)
+    return Document(None, Positions(file, {}), {}, trouble, readable=False)

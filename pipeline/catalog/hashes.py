@@ -1,0 +1,47 @@
+"""Fingerprints of what a KPI means and of the whole catalogue."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pipeline.catalog.columns import measures
+from pipeline.catalog.expressions import ExpressionError, parse_measure
+from pipeline.catalog.model import AnyMetric, Catalog
+
+PROSE = frozenset({"name", "owner", "question", "target", "leaves_out", "pitfall", "references"})
+"""Keys that change no number: words, who answers for it, and what it should reach."""
+_LENGTH = 12
+
+
+def definition_hash(metric: AnyMetric) -> str:
+    """12 hex digits that change when, and only when, the record says something else about the numbers.
+
+    In: kind, fact, measures in canonical spelling, columns, unit, direction, cadence, dimensions in any order, people,
+    min_n, maturity, unknown, interval, cluster. Out: PROSE. A key at its default counts as absent, so a key that a
+    later version of the catalogue adds leaves every hash as it was.
+    """
+    record: dict[str, Any] = metric.model_dump(mode="json", exclude=set(PROSE), exclude_defaults=True)
+    record.update({key: _canonical(text) for key, text in measures(metric).items()})
+    if "dimensions" in record:
+        record["dimensions"] = sorted(record["dimensions"])
+    return _digest(json.dumps(record, sort_keys=True, ensure_ascii=True, separators=(",", ":")))
+
+
+def catalog_hash(catalog: Catalog) -> str:
+    """12 hex digits of everything a reader could see: every role and KPI with prose and targets, in catalogue order."""
+    record = catalog.model_dump(mode="json", exclude_defaults=True)
+    return _digest(json.dumps(record, ensure_ascii=True, separators=(",", ":")))
+
+
+def _canonical(text: str) -> str:
+    """The measure in its one spelling; a text that is no measure stands for itself."""
+    try:
+        return parse_measure(text).text()
+    except ExpressionError:
+        return text
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:_LENGTH]

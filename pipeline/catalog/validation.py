@@ -1,0 +1,154 @@
+"""Pydantic's findings as problems of the catalogue, each at the key it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from pipeline.catalog import codes
+from pipeline.catalog.document import Document, KeyPath
+from pipeline.catalog.model import KINDS, Catalog, Role, Target
+from pipeline.catalog.wording import near, one_of, problem, quoted
+from pipeline.errors import Problem
+
+_EXPECTED = {
+    "string_type": "text; quote it when it looks like a number",
+    "string_too_short": "text that is not empty",
+    "string_too_long": "at most {max_length} characters",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "at most {le}",
+    "tuple_type": "a list, such as [a, b]",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+    "model_attributes_type": "a mapping of keys to values",
+}
+_OWN_TYPES = ("number_type", "finite_number", "calendar_date")
+
+
+def found_by(error: ValidationError, document: Document) -> list[tuple[KeyPath, Problem]]:
+    """Each problem with its path; a missing key that an unknown one was meant to be is told at the unknown one."""
+    findings = [(path_of(item["loc"]), item) for item in error.errors(include_url=False)]
+    unknown = {path for path, item in findings if item["type"] == "extra_forbidden"}
+    meant = {(*path[:-1], key) for path in unknown if (key := _meant_key(path, document)) is not None}
+    told = [(path, item) for path, item in findings if not (item["type"] == "missing" and path in meant)]
+    return [(path, _problem(path, item, document)) for path, item in told if not _is_broken(path, document)]
+
+
+def path_of(loc: Iterable[str | int]) -> KeyPath:
+    """Path of a location of pydantic, which names the kind of KPI after the KPI and marks a bad key with `[key]`."""
+    path = tuple(loc)
+    if len(path) > 2 and path[0] == "metrics" and path[2] in KINDS:
+        path = path[:2] + path[3:]
+    return path[:-1] if path and path[-1] == "[key]" else path
+
+
+def _is_broken(path: KeyPath, document: Document) -> bool:
+    return any(path[:length] in document.broken for length in range(len(path) + 1))
+
+
+def _problem(path: KeyPath, item: Any, document: Document) -> Problem:
+    where = document.positions.where(*path)
+    kind = item["type"]
+    if kind == "extra_forbidden":
+        return _unknown_key(where, path, document)
+    if kind == "missing":
+        return problem(where, codes.MISSING_KEY, found=f"no key {quoted(str(path[-1]))}", expected="it; it is required")
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _unknown_kind(path, document)
+    if kind == "target_sides":
+        found = f"{item['ctx']['found']} of at_least and at_most"
+        return problem(where, codes.TARGET_SIDES, found=found, expected="one of the two")
+    if item["loc"] and item["loc"][-1] == "[key]":
+        return problem(where, codes.WRONG_VALUE, found=f"the id {quoted(str(path[-1]))}", expected=_IDENTIFIER)
+    meant = near(str(item["input"]), _choices(item)) if kind == "literal_error" else None
+    found = f"{_label(path)} {_found(path, item, document)}"
+    return problem(where, codes.WRONG_VALUE, found=found, expected=_expected(item), meant=meant)
+
+
+def _unknown_key(where: str, path: KeyPath, document: Document) -> Problem:
+    key = str(path[-1])
+    fields = _fields(path[:-1], document)
+    others = [name for name, model in KINDS.items() if path[0] == "metrics" and key in model.model_fields]
+    otherwise = f"a key of {', '.join(others)} only" if others else "a key of the record"
+    expected = otherwise if others or len(fields) > 8 else f"one of {', '.join(fields)}"
+    found = f"the key {quoted(key)}"
+    return problem(where, codes.UNKNOWN_KEY, found=found, expected=expected, meant=_meant_key(path, document))
+
+
+def _meant_key(path: KeyPath, document: Document) -> str | None:
+    """The key of the record that an unknown one is like and that is not there yet."""
+    present = _at(document.data, path[:-1])
+    free = [name for name in _fields(path[:-1], document) if not isinstance(present, Mapping) or name not in present]
+    return near(str(path[-1]), free)
+
+
+def _unknown_kind(path: KeyPath, document: Document) -> Problem:
+    record = _at(document.data, path)
+    if not isinstance(record, Mapping) or "kind" not in record:
+        where = document.positions.where(*path)
+        return problem(where, codes.MISSING_KEY, found="no key 'kind'", expected=f"one of {', '.join(KINDS)}")
+    where, found = document.positions.where(*path, "kind"), document.texts.get((*path, "kind"), "no text")
+    meant = near(found, KINDS)
+    return problem(where, codes.UNKNOWN_KIND, found=quoted(found), expected=f"one of {', '.join(KINDS)}", meant=meant)
+
+
+def _fields(path: KeyPath, document: Document) -> list[str]:
+    """Keys that the record under the path may have."""
+    model: type[BaseModel] = Catalog
+    if len(path) > 2 and path[2] == "target":
+        model = Target
+    elif len(path) >= 2 and path[0] == "metrics":
+        model = KINDS[str(_at(document.data, (*path[:2], "kind")))]
+    elif len(path) >= 2:
+        model = Role
+    return list(model.model_fields)
+
+
+def _at(data: object, path: KeyPath) -> object:
+    for step in path:
+        if isinstance(data, Mapping):
+            data = data.get(step)
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        else:
+            return None
+    return data
+
+
+_IDENTIFIER = "2 to 63 lower-case letters, digits and _, a letter first"
+
+
+def _label(path: KeyPath) -> str:
+    """The nearest named key, so that an item of a list is told by its list."""
+    return next((str(step) for step in reversed(path) if isinstance(step, str)), "the catalogue")
+
+
+def _found(path: KeyPath, item: Any, document: Document) -> str:
+    value = item["input"]
+    if value is None:
+        return "without a value"
+    if isinstance(value, (Mapping, list, tuple)):
+        return "with a list" if not isinstance(value, Mapping) else "with a mapping"
+    return quoted(value) if isinstance(value, str) else quoted(document.texts.get(path, str(value))).strip("'")
+
+
+def _choices(item: Any) -> list[str]:
+    return [part.strip("'") for part in item["ctx"]["expected"].replace(" or ", ", ").split(", ")]
+
+
+def _expected(item: Any) -> str:
+    kind = item["type"]
+    if kind == "literal_error":
+        return one_of(_choices(item), otherwise="another value")
+    if kind == "string_pattern_mismatch":
+        return _IDENTIFIER if "a-z" in item["ctx"]["pattern"] else "one line of text without control characters"
+    if kind in _OWN_TYPES:
+        return str(item["msg"])
+    return _EXPECTED.get(kind, str(item["msg"])).format(**item.get("ctx", {}))

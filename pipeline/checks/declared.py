@@ -1,0 +1,176 @@
+"""The checks as declared in a YAML file; whatever is wrong with it is listed at once, with its line."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.checks.results import Layer, Severity
+from pipeline.errors import ConfigurationError, Problem
+from pipeline.tables import load_tables
+
+CHECKS = Path(__file__).with_name("checks.yaml")
+"""The declaration that ships with the pipeline; its head says what each key means."""
+
+_WRONG = "The declaration of the checks is wrong."
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
+Words = Annotated[str, Field(min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Query(_Strict):
+    """SQL and what it reads."""
+
+    sql: Words
+    needs: tuple[Words, ...] = ()
+    each: Literal["table", "dated_table"] | None = None
+
+
+class Relation(Query):
+    """A query that several checks share."""
+
+
+class Expectation(BaseModel):
+    """A Great Expectations type with its arguments."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    type: Annotated[str, Field(pattern=r"^expect_[a-z_]+$")]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments as declared."""
+        return dict(self.model_extra or {})
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it judges."""
+        found: list[str] = []
+        for key in ("column", "column_A", "column_B", "column_list", "column_set"):
+            value = self.arguments.get(key, [])
+            found += [value] if isinstance(value, str) else list(value)
+        return tuple(found)
+
+
+class Check(Query):
+    """One check; the head of checks.yaml says what each key means."""
+
+    layer: Layer
+    severity: Severity
+    means: Words
+    expectation: Expectation
+    observed: Words
+    expected: Words
+    subject: Words
+    items: Words = "rows"
+    kpis: tuple[Name, ...] | None = None
+
+    @property
+    def expected_words(self) -> str:
+        """What is expected, with the arguments of the expectation filled in."""
+        return self.expected.format_map(self.expectation.arguments)
+
+
+class Declarations(_Strict):
+    """Everything the file declares: KPIs by table, shared queries, checks in the order they are shown."""
+
+    tables: dict[Name, tuple[Name, ...]] = {}
+    relations: dict[Name, Relation] = {}
+    checks: dict[Name, Check]
+
+
+@cache
+def load_checks(path: Path = CHECKS) -> Declarations:
+    """The declared checks; a file is read once per process.
+
+    Raises ConfigurationError with every fault, each with its file:line.
+    """
+    data, nodes = _read(path)
+    try:
+        declared = Declarations.model_validate(data)
+    except ValidationError as error:
+        problems = [
+            Problem(_where(path, nodes, fault["loc"]), "Q002", f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}")
+            for fault in error.errors(include_url=False, include_input=False)
+        ]
+        raise ConfigurationError(_WRONG, problems) from None
+    problems = [*_wrong_words(declared, path, nodes), *_wrong_names(declared, path, nodes)]
+    if problems:
+        raise ConfigurationError(_WRONG, problems)
+    return declared
+
+
+def _read(path: Path) -> tuple[object, object]:
+    """The values of a YAML file, and the same as nodes that know their lines."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        return YAML(typ="safe", pure=True).load(text), YAML(typ="rt").load(text)
+    except OSError as error:
+        raise ConfigurationError(f"{path.name} cannot be read: {error.strerror}. Expected a file of checks.") from None
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path.name}:{mark.line + 1 if mark else 1}"
+        found = getattr(error, "problem", None) or "it holds an unreadable character"
+        raise ConfigurationError(_WRONG, [Problem(where, "Q001", f"this is not YAML: {found}")]) from None
+
+
+def _where(path: Path, nodes: object, keys: tuple[int | str, ...]) -> str:
+    """`file:line` of the key, or of the nearest key around it that stands in the file."""
+    from ruamel.yaml.comments import CommentedMap
+
+    line = 0
+    for key in keys:
+        if not isinstance(nodes, CommentedMap) or key not in nodes:
+            break
+        line, nodes = nodes.lc.key(key)[0], nodes[key]
+    return f"{path.name}:{line + 1}"
+
+
+def _wrong_words(declared: Declarations, path: Path, nodes: object) -> list[Problem]:
+    """`expected` naming something that is no argument of the expectation."""
+    problems = []
+    for name, check in declared.checks.items():
+        try:
+            _ = check.expected_words
+        except (KeyError, IndexError, ValueError) as error:
+            known = ", ".join(check.expectation.arguments)
+            message = f"{name}.expected names {error}; the arguments of the expectation are {known}"
+            problems.append(Problem(_where(path, nodes, ("checks", name, "expected")), "Q003", message))
+    return problems
+
+
+def _wrong_names(declared: Declarations, path: Path, nodes: object) -> list[Problem]:
+    """Names of tables and relations that nobody declares: a check resting on them would never judge anything."""
+    known = set(load_tables())
+    keys: list[tuple[str, ...]] = [("tables", name) for name in declared.tables if name not in known]
+    queries = (("relations", declared.relations), ("checks", declared.checks))
+    for part, of_part in queries:
+        keys += [
+            (part, name, "needs", need)
+            for name, query in of_part.items()
+            for need in query.needs
+            if need not in declared.relations and not _is_table(need, known)
+        ]
+    return [
+        Problem(
+            _where(path, nodes, found),
+            "Q004",
+            f"{'.'.join(found[:-1])} names '{found[-1]}'; expected a canonical table, a ledger table, a fact or a "
+            "relation of this file",
+        )
+        for found in keys
+    ]
+
+
+def _is_table(need: str, known: set[str]) -> bool:
+    schema, _, name = need.partition(".")
+    return (schema in {"core", "history"} and name in known) or (schema in {"ledger", "facts"} and bool(name))

@@ -1,0 +1,253 @@
+"""The `roi` command. It orders work and prints results; it holds no SQL and no arithmetic."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.errors import ConfigurationError, ExitCode, Problem, RoiError
+from pipeline.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from pipeline.catalog.model import Catalog
+
+app = typer.Typer(
+    help="The nightly KPI and ROI pipeline for generative-AI programmes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    epilog="Exit codes: 0 ok, 1 error, 2 configuration, 3 published with warnings, 4 blocked by a check, 75 locked.",
+)
+catalog_app = typer.Typer(no_args_is_help=True, help="Check and document the metric catalogue.")
+sources_app = typer.Typer(no_args_is_help=True, help="The kinds of export that can be read.")
+edition_app = typer.Typer(no_args_is_help=True, help="What was published.")
+app.add_typer(catalog_app, name="catalog")
+app.add_typer(sources_app, name="sources")
+app.add_typer(edition_app, name="edition")
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Exports = Annotated[Path | None, typer.Option(help="Folder of exports; the sample's when not given.")]
+Now = Annotated[str | None, typer.Option(help="The instant to take for now (ISO); rows after it are refused.")]
+
+
+def main() -> None:
+    """Run the command line; every error a user can meet is printed without a traceback."""
+    try:
+        app()
+    except RoiError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(int(error.exit_code))
+    except KeyboardInterrupt:
+        typer.echo("Stopped; the published edition is as it was.", err=True)
+        sys.exit(130)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        typer.echo(f"{error.strerror or error}{where}; the published edition is as it was.", err=True)
+        sys.exit(int(ExitCode.ERROR))
+
+
+@app.command()
+def nightly(
+    exports: Exports = None,
+    now: Now = None,
+    rebuild: Annotated[bool, typer.Option(help="Build the warehouse anew from the exports.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take in new exports, compute every KPI, check, and publish a new edition of the pages."""
+    from pipeline.nightly import run_nightly
+    from pipeline.summary import print_summary, progress_line
+
+    with progress_line(quiet=as_json) as progress:
+        summary = run_nightly(settings(exports=exports, now=now), rebuild=rebuild, progress=progress)
+    print_summary(summary, as_json=as_json)
+    raise typer.Exit(int(summary.exit_code))
+
+
+@app.command()
+def report(exports: Exports = None) -> None:
+    """Draw the pages of the newest edition again, from the warehouse."""
+    from pipeline.catalog import load_catalog
+    from pipeline.nightly import draw_pages
+    from pipeline.warehouse.lock import run_lock
+
+    chosen = _with_warehouse(settings(exports=exports))
+    with run_lock(chosen.lock):
+        draw_pages(chosen, load_catalog(chosen.catalog))
+    typer.echo(f"Pages drawn: {chosen.reports / 'index.html'}")
+
+
+@app.command()
+def sample(
+    people: Annotated[int, typer.Option(min=20, max=50_000, help="How many people work there.")] = 200,
+    months: Annotated[int, typer.Option(min=2, max=36, help="How many months of exports.")] = 13,
+    seed: Annotated[int, typer.Option(help="Another seed is another organisation.")] = 7,
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; data/exports/sample when not given.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the exports of a made-up organisation, with planted trouble and truth.json of the right KPI values."""
+    from dataclasses import asdict
+
+    from pipeline.sample import write_sample
+
+    folder = out or settings().exports
+    summary = write_sample(folder, people=people, months=months, seed=seed)
+    if as_json:
+        _print_json({"folder": str(folder), **asdict(summary)})
+    else:
+        typer.echo(f"{summary.files} files with {summary.rows} rows written to {folder}")
+
+
+@app.command()
+def explain(
+    kpi: Annotated[str, typer.Argument(help="KPI id, e.g. p95_latency.")],
+    period: Annotated[str | None, typer.Option(help="2026-10-31, 2026-W44, 2026-10 or 28d:2026-10-31.")] = None,
+    by: Annotated[str | None, typer.Option(help="One slice, e.g. model=gpt-4o.")] = None,
+    exports: Exports = None,
+    as_json: Json = False,
+) -> None:
+    """Show where a value comes from: definition, formula, the same number from the rows, and the files."""
+    from pipeline.catalog import load_catalog
+    from pipeline.engine.explain import explain as explain_value
+    from pipeline.summary import print_explanation
+    from pipeline.warehouse.connection import warehouse
+
+    chosen = _with_warehouse(settings(exports=exports))
+    catalog = load_catalog(chosen.catalog)
+    _require_kpi(catalog, kpi)
+    with warehouse(chosen.warehouse, read_only=True) as con:
+        print_explanation(explain_value(con, catalog, kpi, period=period, by=by), as_json=as_json)
+
+
+@catalog_app.command("check")
+def catalog_check(
+    file: Annotated[Path | None, typer.Argument(help="Another catalogue than the project's.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check the catalogue and the source mappings; all problems at once, each with file, line and column."""
+    from pipeline.assurance import check_definitions
+
+    problems, counts = check_definitions(settings(), file)
+    if as_json:
+        _print_json({"ok": not problems, "problems": [vars(one) for one in problems], **counts})
+    else:
+        for problem in problems:
+            typer.echo(str(problem), err=True)
+        typer.echo(
+            f"{len(problems)} problems" if problems
+            else f"{counts['kpis']} KPIs of {counts['roles']} roles and {counts['sources']} sources: no problem found"
+        )  # fmt: skip
+    raise typer.Exit(int(ExitCode.CONFIGURATION if problems else ExitCode.OK))
+
+
+@catalog_app.command("docs")
+def catalog_docs(
+    check: Annotated[bool, typer.Option(help="Write nothing; fail when the pages are not in step.")] = False,
+) -> None:
+    """Write docs/kpis.md, docs/tables.md and docs/sources.md from the declarations."""
+    from pipeline.assurance import generated_docs
+
+    stale = []
+    for path, text in generated_docs(settings()).items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(str(path))
+            if not check:
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+    if check and stale:
+        problems = [Problem(path, "D001", "is not what the declarations say; run make docs") for path in stale]
+        raise ConfigurationError("Generated pages are out of step.", problems)
+    typer.echo("Generated pages are in step." if not stale else "Written: " + ", ".join(stale))
+
+
+@sources_app.command("list")
+def sources_list(as_json: Json = False) -> None:
+    """List every kind of export that can be read, and the tables it fills."""
+    from pipeline.sources.mapping import load_mappings
+
+    mappings = load_mappings([folder for folder in settings().mapping_folders if folder.is_dir()])
+    found = [
+        {"source": one.source, "reader": one.reader, "files": list(one.files), "tables": sorted(one.tables or {}), "describes": one.describes}
+        for one in mappings
+    ]  # fmt: skip
+    if as_json:
+        _print_json(found)
+    else:
+        from pipeline.summary import print_table
+
+        print_table(("source", "reader", "file names", "fills"), [
+            (one["source"], one["reader"], ", ".join(one["files"]), ", ".join(one["tables"]) or "not loaded") for one in found
+        ])  # fmt: skip
+
+
+@sources_app.command("probe")
+def sources_probe(
+    files: Annotated[list[Path], typer.Argument(help="Files to look at.", exists=True, dir_okay=False)],
+    as_json: Json = False,
+) -> None:
+    """Say which source each file is taken for, and why, without loading it."""
+    from pipeline.assurance import probe
+
+    found = [probe(settings(), path) for path in files]
+    if as_json:
+        _print_json(found)
+    else:
+        for one in found:
+            typer.echo(f"{one['file']}: {one['source'] or 'not recognised'}{one['note']}")
+    if any(not one["source"] for one in found):
+        raise typer.Exit(int(ExitCode.ERROR))
+
+
+@edition_app.command("list")
+def edition_list(exports: Exports = None, as_json: Json = False) -> None:
+    """List the editions of a warehouse."""
+    from pipeline.engine.editions import editions
+    from pipeline.warehouse.connection import warehouse
+
+    with warehouse(_with_warehouse(settings(exports=exports)).warehouse, read_only=True) as con:
+        found = editions(con)
+    if as_json:
+        _print_json(found)
+    else:
+        from pipeline.summary import print_table
+
+        print_table(tuple(found[0]), [tuple(str(cell) for cell in one.values()) for one in found])
+
+
+@app.command()
+def doctor(exports: Exports = None, as_json: Json = False) -> None:
+    """Check what a run needs: folders, the key, the catalogue, the warehouse."""
+    from pipeline.assurance import examine
+
+    findings = examine(settings(exports=exports))
+    if as_json:
+        _print_json([{"item": item, "ok": good, "note": note} for item, good, note in findings])
+    else:
+        for item, good, note in findings:
+            typer.echo(f"{'ok  ' if good else 'BAD '} {item}: {note}")
+    if not all(good for _, good, _ in findings):
+        raise typer.Exit(int(ExitCode.ERROR))
+
+
+def _require_kpi(catalog: Catalog, kpi: str) -> None:
+    if kpi not in catalog.metrics:
+        import difflib
+
+        near = difflib.get_close_matches(kpi, catalog.metrics, 1)
+        hint = f"did you mean {near[0]}?" if near else "known are " + ", ".join(catalog.metrics)
+        raise ConfigurationError("There is no such KPI.", [Problem("KPI", "E004", f"found {kpi!r}; {hint}")])
+
+
+def _with_warehouse(chosen: Settings) -> Settings:
+    if not chosen.warehouse.exists():
+        raise RoiError(f"{chosen.warehouse} does not exist yet; run make nightly first.")
+    return chosen
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+

@@ -1,0 +1,134 @@
+"""Collecting what an edition says from the warehouse, for the reports to print."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import duckdb
+
+from pipeline.catalog.model import Catalog
+from pipeline.engine.editions import edition_values, latest_edition
+from pipeline.errors import RoiError
+from pipeline.reports import EditionData
+from pipeline.tables import load_tables
+from pipeline.warehouse.connection import rows
+
+Record = dict[str, object]
+
+_LOADS = """
+SELECT a.name AS file, coalesce(nullif(f.source, ''), 'not recognised') AS source,
+  CASE WHEN a.duplicate_of IS NULL THEN coalesce(l.rows_in, 0) ELSE f.records_in END AS rows_in,
+  CASE WHEN a.duplicate_of IS NULL THEN coalesce(l.loaded, 0) ELSE 0 END AS loaded,
+  CASE WHEN a.duplicate_of IS NULL THEN coalesce(l.duplicate, 0) ELSE f.records_in END AS duplicate,
+  CASE WHEN a.duplicate_of IS NULL THEN coalesce(l.quarantined, 0) ELSE 0 END AS quarantined,
+  CASE WHEN a.duplicate_of IS NOT NULL THEN 'duplicate of ' || a.duplicate_of
+       WHEN f.reason <> '' THEN f.reason
+       ELSE coalesce((SELECT string_agg(warning, '; ' ORDER BY warning) FROM ledger.warnings AS w
+                      WHERE w.file_hash = a.file_hash), '') END AS reason,
+  a.file_hash, CASE WHEN a.duplicate_of IS NULL THEN f.status ELSE 'duplicate' END AS status
+FROM ledger.arrivals AS a
+JOIN ledger.files AS f USING (file_hash)
+LEFT JOIN (SELECT file_hash, sum(rows_in)::BIGINT AS rows_in, sum(loaded)::BIGINT AS loaded,
+             sum(duplicate)::BIGINT AS duplicate, sum(quarantined)::BIGINT AS quarantined
+           FROM ledger.loads GROUP BY file_hash) AS l USING (file_hash)
+ORDER BY a.name, a.run_id
+"""
+
+_QUARANTINE = """
+SELECT coalesce(nullif(f.source, ''), 'not recognised') AS source, q.table_name AS "table", q.reason,
+  sum(CASE WHEN q.table_name = '' AND q.line IS NULL THEN f.records_in ELSE 1 END)::BIGINT AS rows,
+  min_by(f.name, (f.name, q.line)) AS example_file, min_by(q.line, (f.name, q.line)) AS example_line
+FROM ledger.quarantine AS q JOIN ledger.files AS f USING (file_hash)
+GROUP BY ALL ORDER BY source, "table", reason
+"""
+
+_TOTALS = """
+SELECT f.source, t.table_name AS "table", t.column_name AS "column", sum(t.rows)::BIGINT AS rows,
+  sum(t.total) AS total
+FROM ledger.totals AS t JOIN ledger.files AS f USING (file_hash) GROUP BY ALL ORDER BY ALL
+"""
+
+_RESTATEMENTS = """
+SELECT kpi_id, grain, period_start, dimension, dimension_value, old, new, why FROM kpi.restatements
+WHERE edition = ? ORDER BY ALL
+"""
+
+
+def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str) -> EditionData:
+    """Gather the newest edition of a warehouse.
+
+    Raises RoiError when there is none yet.
+    """
+    edition = latest_edition(con)
+    if edition is None:
+        raise RoiError("There is no edition yet; run make nightly first.")
+    number = int(str(edition["number"]))
+    checks = [json.loads(str(row["result"])) for row in rows(con, "SELECT result FROM ledger.checks ORDER BY position")]
+    sources = _sources(con)
+    loads = rows(con, _LOADS)
+    return EditionData(
+        catalog=catalog,
+        values=edition_values(con, number),
+        edition={
+            "number": number,
+            "as_of": str(edition["as_of"]),
+            "catalog_hash": edition["catalog_hash"],
+            "input_hash": edition["input_hash"],
+            "warehouse": warehouse,
+            "versions": json.loads(str(edition["notes"])) | {"pages": pages_hash()},
+            "status": _status(checks, loads),
+        },
+        sources=sources,
+        loads=loads,
+        quarantine=rows(con, _QUARANTINE),
+        checks=checks,
+        restatements=rows(con, _RESTATEMENTS, [number]),
+        totals=rows(con, _TOTALS),
+    )
+
+
+def pages_hash() -> str:
+    """Hash of the code that draws pages, so that a new release draws an old edition anew."""
+    folder = Path(__file__).parent / "reports"
+    digest = hashlib.sha256()
+    for path in sorted([*folder.rglob("*"), Path(__file__)]):
+        if path.suffix in {".py", ".html", ".css", ".js"}:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _status(checks: list[Record], loads: list[Record]) -> str:
+    if any(not check["passed"] for check in checks):
+        return "incomplete"
+    return "provisional" if any(load["status"] == "quarantined" for load in loads) else "final"
+
+
+def _sources(con: duckdb.DuckDBPyConnection) -> list[Record]:
+    found = rows(
+        con,
+        """SELECT f.source, count(DISTINCT f.file_hash) AS files, coalesce(sum(l.rows_in), 0)::BIGINT AS rows_in,
+             coalesce(sum(l.loaded), 0)::BIGINT AS loaded, coalesce(sum(l.duplicate), 0)::BIGINT AS duplicate,
+             coalesce(sum(l.quarantined), 0)::BIGINT AS quarantined,
+             string_agg(DISTINCT nullif(l.table_name, ''), ', ' ORDER BY nullif(l.table_name, '')) AS tables
+           FROM ledger.files AS f LEFT JOIN ledger.loads AS l USING (file_hash)
+           WHERE f.source <> '' AND f.status = 'loaded' GROUP BY f.source ORDER BY f.source""",
+    )
+    spans = {str(row["source"]): row for row in rows(con, _through_sql())}
+    for source in found:
+        span = spans.get(str(source["source"]), {})
+        source["data_from"], source["data_through"] = span.get("data_from"), span.get("data_through")
+    return found
+
+
+def _through_sql() -> str:
+    parts = " UNION ALL ".join(
+        f"SELECT _file, CAST(min({table.day}) AS DATE) AS a, CAST(max({table.day}) AS DATE) AS b FROM core.{table.name} GROUP BY _file"
+        for table in load_tables().values()
+        if table.day
+    )
+    return (
+        f"SELECT f.source, min(a) AS data_from, max(b) AS data_through FROM ({parts}) AS t "
+        "JOIN ledger.files AS f ON f.file_hash = t._file GROUP BY f.source ORDER BY f.source"
+    )

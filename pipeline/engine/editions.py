@@ -1,0 +1,118 @@
+"""What was said when: values are kept by the edition that first said them, and restatements are found."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from pipeline.engine.values import PUBLISHED
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_KEY = "kpi_id, grain, period_start, period_end, dimension, dimension_value"
+_TYPES = {
+    "period_start": "DATE", "period_end": "DATE", "value": "DOUBLE", "numerator": "DECIMAL(38,12)",
+    "denominator": "DECIMAL(38,12)", "n": "BIGINT", "interval_low": "DOUBLE", "interval_high": "DOUBLE",
+}  # fmt: skip
+
+_EXACT = ("numerator", "denominator")
+
+
+def create_editions(con: duckdb.DuckDBPyConnection) -> None:
+    """Create the tables of editions, values and restatements."""
+    columns = ", ".join(f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in PUBLISHED)
+    con.execute(
+        f"CREATE TABLE IF NOT EXISTS kpi.values({columns}, first_edition BIGINT, last_edition BIGINT);"
+        "CREATE TABLE IF NOT EXISTS kpi.editions(number BIGINT PRIMARY KEY, as_of DATE, catalog_hash VARCHAR, "
+        "input_hash VARCHAR, run_id BIGINT, notes VARCHAR);"
+        "CREATE TABLE IF NOT EXISTS kpi.restatements(edition BIGINT, kpi_id VARCHAR, grain VARCHAR, period_start DATE, "
+        "dimension VARCHAR, dimension_value VARCHAR, old DOUBLE, new DOUBLE, why VARCHAR);"
+    )
+
+
+def latest_edition(con: duckdb.DuckDBPyConnection) -> dict[str, object] | None:
+    """Return the newest edition, or None before the first."""
+    cursor = con.execute("SELECT * FROM kpi.editions ORDER BY number DESC LIMIT 1")
+    names = [column[0] for column in cursor.description or ()]
+    row = cursor.fetchone()
+    return dict(zip(names, row, strict=True)) if row else None
+
+
+def store_edition(
+    con: duckdb.DuckDBPyConnection,
+    values: pd.DataFrame,
+    *,
+    as_of: str,
+    catalog_hash: str,
+    input_hash: str,
+    run_id: int,
+    why: str,
+    notes: dict[str, object],
+) -> int:
+    """Store a new edition and return its number. Only values that differ from the last edition's take up room.
+
+    A value of a closed period that changes is a restatement, entered with `why`.
+    """
+    last = latest_edition(con)
+    number = int(str(last["number"])) + 1 if last else 1
+    con.register("new_frame", values)
+    casts = ", ".join(f'CAST("{name}" AS {_TYPES.get(name, "VARCHAR")}) AS "{name}"' for name in PUBLISHED)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT {casts} FROM new_frame")
+    con.unregister("new_frame")
+    _restate(con, number=number, why=why)
+    same = " AND ".join(f'v."{name}" IS NOT DISTINCT FROM i."{name}"' for name in PUBLISHED)
+    con.execute(
+        f"UPDATE kpi.values AS v SET last_edition = {number - 1} WHERE last_edition IS NULL "
+        f"AND NOT EXISTS (SELECT 1 FROM incoming AS i WHERE {same})"
+    )
+    con.execute(
+        f"INSERT INTO kpi.values SELECT i.*, {number}, NULL FROM incoming AS i WHERE NOT EXISTS "
+        f"(SELECT 1 FROM kpi.values AS v WHERE v.last_edition IS NULL AND {same}) ORDER BY {_KEY}"
+    )
+    con.execute(
+        "INSERT INTO kpi.editions VALUES (?, ?, ?, ?, ?, ?)",
+        [number, as_of, catalog_hash, input_hash, run_id, json.dumps(notes, sort_keys=True)],
+    )
+    return number
+
+
+def _restate(con: duckdb.DuckDBPyConnection, *, number: int, why: str) -> None:
+    join = " AND ".join(f"v.{name.strip()} = i.{name.strip()}" for name in _KEY.split(","))
+    con.execute(
+        f"INSERT INTO kpi.restatements SELECT {number}, i.kpi_id, i.grain, i.period_start, i.dimension, "
+        "i.dimension_value, v.value, i.value, CASE WHEN v.definition_hash <> i.definition_hash THEN 'new definition' "
+        f"ELSE ? END FROM kpi.values AS v JOIN incoming AS i ON {join} WHERE v.last_edition IS NULL "
+        "AND v.status IN ('computed', 'insufficient_data') AND v.value IS DISTINCT FROM i.value ORDER BY ALL",
+        [why],
+    )
+
+
+def edition_values(con: duckdb.DuckDBPyConnection, number: int) -> pd.DataFrame:
+    """Return the values as edition `number` said them, with its number, in catalogue-neutral order."""
+    columns = ", ".join(f'CAST("{name}" AS VARCHAR) AS "{name}"' if name in _EXACT else f'"{name}"' for name in PUBLISHED[:-1])
+    frame = con.execute(
+        f"SELECT {columns}, CAST({number} AS BIGINT) AS edition, reason FROM kpi.values WHERE first_edition <= {number} "
+        f"AND coalesce(last_edition, {number}) >= {number} "
+        "ORDER BY kpi_id, dimension, dimension_value, grain, period_start, period_end"
+    ).df()
+    for name in _EXACT:
+        exact = [None if text is None or text != text else Decimal(text) for text in frame[name]]  # noqa: PLR0124 - NaN
+        frame[name] = frame[name].astype(object)
+        frame[name] = exact
+    for name in ("period_start", "period_end"):
+        frame[name] = frame[name].astype("datetime64[s]").dt.date
+    return frame
+
+
+def editions(con: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
+    """Return every edition, the newest first, with how many values it restated."""
+    cursor = con.execute(
+        "SELECT number, as_of, catalog_hash, input_hash, (SELECT count(*) FROM kpi.restatements AS r "
+        "WHERE r.edition = e.number) AS restated FROM kpi.editions AS e ORDER BY number DESC"
+    )
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,0 +1,36 @@
+"""Groups of fewer than five people are not published, and cannot be worked out from what is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SMALLEST_GROUP = 5
+REASON = f"suppressed: fewer than {SMALLEST_GROUP} people"
+_HIDDEN = ["value", "numerator", "denominator", "n", "interval_low", "interval_high"]
+
+
+def suppress(frame: pd.DataFrame, *, people: bool) -> None:
+    """Blank the slices of one KPI whose n counts fewer than five people, in place.
+
+    When just one slice of a dimension is blank in a period, the next smallest is blanked too: the total less the
+    others would give it away (complementary suppression; Hundepool et al. 2012, Statistical Disclosure Control, 4.2).
+    """
+    if not people:
+        return
+    sliced = frame[frame["dimension"] != ""]
+    small = sliced["n"].astype(float) < SMALLEST_GROUP
+    hidden = set(sliced.index[small])
+    periods = ["grain", "period_start", "period_end", "dimension"]
+    for _, group in sliced.groupby(periods, sort=False):
+        blank = [index for index in group.index if index in hidden]
+        if len(blank) == 1 and len(group) > 1:
+            rest = group.drop(index=blank).sort_values(["n", "dimension_value"], kind="stable")
+            hidden.add(rest.index[0])
+    rows = sorted(hidden)
+    frame.loc[rows, _HIDDEN] = None
+    frame.loc[rows, "status"] = "not_available"
+    frame.loc[rows, "reason"] = REASON
+    frame.loc[rows, "verdict"] = "inconclusive"

@@ -1,0 +1,231 @@
+"""From roll-ups to values: the number, its interval, whether it can be judged, the verdict and the signal."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import duckdb
+import numpy as np
+
+from pipeline.catalog import definition_hash
+from pipeline.catalog.model import Catalog, Difference, Metric, Percentile, Ratio, SurvivalMedian, Total
+from pipeline.engine.leaves import is_clustered
+from pipeline.engine.suppression import suppress
+from pipeline.statistics import intervals
+from pipeline.statistics.process_behaviour import signal_words
+from pipeline.statistics.survival import kaplan_meier_median
+from pipeline.statistics.verdict import verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CADENCE_GRAIN = {"daily": "day", "weekly": "week", "monthly": "month"}
+KEYS = ["grain", "period_start", "period_end", "dimension", "dimension_value"]
+METHODS = {
+    "exact": "exact",
+    "wilson": "Wilson",
+    "clustered": "clustered",
+    "order_statistics": "order statistics",
+    "greenwood": "Greenwood (log-log)",
+    "newcombe": "Newcombe",
+}
+
+
+_ROLLED = """SELECT * REPLACE (numerator::VARCHAR AS numerator, denominator::VARCHAR AS denominator)
+             FROM rolled WHERE kpi_id = ? ORDER BY ALL"""  # as text: a data frame would turn decimals into doubles
+
+
+def compute_values(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: str) -> pd.DataFrame:
+    """Turn `rolled` into one row per KPI, period and slice, in the published order of columns plus `reason`.
+
+    `as_of` is the last day with data (ISO). Rows are sorted, so the same states give the same frame.
+    """
+    import pandas as pd
+
+    end = date.fromisoformat(as_of) + timedelta(days=1)
+    frames = []
+    for kpi_id, metric in catalog.metrics.items():
+        frame = con.execute(_ROLLED, [kpi_id]).df()
+        if frame.empty:
+            frame = _no_source(kpi_id, metric, end)
+        frames.append(_finish(con, frame, kpi_id, metric, end))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _finish(
+    con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, metric: Metric, end: date
+) -> pd.DataFrame:
+    frame = frame.sort_values(KEYS, kind="stable", ignore_index=True)
+    for column in ("period_start", "period_end"):
+        frame[column] = frame[column].astype("datetime64[s]").dt.date
+    _measure(con, frame, kpi_id, metric, end)
+    _set_status(frame, metric, end)
+    _judge(frame, metric)
+    suppress(frame, people=metric.people)
+    grain = CADENCE_GRAIN[metric.cadence]
+    at_cadence = (frame["grain"] == grain) & (frame["dimension"] == "")
+    frame["signal"] = ""
+    frame.loc[at_cadence, "signal"] = signal_words(frame.loc[at_cadence, "value"].to_numpy(dtype=float))
+    frame["owner"], frame["unit"] = metric.owner, metric.unit
+    frame["definition_hash"] = definition_hash(metric)
+    frame["interval_method"] = METHODS[metric.interval]
+    return frame[PUBLISHED]
+
+
+PUBLISHED = [
+    "kpi_id", "owner", "grain", "period_start", "period_end", "dimension", "dimension_value", "value", "unit",
+    "numerator", "denominator", "n", "interval_low", "interval_high", "interval_method", "status", "verdict", "signal",
+    "definition_hash", "reason",
+]  # fmt: skip
+
+
+def _no_source(kpi_id: str, metric: Metric, end: date) -> pd.DataFrame:
+    """One row that says there is nothing to compute from."""
+    import pandas as pd
+
+    row: dict[str, object] = {
+        "kpi_id": kpi_id, "grain": "28d", "period_start": pd.Timestamp(end - timedelta(days=28)),
+        "period_end": pd.Timestamp(end), "dimension": "", "dimension_value": "",
+    }  # fmt: skip
+    empty = ("numerator", "denominator", "n", "unknown", "value", "low", "high", "clusters", "sum_x", "sum_y", "sum_xx",
+             "sum_xy", "sum_yy", "treated_k", "treated_n", "control_k", "control_n")  # fmt: skip
+    frame = pd.DataFrame([row | dict.fromkeys(empty)])
+    frame.attrs["no_source"] = metric.fact
+    return frame
+
+
+def _measure(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, metric: Metric, end: date) -> None:
+    """Fill value and interval by the kind of the KPI."""
+    if isinstance(metric, SurvivalMedian):
+        value, low, high = _survival(con, frame, kpi_id, metric, end)
+    elif isinstance(metric, Percentile):
+        value, low, high = (_floats(frame, name) for name in ("value", "low", "high"))
+    elif isinstance(metric, Difference):
+        value, low, high = _points(frame)
+    else:
+        value, low, high = _quotient(frame, metric)
+    frame["value"], frame["interval_low"], frame["interval_high"] = value, low, high
+
+
+def _floats(frame: pd.DataFrame, name: str) -> np.ndarray:
+    import pandas as pd
+
+    return np.asarray(pd.to_numeric(frame[name]), dtype=float)
+
+
+def _quotient(frame: pd.DataFrame, metric: Metric) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    numerator = _floats(frame, "numerator")
+    nothing = np.full(len(frame), np.nan)
+    if isinstance(metric, Total):
+        value = numerator
+    else:
+        denominator = _floats(frame, "denominator")
+        value = np.divide(numerator, denominator, out=nothing.copy(), where=denominator > 0)
+    if is_clustered(metric):
+        low, high = _clustered(frame, metric)
+    elif metric.interval == "wilson":
+        low, high = intervals.wilson(numerator, _floats(frame, "denominator"))
+    else:
+        low, high = nothing, nothing
+    return value, low, high
+
+
+def _clustered(frame: pd.DataFrame, metric: Metric) -> tuple[np.ndarray, np.ndarray]:
+    sums = [_floats(frame, name) for name in ("clusters", "sum_x", "sum_y", "sum_xx", "sum_xy", "sum_yy")]
+    if isinstance(metric, Total):
+        return intervals.clustered_total(sums[0], sums[1], sums[3])
+    if isinstance(metric, Ratio) and metric.unit == "ratio":
+        return intervals.clustered_share(*sums)
+    return intervals.clustered_ratio(*sums, floor=0.0)
+
+
+def _points(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    k1, n1, k2, n2 = (_floats(frame, name) for name in ("treated_k", "treated_n", "control_k", "control_n"))
+    low, high = intervals.newcombe_difference(k1, n1, k2, n2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.where((n1 > 0) & (n2 > 0), 100 * (k1 / n1 - k2 / n2), np.nan)
+    return value, 100 * low, 100 * high
+
+
+def _survival(
+    con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, metric: SurvivalMedian, end: date
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    spans = con.execute(
+        f"SELECT {', '.join(KEYS)}, epoch_us(start_at) AS a, epoch_us(end_at) AS b, events FROM rolled_spans "
+        "WHERE kpi_id = ? ORDER BY ALL",
+        [kpi_id],
+    ).df()
+    horizon = int(datetime(end.year, end.month, end.day, tzinfo=UTC).timestamp()) * 1_000_000
+    for column in ("period_start", "period_end"):
+        spans[column] = spans[column].astype("datetime64[s]").dt.date
+    found = {}
+    for key, group in spans.groupby(KEYS, sort=False):
+        times = group["events"].to_numpy()
+        hours = (group["b"].fillna(horizon) - group["a"]).to_numpy(dtype=float) / 3.6e9
+        result = kaplan_meier_median(np.repeat(hours, times), np.repeat(group["b"].notna().to_numpy(), times))
+        found[key] = (result.median, result.low, result.high, result.events)
+    rows = [found.get(tuple(key), (None, None, None, 0)) for key in frame[KEYS].itertuples(index=False, name=None)]
+    frame["numerator"], frame["denominator"] = [row[3] for row in rows], frame["n"]
+    columns = np.array([row[:3] for row in rows], dtype=float).reshape(-1, 3)
+    return columns[:, 0], columns[:, 1], columns[:, 2]
+
+
+def _set_status(frame: pd.DataFrame, metric: Metric, end: date) -> None:
+    """Say of each value whether it can be judged, and why not."""
+    frame["status"], frame["reason"] = "computed", ""
+    n = _floats(frame, "n")
+    n = np.where(np.isnan(n), 0, n)
+    few = n < metric.min_n
+    frame.loc[few, "status"] = "insufficient_data"
+    frame.loc[few, "reason"] = [f"n = {int(one)}, at least {metric.min_n} needed" for one in n[few]]
+    closed = [one + timedelta(days=metric.matures_after_days) for one in frame["period_end"]]
+    young = np.array([one > end for one in closed], dtype=bool)
+    frame.loc[young, "status"] = "immature"
+    frame.loc[young, "reason"] = [f"provisional until {one.isoformat()}" for one, is_young in zip(closed, young, strict=True) if is_young]
+    _set_unavailable(frame, metric)
+
+
+def _set_unavailable(frame: pd.DataFrame, metric: Metric) -> None:
+    missing = np.isnan(_floats(frame, "value"))
+    nothing = np.nan_to_num(_floats(frame, "n")) == 0
+    reason = np.where(nothing, "no data in this period", "fewer than half recovered yet" if isinstance(metric, SurvivalMedian)
+                      else "one of the two groups has no answers" if isinstance(metric, Difference) else "zero denominator")  # fmt: skip
+    if "no_source" in frame.attrs:
+        reason = np.full(len(frame), "no export fills this yet")
+    frame.loc[missing, "status"] = "not_available"
+    frame.loc[missing, "reason"] = reason[missing]
+    if isinstance(metric, Total):
+        empty = nothing & ~missing
+        frame.loc[empty, ["value", "numerator"]] = None
+        frame.loc[empty, "status"] = "not_available"
+        frame.loc[empty, "reason"] = "no data in this period"
+    unknown = np.nan_to_num(_floats(frame, "unknown"))
+    if metric.unknown:
+        hidden = unknown > 0
+        frame.loc[hidden, ["value", "numerator", "interval_low", "interval_high"]] = None
+        frame.loc[hidden, "status"] = "not_available"
+        frame.loc[hidden, "reason"] = [f"{int(one)} could not be measured ({metric.unknown})" for one in unknown[hidden]]
+    else:
+        apart = (unknown > 0) & ~missing
+        notes = [f"{int(one)} of unknown value left out" for one in unknown[apart]]
+        frame.loc[apart, "reason"] = [
+            "; ".join(part for part in (old, note) if part)
+            for old, note in zip(frame.loc[apart, "reason"], notes, strict=True)
+        ]
+
+
+def _judge(frame: pd.DataFrame, metric: Metric) -> None:
+    frame["verdict"] = ""
+    if metric.target is None:
+        return
+    at_least, at_most = metric.target.at_least, metric.target.at_most
+    verdicts = verdict(
+        _floats(frame, "value"),
+        _floats(frame, "interval_low"),
+        _floats(frame, "interval_high"),
+        at_least=None if at_least is None else float(at_least),
+        at_most=None if at_most is None else float(at_most),
+        exact=metric.interval == "exact",
+    )
+    frame["verdict"] = np.where(frame["status"] == "computed", verdicts, "inconclusive")

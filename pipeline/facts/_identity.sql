@@ -1,0 +1,4 @@
+/*
+meaning: The one person behind each name people go by; a name nobody claims stands for itself.
+*/
+SELECT alias_id, min(person_id) AS person_id FROM core.identities GROUP BY alias_id

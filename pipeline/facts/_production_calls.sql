@@ -1,0 +1,13 @@
+/*
+meaning: >-
+  Calls of production traffic. A call belongs to the environment of its session; only a call without a known session
+  is judged by its own.
+*/
+SELECT c.*, CAST(c.started_at AS DATE) AS day,
+  coalesce(c.session_id, c.trace_id, c.call_id) AS session_key,
+  s.session_id AS known_session_id,
+  coalesce(s.use_case_id, 'unknown') AS use_case
+FROM core.calls AS c
+LEFT JOIN core.sessions AS s ON s.session_id = c.session_id
+WHERE coalesce(CASE WHEN s.session_id IS NULL THEN c.environment ELSE s.environment END, 'production') = 'production'
+  AND NOT coalesce(s.is_synthetic, FALSE)

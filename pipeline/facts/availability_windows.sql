@@ -1,0 +1,8 @@
+/*
+meaning: One window of a service outside declared maintenance, with its good and valid requests.
+reads:
+  availability: own
+*/
+SELECT CAST(window_start AS DATE) AS day, service, good, valid
+FROM core.availability
+WHERE NOT coalesce(in_maintenance, FALSE)

@@ -1,0 +1,37 @@
+/*
+meaning: >-
+  One person entitled to one product on one day for which usage is known, and whether they used it on purpose that day.
+  Service accounts are left out, and people who had left by that day.
+continuous: true
+needs: [_directory, _identity]
+reads:
+  usage_daily: own
+  entitlements: span
+  people: span
+  identities: all
+*/
+WITH days AS (
+  SELECT CAST(unnest(range(min(date), max(date) + INTERVAL 1 DAY, INTERVAL 1 DAY)) AS DATE) AS day FROM core.usage_daily
+),
+seats AS (
+  SELECT coalesce(i.person_id, e.person_id) AS person_id, e.product, e.valid_from,
+    coalesce(e.valid_to, DATE '9999-12-31') AS valid_to
+  FROM core.entitlements AS e LEFT JOIN facts._identity AS i ON i.alias_id = e.person_id
+),
+active AS (
+  SELECT DISTINCT coalesce(i.person_id, u.person_id) AS person_id, u.product, u.date AS day
+  FROM core.usage_daily AS u LEFT JOIN facts._identity AS i ON i.alias_id = u.person_id
+  WHERE u.active
+),
+entitled AS (
+  SELECT DISTINCT days.day, s.person_id, s.product
+  FROM days JOIN seats AS s ON s.valid_from <= days.day AND days.day < s.valid_to
+),
+listed AS (SELECT DISTINCT person_id FROM core.people)
+SELECT e.day, e.person_id, e.product, coalesce(d.department, 'unknown') AS department,
+  CASE WHEN a.person_id IS NULL THEN 0 ELSE 1 END AS is_active
+FROM entitled AS e
+LEFT JOIN active AS a ON a.person_id = e.person_id AND a.product = e.product AND a.day = e.day
+LEFT JOIN facts._directory AS d ON d.person_id = e.person_id AND d.valid_from <= e.day AND e.day < d.valid_to
+LEFT JOIN listed AS l ON l.person_id = e.person_id
+WHERE NOT coalesce(d.is_service_account, FALSE) AND (l.person_id IS NULL OR d.person_id IS NOT NULL)

@@ -1,0 +1,11 @@
+/*
+meaning: One answer judged for groundedness; it is grounded only when every claim in it is supported.
+reads:
+  scores: own
+*/
+SELECT CAST(created_at AS DATE) AS day, score_id, coalesce(use_case_id, 'unknown') AS use_case,
+  coalesce(evaluator_kind, 'unknown') AS evaluator_kind,
+  CASE WHEN label = 'no_claims' THEN 0 ELSE 1 END AS has_claims,
+  CASE WHEN label = 'grounded' THEN 1 ELSE 0 END AS is_grounded
+FROM core.scores
+WHERE metric = 'grounded'

@@ -1,0 +1,37 @@
+/*
+meaning: >-
+  One production call with its cost at the price valid on the day it was made. Every token stands in one class. A call
+  answered from the client's response cache costs nothing; a call with tokens of a class that has no price is unpriced,
+  and its cost is unknown.
+needs: [_production_calls, _price_spans]
+reads:
+  calls: own
+  sessions: SELECT CAST(c.started_at AS DATE) AS day FROM changed JOIN core.calls AS c USING (session_id)
+  prices: span
+*/
+WITH tokens AS (
+  SELECT c.*,
+    CAST(coalesce(c.tokens_in_uncached, 0) AS DECIMAL(12, 0)) AS t_in,
+    CAST(coalesce(c.tokens_cache_read, 0) AS DECIMAL(12, 0)) AS t_read,
+    CAST(coalesce(c.tokens_cache_write_5m, 0) AS DECIMAL(12, 0)) AS t_5m,
+    CAST(coalesce(c.tokens_cache_write_1h, 0) AS DECIMAL(12, 0)) AS t_1h,
+    CAST(coalesce(c.tokens_out, 0) AS DECIMAL(12, 0)) AS t_out
+  FROM facts._production_calls AS c
+),
+costs AS (
+  SELECT t.*,
+    CASE WHEN coalesce(t.response_cache_hit, FALSE) THEN 0
+         ELSE (CASE WHEN t.t_in > 0 THEN t.t_in * p.in_uncached_usd ELSE 0 END)
+            + (CASE WHEN t.t_read > 0 THEN t.t_read * p.cache_read_usd ELSE 0 END)
+            + (CASE WHEN t.t_5m > 0 THEN t.t_5m * p.cache_write_5m_usd ELSE 0 END)
+            + (CASE WHEN t.t_1h > 0 THEN t.t_1h * p.cache_write_1h_usd ELSE 0 END)
+            + (CASE WHEN t.t_out > 0 THEN t.t_out * p.out_usd ELSE 0 END)
+    END AS known_cost_usd
+  FROM tokens AS t
+  LEFT JOIN facts._price_spans AS p
+    ON p.provider = t.provider AND p.model = t.model AND p.valid_from <= t.day AND t.day < p.valid_to
+)
+SELECT day, call_id, session_id, session_key, known_session_id, use_case, kind, provider, model,
+  CAST(known_cost_usd AS DECIMAL(38, 12)) AS cost_usd,
+  CASE WHEN known_cost_usd IS NULL THEN 1 ELSE 0 END AS unpriced_calls
+FROM costs

@@ -1,0 +1,38 @@
+/*
+meaning: >-
+  One session with the cost of all its calls: retries, failures, judges and guardrails, whatever day they ran on. A
+  call of no session is a row with no session of its own, so that its cost is not lost.
+needs: [priced_calls, _directory, _identity]
+reads:
+  calls: >-
+    SELECT CAST(coalesce(s.started_at, changed.started_at) AS DATE) AS day
+    FROM changed LEFT JOIN core.sessions AS s ON s.session_id = changed.session_id
+  sessions: >-
+    SELECT CAST(started_at AS DATE) AS day FROM changed
+    UNION ALL SELECT CAST(c.started_at AS DATE) FROM changed JOIN core.calls AS c USING (session_id)
+  prices: span
+  people: span
+  identities: all
+*/
+WITH spent AS (
+  SELECT known_session_id AS session_id, sum(cost_usd) AS cost_usd, sum(unpriced_calls) AS unpriced_calls
+  FROM facts.priced_calls
+  WHERE known_session_id IS NOT NULL
+  GROUP BY known_session_id
+),
+sessions AS (
+  SELECT s.session_id, CAST(s.started_at AS DATE) AS day, coalesce(s.use_case_id, 'unknown') AS use_case,
+    coalesce(i.person_id, s.person_id) AS person_id
+  FROM core.sessions AS s
+  LEFT JOIN facts._identity AS i ON i.alias_id = s.person_id
+  WHERE coalesce(s.environment, 'production') = 'production' AND NOT coalesce(s.is_synthetic, FALSE)
+)
+SELECT s.day, s.session_id AS session_key, s.use_case, coalesce(d.department, 'unknown') AS department,
+  1 AS sessions, coalesce(c.cost_usd, 0) AS cost_usd, coalesce(c.unpriced_calls, 0) AS unpriced_calls
+FROM sessions AS s
+LEFT JOIN spent AS c ON c.session_id = s.session_id
+LEFT JOIN facts._directory AS d ON d.person_id = s.person_id AND d.valid_from <= s.day AND s.day < d.valid_to
+UNION ALL
+SELECT day, session_key, 'unknown', 'unknown', 0, coalesce(cost_usd, 0), unpriced_calls
+FROM facts.priced_calls
+WHERE known_session_id IS NULL

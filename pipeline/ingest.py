@@ -1,0 +1,159 @@
+"""Taking in exports: from a file's bytes to loaded, duplicate and quarantined rows, one file at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from pipeline.contracts import judge
+from pipeline.sources.bytes_check import inspect_bytes
+from pipeline.sources.readers import read_raw
+from pipeline.sources.recognise import recognise
+from pipeline.sources.stage import stage
+from pipeline.tables import load_tables
+from pipeline.warehouse import ledger
+from pipeline.warehouse.load import enter_totals, load_rows
+
+if TYPE_CHECKING:
+    from pipeline.sources.mapping import SourceMapping
+    from pipeline.warehouse.receive import Arrival
+
+
+@dataclass
+class Taken:
+    """Counts of one run: files by fate, rows by fate, and the sources that brought new rows."""
+
+    files_loaded: int = 0
+    files_duplicate: int = 0
+    files_quarantined: int = 0
+    files_ignored: int = 0
+    rows_in: int = 0
+    loaded: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    sources: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """What every file of a run has in common."""
+
+    con: duckdb.DuckDBPyConnection
+    mappings: tuple[SourceMapping, ...]
+    mappings_hash: str
+    run_id: int
+    now: datetime
+
+
+def take_in(
+    ingest: Ingest, arrivals: Iterable[Arrival], *, progress: Callable[[str], None] = lambda _: None
+) -> Taken:
+    """Take in every file that is new, or could not be taken before and may be now."""
+    taken = Taken()
+    known = ledger.known(ingest.con, mappings_hash=ingest.mappings_hash)
+    first_name = dict(known.first_name)
+    retried: set[str] = set()
+    for arrival in arrivals:
+        retry = arrival.file_hash in known.retry and arrival.file_hash not in retried
+        seen = (arrival.name, arrival.file_hash) in known.arrivals
+        if seen and not retry:
+            continue
+        progress(arrival.name)
+        duplicate_of = first_name.get(arrival.file_hash) if not seen else None
+        if not seen:
+            ledger.enter_arrival(ingest.con, arrival, duplicate_of=duplicate_of, run_id=ingest.run_id)
+        if duplicate_of is not None and not retry:
+            taken.files_duplicate += 1
+            continue
+        retried.add(arrival.file_hash)
+        first_name.setdefault(arrival.file_hash, arrival.name)
+        _take_file(ingest, arrival, taken)
+    return taken
+
+
+def _take_file(ingest: Ingest, arrival: Arrival, taken: Taken) -> None:
+    """Take one file in whole, or quarantine it whole and say why."""
+    con = ingest.con
+    con.execute("BEGIN")
+    try:
+        reason = _load_file(ingest, arrival, taken)
+        con.execute("COMMIT")
+    except duckdb.Error as error:
+        con.execute("ROLLBACK")
+        # The message of the database may quote a value, so only its kind is kept.
+        reason = f"the file cannot be read as its source says ({type(error).__name__})"
+    if reason:
+        _refuse(ingest, arrival, reason, taken)
+
+
+def _load_file(ingest: Ingest, arrival: Arrival, taken: Taken) -> str:
+    """Load one file; return the reason when it must be refused, '' when it was taken."""
+    if arrival.problem:
+        return arrival.problem
+    recognition = recognise(arrival.stored, arrival.name, ingest.mappings)
+    mapping = recognition.mapping
+    problem = inspect_bytes(arrival.stored, mapping=mapping)
+    if problem is not None:
+        return problem.reason
+    if mapping is None:
+        return recognition.reason
+    if mapping.ignore:
+        _enter_file(ingest, arrival, source=mapping.source, status="ignored", reason=mapping.ignore, records_in=0)
+        taken.files_ignored += 1
+        return ""
+    raw = read_raw(ingest.con, arrival.stored, name=arrival.name, mapping=mapping)
+    _enter_file(
+        ingest, arrival, source=mapping.source, status="loaded", reason="", records_in=raw.records_in
+    )
+    for warning in recognition.warnings:
+        ingest.con.execute("INSERT INTO ledger.warnings VALUES (?, ?)", [arrival.file_hash, warning])
+    ledger.enter_unreadable(ingest.con, arrival.file_hash, run_id=ingest.run_id)
+    taken.rows_in += raw.malformed
+    taken.quarantined += raw.malformed
+    for name in mapping.tables:
+        _load_table(ingest, arrival, mapping, name, taken)
+    taken.files_loaded += 1
+    taken.sources.add(mapping.source)
+    return ""
+
+
+def _load_table(ingest: Ingest, arrival: Arrival, mapping: SourceMapping, name: str, taken: Taken) -> None:
+    table = load_tables()[name]
+    stage(ingest.con, mapping, name, staged="staged")
+    judge(ingest.con, table, staged="staged", typed="typed", verdicts="verdicts", now=ingest.now)
+    load = load_rows(
+        ingest.con, table, typed="typed", verdicts="verdicts", file_hash=arrival.file_hash, run_id=ingest.run_id
+    )
+    enter_totals(ingest.con, table, mapping.tables[name].totals, file_hash=arrival.file_hash)
+    taken.rows_in += load.rows_in
+    taken.loaded += load.loaded
+    taken.duplicate += load.duplicate
+    taken.quarantined += load.quarantined
+
+
+def _refuse(ingest: Ingest, arrival: Arrival, reason: str, taken: Taken) -> None:
+    rows = arrival.stored.read_bytes().count(b"\n") + 1 if arrival.stored.exists() else 1
+    _enter_file(ingest, arrival, source="", status="quarantined", reason=reason, records_in=rows)
+    ledger.enter_unreadable(ingest.con, arrival.file_hash, run_id=ingest.run_id, reason=reason, rows=rows)
+    taken.files_quarantined += 1
+    taken.rows_in += rows
+    taken.quarantined += rows
+
+
+def _enter_file(
+    ingest: Ingest, arrival: Arrival, *, source: str, status: str, reason: str, records_in: int
+) -> None:
+    ledger.enter_file(
+        ingest.con,
+        arrival,
+        source=source,
+        status=status,
+        reason=reason,
+        records_in=records_in,
+        run_id=ingest.run_id,
+        mappings_hash=ingest.mappings_hash,
+    )

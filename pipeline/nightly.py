@@ -1,0 +1,287 @@
+"""The nightly run: receive, take in, build states, compute, check, publish, in this order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from pipeline.catalog import catalog_hash, load_catalog
+from pipeline.catalog.model import Catalog
+from pipeline.errors import BlockedError, ExitCode, Problem, RoiError
+from pipeline.settings import Settings
+from pipeline.warehouse.connection import create_schemas, open_warehouse, warehouse
+from pipeline.warehouse.lock import run_lock
+from pipeline.warehouse.publish import publish_file, publish_folder, start_work_copy
+from pipeline.warehouse.pseudonym import load_key
+from pipeline.warehouse.receive import Arrival, receive
+
+if TYPE_CHECKING:
+    from pipeline.engine.states import Rebuilt
+    from pipeline.ingest import Ingest, Taken
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class Summary:
+    """What one run did, for the table at its end and for `--json`."""
+
+    warehouse: str
+    edition: int = 0
+    as_of: str = ""
+    new_edition: bool = False
+    pages_drawn: bool = False
+    files: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    states: list[dict[str, object]] = field(default_factory=list)
+    values: int = 0
+    restated: int = 0
+    checks_failed: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """3 when something was published that somebody should look at."""
+        return ExitCode.WARNINGS if self.warnings else ExitCode.OK
+
+
+def run_nightly(settings: Settings, *, rebuild: bool = False, progress: Progress = lambda _: None) -> Summary:
+    """Run every stage and publish a new edition, or say that there is nothing to do.
+
+    Raises ConfigurationError (nothing run), LockedError, BlockedError (old edition kept) or RoiError.
+    """
+    from pipeline.sources.mapping import load_mappings, mappings_hash
+
+    _preflight(settings)
+    catalog = load_catalog(settings.catalog)
+    mappings = load_mappings([folder for folder in settings.mapping_folders if folder.is_dir()])
+    with run_lock(settings.lock):
+        progress("Receiving files")
+        arrivals = list(receive(settings.exports, settings.received))
+        if not rebuild and _nothing_new(settings, catalog, arrivals, mappings_hash(mappings)):
+            return _unchanged(settings, catalog, progress)
+        start_work_copy(settings.warehouse, settings.work, empty=rebuild)
+        summary = _work(settings, catalog, arrivals, mappings, progress)
+        publish_file(settings.work, settings.warehouse)
+        draw_pages(settings, catalog, progress)
+        summary.pages_drawn = True
+        return summary
+
+
+def draw_pages(settings: Settings, catalog: Catalog, progress: Progress = lambda _: None) -> None:
+    """Draw the pages of the newest edition from the warehouse and publish them."""
+    from pipeline.edition import collect
+    from pipeline.reports import render
+
+    progress("Drawing pages")
+    shutil.rmtree(settings.staged_reports, ignore_errors=True)
+    settings.staged_reports.mkdir(parents=True)
+    with warehouse(settings.warehouse, read_only=True, threads=settings.threads) as con:
+        data = collect(con, catalog, warehouse=settings.name)
+    render(data, settings.staged_reports)
+    readme = settings.reports / "README.md"
+    if readme.exists():
+        shutil.copyfile(readme, settings.staged_reports / "README.md")
+    publish_folder(settings.staged_reports, settings.reports)
+
+
+def _preflight(settings: Settings) -> None:
+    """Find everything that would stop the run before it starts."""
+    problems = []
+    for folder in (settings.received, settings.warehouse.parent, settings.key.parent, settings.reports):
+        existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            problems.append(Problem(str(existing), "S002", "cannot be written to; give this user write access"))
+    if not settings.exports.is_dir():
+        hint = "run `make sample`, or name your folder: make nightly EXPORTS=dir"
+        problems.append(Problem(str(settings.exports), "S003", f"is not a folder of exports; {hint}"))
+    if problems:
+        raise RoiError("The run cannot start.", problems)
+
+
+def _nothing_new(settings: Settings, catalog: Catalog, arrivals: list[Arrival], mappings: str) -> bool:
+    """Return whether files, mappings, catalogue and facts are those of the published edition."""
+    from pipeline.engine.editions import latest_edition
+    from pipeline.engine.leaves import leaf_hash, leaves
+    from pipeline.warehouse import ledger
+
+    if not settings.warehouse.exists():
+        return False
+    with warehouse(settings.warehouse, read_only=True, threads=settings.threads) as con:
+        edition = latest_edition(con)
+        known = ledger.known(con, mappings_hash=mappings)
+        states = set(con.execute("SELECT state, hash FROM states.hashes").fetchall())
+    if edition is None or edition["catalog_hash"] != catalog_hash(catalog) or known.retry:
+        return False
+    wanted = {(leaf.table, leaf_hash(leaf)) for states_of in leaves(catalog).values() for leaf in states_of}
+    return wanted == states and all((one.name, one.file_hash) in known.arrivals for one in arrivals)
+
+
+def _unchanged(settings: Settings, catalog: Catalog, progress: Progress) -> Summary:
+    """Leave the edition as it is; draw its pages again only when they are missing or another's."""
+    from pipeline.edition import pages_hash
+    from pipeline.engine.editions import latest_edition
+
+    with warehouse(settings.warehouse, read_only=True, threads=settings.threads) as con:
+        edition = latest_edition(con) or {}
+        row = con.execute("SELECT count(*) FROM kpi.values WHERE last_edition IS NULL").fetchone()
+    summary = Summary(settings.name, int(str(edition["number"])), str(edition["as_of"]))
+    summary.values = int(row[0]) if row else 0
+    drawn = _drawn_edition(settings.reports)
+    if drawn != (settings.name, summary.edition, pages_hash()):
+        draw_pages(settings, catalog, progress)
+        summary.pages_drawn = True
+    return summary
+
+
+def _drawn_edition(reports: Path) -> tuple[str, int, str] | None:
+    try:
+        edition = json.loads((reports / "data" / "edition.json").read_text(encoding="utf-8"))
+        return edition["warehouse"], edition["number"], edition["versions"]["pages"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _work(
+    settings: Settings, catalog: Catalog, arrivals: list[Arrival], mappings: tuple[object, ...], progress: Progress
+) -> Summary:
+    """Do everything that changes the warehouse, on the work copy."""
+    con = open_warehouse(settings.work, key=load_key(settings.key), threads=settings.threads)
+    try:
+        summary = _stages(con, settings, catalog, arrivals, mappings, progress)
+        con.execute("CHECKPOINT")
+    finally:
+        con.close()
+    return summary
+
+
+def _stages(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    catalog: Catalog,
+    arrivals: list[Arrival],
+    mappings: tuple[object, ...],
+    progress: Progress,
+) -> Summary:
+    from pipeline.engine.states import build_states
+    from pipeline.facts import create_views
+    from pipeline.ingest import take_in
+    from pipeline.warehouse import ledger
+
+    create_schemas(con)
+    create_views(con)
+    run_id = ledger.start_run(con, started_at=settings.now)
+    since_load = ledger.next_load(con)
+    ingest = _ingest(con, settings, mappings, run_id)
+    progress("Taking in exports")
+    taken = take_in(ingest, arrivals, progress=lambda name: progress(f"Taking in {name}"))
+    progress("Building states")
+    rebuilt = build_states(con, catalog, since_load=since_load, progress=lambda fact: progress(f"Building states of {fact}"))
+    summary = _compute(con, settings, catalog, taken, progress, run_id=run_id)
+    summary.states = [asdict(entry) for entry in rebuilt]
+    _check(con, settings, summary, progress, run_id=run_id)
+    con.execute("UPDATE ledger.runs SET summary = ? WHERE run_id = ?", [json.dumps(asdict(summary)), run_id])
+    return summary
+
+
+def _ingest(con: duckdb.DuckDBPyConnection, settings: Settings, mappings: tuple[object, ...], run_id: int) -> Ingest:
+    from pipeline.ingest import Ingest
+    from pipeline.sources.mapping import mappings_hash
+
+    return Ingest(con, mappings, mappings_hash(mappings), run_id, settings.now)  # type: ignore[arg-type]
+
+
+def _compute(
+    con: duckdb.DuckDBPyConnection, settings: Settings, catalog: Catalog, taken: Taken, progress: Progress, *, run_id: int
+) -> Summary:
+    from pipeline.engine.editions import create_editions, store_edition
+    from pipeline.engine.rollup import as_of_day, roll_up
+    from pipeline.engine.values import compute_values
+
+    progress("Computing KPIs")
+    as_of = as_of_day(con, catalog)
+    if as_of is None:
+        raise RoiError(_nothing_usable(con, settings))
+    roll_up(con, catalog, as_of=as_of)
+    values = compute_values(con, catalog, as_of=as_of)
+    create_editions(con)
+    number = store_edition(
+        con,
+        values,
+        as_of=as_of,
+        catalog_hash=catalog_hash(catalog),
+        input_hash=_input_hash(con),
+        run_id=run_id,
+        why="new rows from " + ", ".join(sorted(taken.sources)) if taken.sources else "recomputed",
+        notes={"genai-roi": version("genai-roi"), "duckdb": duckdb.__version__},
+    )
+    restated = con.execute("SELECT count(*) FROM kpi.restatements WHERE edition = ?", [number]).fetchone()
+    summary = Summary(settings.name, number, as_of, new_edition=True, values=len(values))
+    summary.restated = int(restated[0]) if restated else 0
+    summary.files = {
+        "loaded": taken.files_loaded,
+        "duplicate": taken.files_duplicate,
+        "quarantined": taken.files_quarantined,
+        "ignored": taken.files_ignored,
+    }
+    summary.rows = {
+        "rows_in": taken.rows_in,
+        "loaded": taken.loaded,
+        "duplicate": taken.duplicate,
+        "quarantined": taken.quarantined,
+    }
+    if taken.quarantined:
+        summary.warnings.append(
+            f"{taken.files_quarantined} files and {taken.quarantined} rows were quarantined: reports/run.html says why"
+        )
+    return summary
+
+
+def _nothing_usable(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:
+    refused = con.execute("SELECT name, reason FROM ledger.files WHERE status <> 'loaded' ORDER BY name").fetchall()
+    found = "\n".join(f"  {name}  {reason}" for name, reason in refused[:20]) or "  the folder is empty"
+    return (
+        f"Nothing below {settings.exports} could be used, so there is nothing to publish.\n{found}\n"
+        "`roi sources list` names what can be read; `roi sources probe FILE` says what a file lacks."
+    )
+
+
+def _input_hash(con: duckdb.DuckDBPyConnection) -> str:
+    hashes = con.execute("SELECT file_hash FROM ledger.files WHERE status = 'loaded' ORDER BY file_hash").fetchall()
+    return hashlib.sha256("\n".join(row[0] for row in hashes).encode()).hexdigest()[:12]
+
+
+def _check(
+    con: duckdb.DuckDBPyConnection, settings: Settings, summary: Summary, progress: Progress, *, run_id: int
+) -> None:
+    """Let Great Expectations judge the batch and the warehouse; raise BlockedError when it must not be published."""
+    from datetime import date
+
+    from pipeline.checks import blocking, run_checks
+
+    progress("Checking")
+    results = run_checks(con, as_of=date.fromisoformat(summary.as_of), now=settings.now, run_id=str(run_id))
+    con.execute("DELETE FROM ledger.checks")
+    for position, result in enumerate(results):
+        con.execute("INSERT INTO ledger.checks VALUES (?, ?)", [position, json.dumps(asdict(result))])
+    failed = [result for result in results if not result.passed]
+    summary.checks_failed = [f"{one.check} on {one.subject}: {one.observed}, expected {one.expected}" for one in failed]
+    stopping = blocking(results)
+    if stopping:
+        problems = [
+            Problem(one.subject, one.check, f"found {one.observed}, expected {one.expected}") for one in stopping
+        ]
+        raise BlockedError(
+            "A check blocks this edition; the published one stays. Mend the exports below, then run again.", problems
+        )
+    if failed:
+        summary.warnings.append(f"{len(failed)} checks failed: reports/run.html lists them")

@@ -1,0 +1,175 @@
+"""The data behind the pages as CSV, JSON and Parquet: the same edition, the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import math
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.reports import formats
+from pipeline.reports.model import CONTRACT_COLUMNS, Download, EditionData, Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ORDER = ["kpi_id", "grain", "period_start", "period_end", "dimension", "dimension_value"]
+LOAD_COLUMNS = ("file", "source", "rows_in", "loaded", "duplicate", "quarantined", "reason")
+NOTE_COLUMNS = ("kpi_id", "grain", "period_start", "dimension", "dimension_value", "status", "reason")
+CHECK_COLUMNS = ("check", "layer", "subject", "expectation", "observed", "expected", "passed", "severity", "kpis")
+RESTATEMENT_COLUMNS = ("kpi_id", "grain", "period_start", "dimension", "dimension_value", "old", "new", "why")
+_SQL_TYPES = {
+    "period_start": "DATE", "period_end": "DATE", "value": "DOUBLE", "numerator": "DECIMAL(38,14)",
+    "denominator": "DECIMAL(38,14)", "n": "BIGINT", "interval_low": "DOUBLE", "interval_high": "DOUBLE",
+    "edition": "BIGINT",
+}  # fmt: skip
+_WHAT = {
+    "kpi_values.csv": "every KPI value, by period and slice",
+    "kpi_values.json": "the same values, as columns and rows",
+    "kpi_values.parquet": "the same values, typed",
+    "notes.csv": "why values are not available",
+    "loads.csv": "what became of every file",
+    "checks.csv": "results of the data checks",
+    "restatements.csv": "values that read differently than in the last edition",
+    "edition.json": "what this edition was made from",
+}
+
+
+def plain(number: float | int | Decimal) -> str:
+    """A number without exponent and without trailing zeros, exact to its last digit."""
+    exact = number if isinstance(number, Decimal) else Decimal(repr(number) if isinstance(number, float) else int(number))
+    digits = f"{exact:f}"
+    digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
+    return "0" if digits in ("-0", "") else digits
+
+
+def cell(value: Any) -> str | bool | int | float | Decimal | None:
+    """A frame's cell as a plain Python value; every kind of unknown and every non-finite number is None."""
+    if value is None or value is True or value is False:
+        return value
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, (int, Decimal)):
+        return value if not isinstance(value, Decimal) or value.is_finite() else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    text = str(value)
+    return None if text in ("NaT", "<NA>") else text
+
+
+def csv_cell(value: Any) -> str:
+    """A CSV cell; text that a spreadsheet would run as a formula is quoted with an apostrophe."""
+    found = cell(value)
+    if found is None:
+        return ""
+    if isinstance(found, bool):
+        return "true" if found else "false"
+    if not isinstance(found, str):
+        return plain(found)
+    return f"'{found}" if found.startswith(("=", "+", "-", "@", "\t", "\r")) else found
+
+
+def json_cell(value: Any) -> str:
+    """A JSON value; numbers keep every digit they have."""
+    found = cell(value)
+    if found is None or isinstance(found, (str, bool)):
+        return json.dumps(found, ensure_ascii=False)
+    return plain(found)
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """CSV with a header line; line ends are line feeds on every system."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([csv_cell(value) for value in row] for row in rows)
+    return out.getvalue()
+
+
+def json_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Column-oriented JSON, one row a line, so that a difference between editions is readable."""
+    lines = ",\n".join(f"[{','.join(json_cell(value) for value in row)}]" for row in rows)
+    return f'{{"columns": {json.dumps(list(columns))},\n"rows": [\n{lines}\n]}}\n'
+
+
+def contract_frame(values: pd.DataFrame) -> pd.DataFrame:
+    """The contract's columns in the contract's order, sorted, dates as ISO days."""
+    frame = values.copy()
+    for column in ("period_start", "period_end"):
+        frame[column] = [str(found)[:10] for found in frame[column]]
+    for column in ("dimension", "dimension_value", "verdict", "signal"):
+        frame[column] = frame[column].astype(object).where(frame[column].notna(), "")
+    return frame.sort_values(ORDER, kind="stable").reset_index(drop=True)
+
+
+def _write_parquet(columns: Sequence[str], rows: Iterable[Sequence[Any]], path: Path) -> None:
+    """Parquet with declared types; cells go in as text and are cast, so that no type is guessed."""
+    import duckdb
+    import pandas as pd
+
+    cells = [[None if (found := cell(value)) is None else found if isinstance(found, str) else plain(found)
+              for value in row] for row in rows]  # fmt: skip
+    texts = pd.DataFrame(cells, columns=list(columns), dtype=object)
+    casts = ", ".join(f'CAST("{name}" AS {_SQL_TYPES.get(name, "VARCHAR")}) AS "{name}"' for name in columns)
+    con = duckdb.connect(config={"threads": 1})
+    try:
+        con.execute("SET enable_progress_bar=false")
+        con.register("texts", texts)
+        target = str(path).replace("'", "''")
+        con.execute(f"COPY (SELECT {casts} FROM texts) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+    finally:
+        con.close()
+
+
+def _picked(rows: Iterable[Record], columns: Sequence[str]) -> list[list[Any]]:
+    return [[" ".join(value) if isinstance(value := row.get(name), (list, tuple)) else value for name in columns]
+            for row in rows]  # fmt: skip
+
+
+def _notes(frame: pd.DataFrame) -> list[list[Any]]:
+    absent = frame[frame["value"].isna() | (frame["status"] == "not_available")]
+    return absent[list(NOTE_COLUMNS)].to_numpy(dtype=object).tolist()  # type: ignore[no-any-return]
+
+
+def _edition_text(data: EditionData) -> str:
+    inputs = [{name: row[name] for name in ("file", "file_hash", "source", "status", "rows_in")} for row in data.loads]
+    document = {**data.edition, "inputs": inputs, "sources": data.sources, "totals": data.totals}
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n"
+
+
+def write(data: EditionData, folder: Path) -> list[Path]:
+    """Write every download into `folder`; return what was written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    frame = contract_frame(data.values)
+    rows = frame[list(CONTRACT_COLUMNS)].to_numpy(dtype=object).tolist()
+    texts = {
+        "kpi_values.csv": csv_text(CONTRACT_COLUMNS, rows),
+        "kpi_values.json": json_text(CONTRACT_COLUMNS, rows),
+        "notes.csv": csv_text(NOTE_COLUMNS, _notes(frame)),
+        "loads.csv": csv_text(LOAD_COLUMNS, _picked(data.loads, LOAD_COLUMNS)),
+        "checks.csv": csv_text(CHECK_COLUMNS, _picked(data.checks, CHECK_COLUMNS)),
+        "restatements.csv": csv_text(RESTATEMENT_COLUMNS, _picked(data.restatements, RESTATEMENT_COLUMNS)),
+        "edition.json": _edition_text(data),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    _write_parquet(CONTRACT_COLUMNS, rows, folder / "kpi_values.parquet")
+    return [folder / name for name in _WHAT]
+
+
+def described(paths: Iterable[Path]) -> tuple[Download, ...]:
+    """The downloads with size and SHA-256, as pages list them."""
+    return tuple(
+        Download(
+            href=f"data/{path.name}",
+            what=_WHAT[path.name],
+            bytes=formats.size(path.stat().st_size),
+            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
+        for path in paths
+    )

@@ -1,0 +1,178 @@
+"""Numbers and periods as people read them; the same number always prints the same text."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from pipeline.reports.model import Figure, Value
+
+THIN = "\u202f"
+MINUS = "\u2212"
+MONTHS = ("January February March April May June July August September October November December").split()
+NOT_APPLICABLE = Figure("n/a", "not-applicable", "not applicable")
+UNIT_WORDS = {
+    "ratio": "percent of the denominator",
+    "USD/session": "US dollars per session",
+    "s": "seconds",
+    "h": "hours",
+    "points": "percentage points",
+    "count": "count",
+}
+
+
+def grouped(number: int | Decimal, decimals: int = 0) -> str:
+    """A number with thin spaces between thousands and a true minus sign."""
+    text = f"{number:,.{decimals}f}".replace(",", THIN)
+    return text.replace("-", MINUS) if Decimal(number) else text.replace("-", "")
+
+
+def _rounded(value: float, decimals: int) -> Decimal:
+    return Decimal(repr(value)).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN)
+
+
+def _percent_decimals(percent: float) -> int:
+    edge = min(abs(percent), abs(100 - percent))
+    return 1 if edge >= 1 or edge == 0 else 2 if edge >= 0.1 else 3
+
+
+def percent(share: float, decimals: int | None = None) -> str:
+    """A share in 0..1 as percent; only an exact 0 or 1 ever prints 0 % or 100 %.
+
+    Near the edges more decimals are kept (99.93 %), and beyond three of them it says `<0.001 %` or `>99.999 %`.
+    """
+    if share in (0, 1):
+        return f"{int(share * 100)}{THIN}%"
+    value = share * 100
+    places = _percent_decimals(value) if decimals is None else decimals
+    step = Decimal(1).scaleb(-places)
+    rounded = _rounded(value, places)
+    if rounded == 0:
+        return f"{'<' if value > 0 else '>' + MINUS}{step}{THIN}%"
+    if rounded == 100:
+        return f"{'>' if value < 100 else '<'}{100 - step if value < 100 else 100 + step}{THIN}%"
+    return f"{grouped(rounded, places)}{THIN}%"
+
+
+def usd(amount: float) -> str:
+    """US dollars with four significant digits; zero is $0."""
+    if amount == 0:
+        return "$0"
+    decimals = max(2, 3 - math.floor(math.log10(abs(amount))))
+    sign = MINUS if amount < 0 else ""
+    return f"{sign}${grouped(_rounded(abs(amount), decimals), decimals)}"
+
+
+def measured(value: float, unit: str) -> str:
+    """Seconds, hours or a plain number with three significant digits, whole above a thousand."""
+    if value == 0:
+        return f"0{THIN}{unit}".rstrip()
+    size = abs(value)
+    decimals = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 else 3
+    rounded = _rounded(value, decimals)
+    if rounded == 0:
+        return f"{'<' if value > 0 else '>' + MINUS}0.001{THIN}{unit}".rstrip()
+    return f"{grouped(rounded, decimals)}{THIN}{unit}".rstrip()
+
+
+def points(value: float) -> str:
+    """Percentage points with their sign; zero has none."""
+    rounded = _rounded(value, 1)
+    if rounded == 0 and value != 0:
+        return f"{'<+' if value > 0 else '>' + MINUS}0.1 points"
+    return f"{'+' if rounded > 0 else ''}{grouped(rounded, 1) if rounded else '0'} points"
+
+
+def amount(value: float, unit: str) -> str:
+    """A value with its unit; the one place that knows how each unit prints."""
+    if unit == "ratio":
+        return percent(value)
+    if unit == "USD/session":
+        return usd(value)
+    if unit == "points":
+        return points(value)
+    return measured(value, "" if unit == "count" else unit)
+
+
+def beside(value: float, limit: float, unit: str) -> str:
+    """A value printed next to its target, with more decimals when rounding would hide that they differ."""
+    text = amount(value, unit)
+    if unit != "ratio" or value == limit or text != amount(limit, unit):
+        return text
+    for decimals in range(_percent_decimals(value * 100) + 1, 9):
+        if _rounded(value * 100, decimals) != _rounded(limit * 100, decimals):
+            return percent(value, decimals)
+    return text
+
+
+def change(new: float, old: float, unit: str) -> str:
+    """The step from one period to the next: points for shares, percent for money, else the unit itself."""
+    step = new - old
+    if math.isclose(new, old, rel_tol=1e-12, abs_tol=1e-15):
+        return "no change"
+    if unit == "ratio":
+        return points(step * 100)
+    if unit == "USD/session":
+        return f"{'+' if step > 0 else ''}{percent(step / abs(old), 1)}" if old else "from $0"
+    if unit == "points":
+        return points(step)
+    return ("+" if step > 0 else "") + amount(step, unit)
+
+
+def figure(row: Value) -> Figure:
+    """The value as printed; what is unknown says so and why."""
+    if row.value is not None:
+        return Figure(amount(row.value, row.unit), "zero" if row.value == 0 else "value")
+    if row.reason.startswith("suppressed"):
+        return Figure("suppressed", "suppressed", row.reason.partition(":")[2].strip() or "small group")
+    return Figure("not available", "missing", row.reason or "no reason recorded")
+
+
+def interval(row: Value) -> Figure:
+    """The 95 % interval, `exact` for a census, not applicable where there is no value."""
+    if row.value is None:
+        return NOT_APPLICABLE
+    if row.low is not None and row.high is not None:
+        return Figure(f"{amount(row.low, row.unit)} to {amount(row.high, row.unit)}", "value")
+    if row.method.startswith("exact"):
+        return Figure("exact", "value")
+    if row.low is not None:
+        return Figure(f"at least {amount(row.low, row.unit)}", "value")
+    if row.high is not None:
+        return Figure(f"at most {amount(row.high, row.unit)}", "value")
+    return Figure("not available", "missing", "no interval could be computed")
+
+
+def count(number: int | None) -> Figure:
+    """A count with thin separators; unknown is not applicable."""
+    return NOT_APPLICABLE if number is None else Figure(grouped(number), "zero" if number == 0 else "value")
+
+
+def day(value: date) -> str:
+    """A date as 20 Nov 2026, in any locale."""
+    return f"{value.day} {MONTHS[value.month - 1][:3]} {value.year}"
+
+
+def period(grain: str, start: date, end: date) -> str:
+    """A period in words; `end` is exclusive, as everywhere."""
+    last = day(end - timedelta(days=1))
+    if grain == "day":
+        return day(start)
+    if grain == "month":
+        return f"{MONTHS[start.month - 1]} {start.year}"
+    if grain == "quarter":
+        return f"Q{(start.month + 2) // 3} {start.year}"
+    if grain == "week":
+        return f"week to {last}"
+    return f"28 days to {last}" if grain == "28d" else f"{day(start)} to {last}"
+
+
+def size(n_bytes: int) -> str:
+    """A file size in kB or MB."""
+    return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 1e6 else f"{max(n_bytes, 1) / 1e3:.1f} kB"
+
+
+def listed(words: list[str], conjunction: str = "and") -> str:
+    """Words as an English list: a, b and c."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {conjunction} {words[-1]}" if words else ""

@@ -1,0 +1,68 @@
+"""Which sources stand behind a KPI, read from the facts themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from functools import cache
+
+from pipeline.catalog.model import Catalog
+from pipeline.reports.formats import day, grouped
+from pipeline.reports.model import Record, SourceRow
+
+LAG_DAYS = {"daily": 3, "weekly": 10, "monthly": 40, "quarterly": 120}
+"""How far a source may lag behind the newest data before a KPI of that cadence calls it stale."""
+
+
+@cache
+def tables_of(fact: str, *, of_events: bool = False) -> frozenset[str]:
+    """Canonical tables a fact reads; empty when nobody declared the fact.
+
+    `of_events` keeps only tables whose rows happen on a day: a price list or a directory may rightly be old.
+    """
+    from pipeline.facts import load_facts
+
+    reads = load_facts()[fact].reads if fact in load_facts() else {}
+    return frozenset(table for table, rule in reads.items() if not (of_events and rule in ("span", "all")))
+
+
+def _tables(source: Record) -> list[str]:
+    found = source.get("tables") or []
+    return [name.strip() for name in found.split(",")] if isinstance(found, str) else [str(name) for name in found]
+
+
+def behind(sources: Iterable[Record], catalog: Catalog, kpi_ids: Iterable[str]) -> list[Record]:
+    """Sources that feed one of the KPIs; all of them when the facts do not say."""
+    needed: frozenset[str] = frozenset().union(*(tables_of(catalog.metrics[kpi].fact) for kpi in kpi_ids))
+    kept = [source for source in sources if not needed or needed & set(_tables(source))]
+    return sorted(kept, key=lambda source: str(source["source"]))
+
+
+def _limit(source: Record, catalog: Catalog) -> int:
+    """The lag allowed to a source: that of the most frequent KPI it feeds with events."""
+    tables = set(_tables(source))
+    fed = [LAG_DAYS[metric.cadence] for metric in catalog.metrics.values() if tables & tables_of(metric.fact, of_events=True)]
+    return min(fed, default=10_000)
+
+
+def _date(found: object) -> date | None:
+    return None if found is None or str(found) in ("", "NaT", "None") else date.fromisoformat(str(found)[:10])
+
+
+def source_row(source: Record, catalog: Catalog, as_of: date) -> SourceRow:
+    """One source as printed, with its lag behind the newest data of the edition."""
+    first, through = _date(source.get("data_from")), _date(source.get("data_through"))
+    lag = max((as_of - through).days, 0) if through else None
+    return SourceRow(
+        name=str(source["source"]),
+        tables=", ".join(_tables(source)),
+        data_from=day(first) if first else "n/a",
+        data_through=day(through) if through else "n/a",
+        lag="n/a" if lag is None else "up to date" if lag == 0 else f"{lag} day{'s' if lag > 1 else ''} behind",
+        is_stale=lag is not None and lag > _limit(source, catalog),
+        files=grouped(int(source["files"])),
+        rows_in=grouped(int(source["rows_in"])),
+        loaded=grouped(int(source["loaded"])),
+        duplicate=grouped(int(source["duplicate"])),
+        quarantined=grouped(int(source["quarantined"])),
+    )

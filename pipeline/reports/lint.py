@@ -1,0 +1,43 @@
+"""The last gate of a page: a number without its definition, unit, n, interval, owner or source is not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pipeline.errors import Problem, RoiError
+from pipeline.reports.model import KpiRow, RolePage
+
+
+class ReportError(RoiError):
+    """A page would show a number that it cannot back; nothing is published."""
+
+
+def _lacks(row: KpiRow) -> list[str]:
+    """What one scorecard line lacks, in words; n and interval are asked for only where there is a value."""
+    needed = {
+        "unit": row.definition.unit,
+        "owner": row.owner,
+        "target source": row.definition.target_source,
+        "definition hash": row.definition.hash,
+    }
+    if row.value.state in ("value", "zero"):
+        needed |= {"n": _said(row.n.state, row.n.text), "interval or exact": _said(row.interval.state, row.interval.text)}
+    elif not row.value.why:
+        needed["reason why it is not available"] = ""
+    return [what for what, found in needed.items() if not found.strip()]
+
+
+def _said(state: str, text: str) -> str:
+    return text if state in ("value", "zero") else ""
+
+
+def lint(pages: Iterable[RolePage]) -> None:
+    """Raise ReportError naming every displayed KPI that lacks something, and what."""
+    problems = [
+        Problem(f"{page.id}.html: {row.definition.kpi_id}", "R001", f"has no {what}; every KPI shown needs one")
+        for page in pages
+        for row in (*page.owned, *page.watched)
+        for what in _lacks(row)
+    ]
+    if problems:
+        raise ReportError("The reports would show numbers that are not backed; nothing was written.", problems)

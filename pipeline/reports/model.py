@@ -1,0 +1,276 @@
+"""What goes into the reports and the view models that templates read; every text in a view is ready to print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.catalog.model import Catalog
+
+Record = dict[str, Any]
+
+CONTRACT_COLUMNS = (
+    "kpi_id", "owner", "grain", "period_start", "period_end", "dimension", "dimension_value", "value", "unit",
+    "numerator", "denominator", "n", "interval_low", "interval_high", "interval_method", "status", "verdict",
+    "signal", "definition_hash", "edition",
+)  # fmt: skip
+"""Columns of the published values, in this order; others build on them."""
+
+
+@dataclass(frozen=True)
+class EditionData:
+    """Everything one edition says: values, sources, loads, checks and restatements."""
+
+    catalog: Catalog
+    values: pd.DataFrame
+    edition: Record
+    sources: list[Record]
+    loads: list[Record]
+    quarantine: list[Record]
+    checks: list[Record]
+    restatements: list[Record]
+    totals: list[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One KPI value of one period and slice; `end` is exclusive; None is unknown, never zero."""
+
+    kpi_id: str
+    grain: str
+    start: date
+    end: date
+    dimension: str
+    dimension_value: str
+    value: float | None
+    unit: str
+    numerator: Decimal | None
+    denominator: Decimal | None
+    n: int | None
+    low: float | None
+    high: float | None
+    method: str
+    status: str
+    verdict: str
+    signal: str
+    definition_hash: str
+    reason: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A word with the shape that stands beside it, so that colour is never the only sign."""
+
+    word: str
+    shape: str
+    tone: str
+    explains: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number as printed: `state` is value, zero, missing, suppressed or not-applicable."""
+
+    text: str
+    state: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Bullet:
+    """Geometry of a bullet chart in a 100 x 16 box: value bar or dot, interval whisker, target mark."""
+
+    label: str
+    zero: float
+    value: float
+    low: float | None
+    high: float | None
+    target: float
+    is_dot: bool
+    tone: str
+
+    @property
+    def bar_x(self) -> float:
+        """Left edge of the bar, whichever side of zero the value is on."""
+        return min(self.zero, self.value)
+
+    @property
+    def bar_width(self) -> float:
+        """Width of the bar; a visible sliver when the value is near zero."""
+        return max(round(abs(self.value - self.zero), 2), 0.6)
+
+
+@dataclass(frozen=True)
+class Spark:
+    """Geometry of a sparkline in a 100 x 24 box: one polyline per unbroken run, the last point marked."""
+
+    label: str
+    lines: tuple[str, ...]
+    dots: tuple[tuple[float, float], ...]
+    last: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """The definition of a KPI in words, as the catalogue has it."""
+
+    kpi_id: str
+    name: str
+    question: str
+    formula: str
+    unit: str
+    leaves_out: str
+    pitfall: str
+    target: str
+    target_source: str
+    hash: str
+    references: tuple[str, ...]
+    population: str
+
+
+@dataclass(frozen=True)
+class KpiRow:
+    """One line of a scorecard."""
+
+    definition: Definition
+    owner: str
+    owner_href: str
+    period: str
+    value: Figure
+    interval: Figure
+    n: Figure
+    bullet: Bullet | None
+    verdict: Mark
+    prior: Figure
+    change: str
+    spark: Spark | None
+    signal: Mark
+    signal_period: str
+    flags: tuple[Mark, ...]
+    status: str
+    note: str
+
+
+@dataclass(frozen=True)
+class SliceRow:
+    """One slice of a breakdown."""
+
+    name: str
+    value: Figure
+    interval: Figure
+    n: Figure
+    verdict: Mark
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """A KPI by one dimension in its current period."""
+
+    kpi: str
+    dimension: str
+    period: str
+    rows: tuple[SliceRow, ...]
+    left_off: int
+
+
+@dataclass(frozen=True)
+class ChartRow:
+    """One row of the table under a chart: the same numbers the chart draws."""
+
+    period: str
+    value: Figure
+    interval: Figure
+    n: Figure
+    status: str
+    signal: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart for exploring, with its table and a sentence that says the same."""
+
+    id: str
+    title: str
+    subtitle: str
+    spec: dict[str, Any]
+    rows: tuple[ChartRow, ...]
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """How far a source reaches and what became of its rows."""
+
+    name: str
+    tables: str
+    data_from: str
+    data_through: str
+    lag: str
+    is_stale: bool
+    files: str
+    rows_in: str
+    loaded: str
+    duplicate: str
+    quarantined: str
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A value of the last edition that reads differently now."""
+
+    kpi: str
+    period: str
+    slice: str
+    old: str
+    new: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One sentence about one KPI or role, with its verdict."""
+
+    text: str
+    mark: Mark
+    href: str = ""
+    subject: str = ""
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file a reader may take away, with its hash."""
+
+    href: str
+    what: str
+    bytes: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class RolePage:
+    """All that one role's page shows."""
+
+    id: str
+    title: str
+    question: str
+    finding: str
+    status: Mark
+    period: str
+    data_through: str
+    banner: tuple[str, ...]
+    headlines: tuple[Headline, ...]
+    owned: tuple[KpiRow, ...]
+    watched: tuple[KpiRow, ...]
+    other_roles: tuple[Headline, ...]
+    breakdowns: tuple[Breakdown, ...]
+    charts: tuple[Chart, ...]
+    corrections: tuple[Correction, ...]
+    corrections_left_off: int
+    sources: tuple[SourceRow, ...]
+    quarantine: tuple[Record, ...]
+    checks: tuple[Record, ...]

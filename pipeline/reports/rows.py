@@ -1,0 +1,226 @@
+"""Scorecard lines, breakdowns and corrections: from values to what a table prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from statistics import fmean
+
+from pipeline.catalog.model import Catalog, Metric
+from pipeline.reports import formats, geometry, sentences, words
+from pipeline.reports.model import (
+    Breakdown,
+    Correction,
+    Definition,
+    EditionData,
+    Figure,
+    KpiRow,
+    Mark,
+    Record,
+    SliceRow,
+    Value,
+)
+from pipeline.reports.values import Values, current, judged, prior, text, year
+
+SLICES_SHOWN = 20
+CORRECTIONS_SHOWN = 30
+
+
+@dataclass(frozen=True)
+class Edition:
+    """An edition with its values indexed once for all pages."""
+
+    data: EditionData
+    values: Values
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalogue that the values were computed with."""
+        return self.data.catalog
+
+    @property
+    def as_of(self) -> date:
+        """The last day with data."""
+        return date.fromisoformat(str(self.data.edition["as_of"])[:10])
+
+    def current(self, kpi_id: str) -> Value | None:
+        """The value a page headlines."""
+        return current(self.values, kpi_id, self.catalog.metrics[kpi_id])
+
+    def headline(self, kpi_id: str) -> str:
+        """The sentence about one KPI."""
+        metric = self.catalog.metrics[kpi_id]
+        seen = judged(self.values, kpi_id, metric)
+        return sentences.headline(self.current(kpi_id), seen, self.usual(seen), metric)
+
+    def usual(self, seen: Value | None) -> float | None:
+        """The mean of the series before the point that was judged."""
+        if seen is None:
+            return None
+        series = self.values.series(seen.kpi_id, seen.grain)
+        before = [row.value for row in series if row.end <= seen.start and row.value is not None]
+        return fmean(before) if before else None
+
+
+def _absent(kpi_id: str, metric: Metric) -> Value:
+    """Stand-in for a KPI of which no value was handed on at all."""
+    never = date.min
+    return Value(kpi_id, "", never, never, "", "", None, metric.unit, None, None, None, None, None, "", "not_available",
+                 "", "", "", "no value was handed on", "")  # fmt: skip
+
+
+def _population(metric: Metric) -> str:
+    said = [f"Production only. Below n = {metric.min_n} nothing is judged."]
+    if metric.matures_after_days:
+        said.append(f"A period closes {metric.matures_after_days} days after its end.")
+    if metric.people:
+        said.append("Groups of fewer than 5 people are suppressed.")
+    return " ".join(said)
+
+
+def definition(edition: Edition, kpi_id: str) -> Definition:
+    """The definition of a KPI in words."""
+    metric = edition.catalog.metrics[kpi_id]
+    return Definition(
+        kpi_id=kpi_id,
+        name=metric.name,
+        question=metric.question,
+        formula=words.formula(metric),
+        unit=formats.UNIT_WORDS[metric.unit],
+        leaves_out=metric.leaves_out,
+        pitfall=metric.pitfall,
+        target=words.target(metric),
+        target_source=f"{metric.target.source}, since {formats.day(metric.target.since)}" if metric.target else "none set",
+        hash=edition.values.hash_of(kpi_id),
+        references=metric.references,
+        population=_population(metric),
+    )
+
+
+def _is_restated(edition: Edition, now: Value) -> bool:
+    return any(
+        (found["kpi_id"], found["grain"], str(found["period_start"])[:10], text(found["dimension"]))
+        == (now.kpi_id, now.grain, now.start.isoformat(), "")
+        for found in edition.data.restatements
+    )
+
+
+def _flags(edition: Edition, now: Value) -> tuple[Mark, ...]:
+    raised = {
+        "p": now.status in ("immature", "insufficient_data"),
+        "r": _is_restated(edition, now),
+        "s": any(row.reason.startswith("suppressed") for row in (now, *edition.values.slices(now))),
+    }
+    return tuple(words.FLAGS[letter] for letter, is_raised in raised.items() if is_raised)
+
+
+def _prior(edition: Edition, now: Value) -> tuple[Figure, str]:
+    before = prior(edition.values, now)
+    if before is None:
+        return Figure("not available", "missing", "no earlier period has a value"), ""
+    if now.value is None or before.value is None:
+        return formats.figure(before), ""
+    return formats.figure(before), formats.change(now.value, before.value, now.unit)
+
+
+def _signal(edition: Edition, seen: Value | None, metric: Metric) -> tuple[Mark, str]:
+    if seen is None:
+        return words.SIGNALS[""], ""
+    when = formats.period(seen.grain, seen.start, seen.end)
+    side = sentences.side(seen, edition.usual(seen), metric) if seen.signal not in ("none", "trial") else ""
+    return words.SIGNALS.get(seen.signal, words.SIGNALS[""]), f"{when}{side}"
+
+
+def _note(metric: Metric, now: Value) -> str:
+    said = [] if words.is_causal(metric) else ["Not causal: the groups were not randomised."]
+    said += [now.note] if now.note else []
+    said += [now.reason] if now.value is not None and now.reason else []
+    return " ".join(said)
+
+
+def kpi_row(edition: Edition, kpi_id: str) -> KpiRow:
+    """One line of a scorecard, complete with definition, marks and small graphics."""
+    metric = edition.catalog.metrics[kpi_id]
+    now = edition.current(kpi_id) or _absent(kpi_id, metric)
+    seen = judged(edition.values, kpi_id, metric)
+    signal, signal_period = _signal(edition, seen, metric)
+    before, step = _prior(edition, now)
+    is_paged = metric.owner in edition.catalog.reported_roles()
+    value = formats.figure(now)
+    return KpiRow(
+        definition=definition(edition, kpi_id),
+        owner=edition.catalog.roles[metric.owner].title,
+        owner_href=f"{metric.owner}.html" if is_paged else "",
+        period=formats.period(now.grain, now.start, now.end) if now.grain else "",
+        value=Figure(sentences.value(now, metric), value.state, value.why),
+        interval=formats.interval(now),
+        n=formats.count(now.n),
+        bullet=geometry.bullet(now, metric),
+        verdict=words.verdict(now) if metric.target else words.VERDICTS[""],
+        prior=before,
+        change=step,
+        spark=geometry.spark(year(edition.values, kpi_id)),
+        signal=signal,
+        signal_period=signal_period,
+        flags=_flags(edition, now),
+        status=words.STATUS_WORDS.get(now.status, now.status),
+        note=_note(metric, now),
+    )
+
+
+def _slice_row(row: Value, metric: Metric) -> SliceRow:
+    verdict = words.verdict(row) if metric.target else words.VERDICTS[""]
+    return SliceRow(row.dimension_value, formats.figure(row), formats.interval(row), formats.count(row.n), verdict)
+
+
+def breakdowns(edition: Edition, kpi_id: str) -> list[Breakdown]:
+    """A KPI by each of its dimensions in its current period, largest groups first."""
+    now, metric = edition.current(kpi_id), edition.catalog.metrics[kpi_id]
+    slices = edition.values.slices(now) if now else []
+    found = []
+    for dimension in metric.dimensions:
+        rows = [row for row in slices if row.dimension == dimension]
+        rows.sort(key=lambda row: (row.value is None, -(row.n or 0), row.dimension_value))
+        if rows and now:
+            shown = tuple(_slice_row(row, metric) for row in rows[:SLICES_SHOWN])
+            when = formats.period(now.grain, now.start, now.end)
+            found.append(Breakdown(metric.name, dimension.replace("_", " "), when, shown, len(rows) - len(shown)))
+    return found
+
+
+def _period_of(grain: str, start: object, values: Sequence[Value]) -> str:
+    """A restated period in words; windows are named by their end, which the values know."""
+    first = date.fromisoformat(str(start)[:10])
+    same = next((row for row in values if row.start == first), None)
+    return formats.period(grain, first, same.end) if same else f"{grain} from {formats.day(first)}"
+
+
+def _side(found: object, unit: str) -> str:
+    number = None if found is None or found != found else float(str(found))
+    return "not available" if number is None else formats.amount(number, unit)
+
+
+def _correction(edition: Edition, found: Record) -> Correction:
+    metric = edition.catalog.metrics[found["kpi_id"]]
+    dimension = text(found["dimension"])
+    old, new = _side(found["old"], metric.unit), _side(found["new"], metric.unit)
+    return Correction(
+        kpi=metric.name,
+        period=_period_of(found["grain"], found["period_start"], edition.values.series(found["kpi_id"], found["grain"])),
+        slice=f"{dimension.replace('_', ' ')}: {text(found['dimension_value'])}" if dimension else "overall",
+        old=str(found["old"]) if old == new else old,
+        new=str(found["new"]) if old == new else new,
+        why=text(found["why"]),
+    )
+
+
+def corrections(edition: Edition, kpi_ids: Iterable[str]) -> tuple[tuple[Correction, ...], int]:
+    """What reads differently than in the last edition: overall values and new periods first, and how many were cut."""
+    wanted = set(kpi_ids)
+    found = [row for row in edition.data.restatements if row["kpi_id"] in wanted]
+    found.sort(key=lambda row: (row["kpi_id"], row["grain"], text(row["dimension"]), text(row["dimension_value"])))
+    found.sort(key=lambda row: str(row["period_start"])[:10], reverse=True)
+    found.sort(key=lambda row: text(row["dimension"]) != "")
+    shown = tuple(_correction(edition, row) for row in found[:CORRECTIONS_SHOWN])
+    return shown, len(found) - len(shown)

@@ -1,0 +1,128 @@
+"""Writing the pages of an edition into a folder."""
+
+from __future__ import annotations
+
+import shlex
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.reports import charts, downloads, formats, lineage, rows, views, words
+from pipeline.reports.lint import lint
+from pipeline.reports.model import EditionData, Mark, Record, RolePage
+from pipeline.reports.rows import Edition
+from pipeline.reports.values import index
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+POLICY = (
+    "default-src 'none'; script-src 'self' file:; style-src 'self' file: 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
+"""Nothing from outside. `file:` is for readers who open the pages from disk in a browser where 'self' does not match
+files; 'unsafe-inline' is for styles alone, because Plotly writes them."""
+_EDITION_STATUS = {word: words.STATUSES[word] for word in ("final", "provisional", "incomplete")}
+
+
+@cache
+def _templates() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    templates = Environment(
+        loader=PackageLoader("pipeline.reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":"), "allow_nan": False}
+    return templates
+
+
+def _common(data: EditionData, files: tuple[downloads.Download, ...]) -> dict[str, Any]:
+    """What every page shows."""
+    edition = data.edition
+    return {
+        "policy": POLICY,
+        "edition": edition,
+        "edition_status": _EDITION_STATUS.get(str(edition["status"]), words.STATUSES["incomplete"]),
+        "downloads": files,
+        "shapes": words,
+    }
+
+
+def _next_step(load: Record) -> str:
+    """The command to run next for a file that was not taken whole."""
+    if load["status"] == "quarantined":
+        return f"roi sources probe {shlex.quote(str(load['file']))}"
+    return "roi nightly" if int(load["quarantined"]) else ""
+
+
+def _load(load: Record) -> Record:
+    lost = load["status"] == "quarantined" or int(load["quarantined"]) > 0
+    mark = words.STATUSES["incomplete" if lost else "final"]
+    counts = {name: formats.grouped(int(load[name])) for name in ("rows_in", "loaded", "duplicate", "quarantined")}
+    return {**load, **counts, "mark": Mark(str(load["status"]), mark.shape, mark.tone), "next": _next_step(load)}
+
+
+def _run_page(edition: Edition) -> dict[str, Any]:
+    """What the analyst's page shows: files, quarantine, totals, checks."""
+    data = edition.data
+    by_reason = sorted(data.quarantine, key=lambda row: (-int(row["rows"]), str(row["source"]), str(row["reason"])))
+    sources = sorted(data.sources, key=lambda source: str(source["source"]))
+    sums = {name: sum(int(load[name]) for load in data.loads) for name in ("rows_in", "loaded", "duplicate", "quarantined")}
+    return {
+        "loads": [_load(load) for load in data.loads],
+        "sums": {name: formats.grouped(total) for name, total in sums.items()},
+        "balances": sums["rows_in"] == sums["loaded"] + sums["duplicate"] + sums["quarantined"],
+        "quarantine": [{**row, "rows": formats.grouped(int(row["rows"]))} for row in by_reason],
+        "sources": [lineage.source_row(source, edition.catalog, edition.as_of) for source in sources],
+        "totals": [{**row, "rows": formats.grouped(int(row["rows"])), "total": downloads.csv_cell(row["total"])}
+                   for row in data.totals],
+        "checks": sorted(data.checks, key=lambda check: bool(check["passed"])),
+        "failed": sum(not check["passed"] for check in data.checks),
+    }  # fmt: skip
+
+
+def _index_page(edition: Edition) -> dict[str, Any]:
+    changed, cut = rows.corrections(edition, edition.catalog.metrics)
+    roles = [views.role_headline(edition, role) for role in edition.catalog.reported_roles()]
+    return {"roles": roles, "corrections": changed, "corrections_left_off": cut, "as_of": formats.day(edition.as_of)}
+
+
+def _copy_assets(out: Path) -> list[Path]:
+    folder = out / "assets"
+    folder.mkdir(parents=True, exist_ok=True)
+    shipped = resources.files("pipeline.reports").joinpath("assets")
+    contents = {name: shipped.joinpath(name).read_bytes() for name in ("charts.js", "style.css")}
+    contents["plotly.min.js"] = charts.library().read_bytes()
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return [folder / name for name in contents]
+
+
+def _write(out: Path, name: str, template: str, shown: dict[str, Any]) -> Path:
+    path = out / name
+    path.write_text(_templates().get_template(template).render(shown), encoding="utf-8", newline="\n")
+    return path
+
+
+def render(data: EditionData, out: Path) -> list[Path]:
+    """Write all pages, downloads and assets of an edition into the folder `out`; the same data gives the same bytes.
+
+    Raises ReportError, before any page is written, when a number lacks what backs it.
+    """
+    edition = Edition(data, index(data.values))
+    pages: list[RolePage] = [views.role_page(edition, role) for role in edition.catalog.reported_roles()]
+    lint(pages)
+    out.mkdir(parents=True, exist_ok=True)
+    written = downloads.write(data, out / "data")
+    common = _common(data, downloads.described(written))
+    written += _copy_assets(out)
+    written += [_write(out, f"{page.id}.html", "role.html", {**common, "page": page}) for page in pages]
+    written.append(_write(out, "run.html", "run.html", {**common, **_run_page(edition)}))
+    written.append(_write(out, "index.html", "index.html", {**common, **_index_page(edition)}))
+    return sorted(written)

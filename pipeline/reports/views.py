@@ -1,0 +1,140 @@
+"""The page of a role: its finding, headlines, scorecard, charts and trust panel as plain records."""
+
+from __future__ import annotations
+
+from pipeline.reports import charts, formats, lineage, rows, sentences, words
+from pipeline.reports.model import Headline, Mark, Record, RolePage, SourceRow
+from pipeline.reports.rows import Edition
+from pipeline.reports.values import judged, shown
+
+HEADLINES_SHOWN = 5
+
+
+def failed_checks(edition: Edition, kpi_ids: list[str]) -> list[Record]:
+    """Failed checks that touch one of the KPIs, or the whole edition when they name none."""
+    wanted = set(kpi_ids)
+    return [
+        check for check in edition.data.checks
+        if not check["passed"] and (not check["kpis"] or wanted & set(check["kpis"]))
+    ]  # fmt: skip
+
+
+def status(edition: Edition, owned: list[str]) -> Mark:
+    """final, provisional, incomplete or not built: the worst thing that is true of the role's KPIs."""
+    current = [edition.current(kpi) for kpi in owned]
+    known = [row for row in current if row is not None and row.value is not None]
+    blocked = [check for check in failed_checks(edition, owned) if check["severity"] == "block"]
+    if not known:
+        return words.STATUSES["not built"]
+    if len(known) < len(owned) or blocked:
+        return words.STATUSES["incomplete"]
+    if any(row.status != "computed" for row in known):
+        return words.STATUSES["provisional"]
+    return words.STATUSES["final"]
+
+
+def _check_words(check: Record) -> str:
+    return f"{check['subject']}: expected {check['expectation']}, observed {check['observed']}"
+
+
+def _check_banner(edition: Edition, owned: list[str]) -> list[str]:
+    failed = failed_checks(edition, owned)
+    said = [f"Check failed. {_check_words(check)}." for check in failed[:2]]
+    return [*said, f"{len(failed) - 2} more checks failed."] if len(failed) > 2 else said
+
+
+def _banner(edition: Edition, owned: list[str], sources: list[SourceRow], restated: int) -> tuple[str, ...]:
+    """What is wrong, and nothing else."""
+    said = _check_banner(edition, owned)
+    raw = lineage.behind(edition.data.sources, edition.catalog, owned)
+    lost = sum(int(source["quarantined"]) for source in raw)
+    total = sum(int(source["rows_in"]) for source in raw)
+    if lost:
+        said.append(f"{formats.grouped(lost)} of {formats.grouped(total)} rows ({formats.percent(lost / total)}) "
+                    "of the sources behind this page are quarantined and not counted.")  # fmt: skip
+    stale = [f"{row.name} ({row.lag})" for row in sources if row.is_stale]
+    if stale:
+        said.append(f"Stale: {formats.listed(stale)}.")
+    if restated:
+        verb = "value reads" if restated == 1 else "values read"
+        said.append(f"{formats.grouped(restated)} {verb} differently than in the last edition.")
+    return tuple(said)
+
+
+def headlines(edition: Edition, owned: list[str]) -> tuple[Headline, ...]:
+    """One sentence per owned KPI, at most five."""
+    found = []
+    for kpi in owned[:HEADLINES_SHOWN]:
+        metric, row = edition.catalog.metrics[kpi], edition.current(kpi)
+        no_target = words.VERDICTS[""] if row and row.value is not None else words.NOT_JUDGED
+        mark = words.verdict(row) if row and metric.target else no_target
+        found.append(Headline(edition.headline(kpi), mark, f"#{kpi}", metric.name))
+    return tuple(found)
+
+
+def finding(edition: Edition, owned: list[str]) -> str:
+    """The title of a role's page."""
+    if not owned:
+        return "No KPI of this role is built yet"
+    return sentences.finding([(edition.current(kpi), edition.catalog.metrics[kpi]) for kpi in owned])
+
+
+def role_headline(edition: Edition, role_id: str) -> Headline:
+    """One role in one sentence, for the index and for the Chief AI Officer."""
+    owned = edition.catalog.owned_by(role_id)
+    title = edition.catalog.roles[role_id].title
+    return Headline(finding(edition, owned), status(edition, owned), f"{role_id}.html", title)
+
+
+def _period(edition: Edition, owned: list[str]) -> str:
+    current = [row for kpi in owned if (row := edition.current(kpi)) is not None]
+    return formats.listed(list(dict.fromkeys(formats.period(row.grain, row.start, row.end) for row in current)))
+
+
+def _charts(edition: Edition, owned: list[str]) -> list[charts.Chart]:
+    found = []
+    for kpi in owned:
+        metric = edition.catalog.metrics[kpi]
+        seen = judged(edition.values, kpi, metric)
+        sentence = sentences.signal(seen, edition.usual(seen), metric)
+        chart = charts.chart(kpi, metric, shown(edition.values, kpi, metric), sentence)
+        found += [chart] if chart else []
+    return found
+
+
+def _quarantine(edition: Edition, sources: list[Record]) -> tuple[Record, ...]:
+    names = {source["source"] for source in sources}
+    found = [row for row in edition.data.quarantine if row["source"] in names]
+    return tuple(sorted(found, key=lambda row: (-int(row["rows"]), str(row["source"]), str(row["reason"]))))
+
+
+def role_page(edition: Edition, role_id: str) -> RolePage:
+    """The whole page of one role."""
+    role = edition.catalog.roles[role_id]
+    owned = edition.catalog.owned_by(role_id)
+    watched = [kpi for kpi in role.subscribes if kpi not in owned]
+    raw = lineage.behind(edition.data.sources, edition.catalog, [*owned, *watched] if not owned else owned)
+    sources = [lineage.source_row(source, edition.catalog, edition.as_of) for source in raw]
+    changed, cut = rows.corrections(edition, owned)
+    others = [other for other in edition.catalog.reported_roles() if other != role_id]
+    return RolePage(
+        id=role_id,
+        title=role.title,
+        question=role.question,
+        finding=finding(edition, owned),
+        status=status(edition, owned),
+        period=_period(edition, owned),
+        data_through=formats.day(edition.as_of),
+        banner=_banner(edition, owned, sources, len(changed) + cut),
+        headlines=headlines(edition, owned),
+        owned=tuple(rows.kpi_row(edition, kpi) for kpi in owned),
+        watched=tuple(rows.kpi_row(edition, kpi) for kpi in watched),
+        other_roles=tuple(role_headline(edition, other) for other in others) if role_id == "chief_ai_officer" else (),
+        breakdowns=tuple(part for kpi in owned for part in rows.breakdowns(edition, kpi)),
+        charts=tuple(_charts(edition, owned)),
+        corrections=changed,
+        corrections_left_off=cut,
+        sources=tuple(sources),
+        quarantine=_quarantine(edition, raw),
+        checks=tuple(failed_checks(edition, owned)),
+    )

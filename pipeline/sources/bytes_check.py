@@ -1,0 +1,175 @@
+"""Whether the bytes of a file can be taken at all, before anything is read from it, and whether the file is whole."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.errors import RoiError
+from pipeline.sources.mapping import SourceMapping
+
+_CHUNK = 1 << 20
+_PARQUET = b"PAR1"
+_MAGIC = {
+    b"\xff\xfe": "it looks like UTF-16",
+    b"\xfe\xff": "it looks like UTF-16",
+    b"\x1f\x8b": "it looks like a gzip archive",
+    b"PK\x03\x04": "it looks like a zip archive or a spreadsheet",
+}
+_STILL = "(the file may still be being written)"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a file, a line of it, and a JSON document (which is parsed as a whole) may be."""
+
+    max_bytes: int = 64 << 30
+    max_line_bytes: int = 16 << 20
+    max_document_bytes: int = 1 << 30
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class FileProblem:
+    """Why a whole file is quarantined: a kind to count by, and the reason in words without any value of the file."""
+
+    kind: str
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class FileRefusedError(RoiError):
+    """A file that passed every cheap check but cannot be read as a whole; the loader quarantines that file alone."""
+
+    def __init__(self, problem: FileProblem) -> None:
+        super().__init__(problem.reason)
+        self.problem = problem
+
+
+def incomplete(what: str) -> FileProblem:
+    """The problem of a file that is not whole."""
+    return FileProblem("incomplete", f"incomplete: {what} {_STILL}")
+
+
+def inspect_bytes(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> FileProblem | None:
+    """The first thing wrong with the bytes of a file, or None: size, encoding, NUL; for Parquet, its two marks.
+
+    Reads the file once in chunks. Offsets count bytes from zero.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        return FileProblem("empty", f"empty: the file has no bytes {_STILL}")
+    if size > limits.max_bytes:
+        return FileProblem("too large", f"too large: {size} bytes where at most {limits.max_bytes} are taken")
+    with path.open("rb") as stream:
+        start = stream.read(4)
+        stream.seek(max(size - 4, 0))
+        end = stream.read(4)
+    if start == _PARQUET:
+        return None if end == _PARQUET and size > 8 else incomplete("the Parquet file has no footer")
+    return _inspect_text(path, start)
+
+
+def _inspect_text(path: Path, start: bytes) -> FileProblem | None:
+    for magic, looks in _MAGIC.items():
+        if start.startswith(magic):
+            return FileProblem("encoding", f"not UTF-8 text: {looks}; export it as UTF-8")
+    decoder, offset = codecs.getincrementaldecoder("utf-8")(), 0
+    for chunk in _chunks(path):
+        pending = len(decoder.getstate()[0])
+        nul = chunk.find(b"\0")
+        try:
+            decoder.decode(chunk)
+        except UnicodeDecodeError as error:
+            if nul < 0 or error.start - pending < nul:
+                return _not_utf8(chunk, error.start - pending, offset)
+        if nul >= 0:
+            return FileProblem("encoding", f"a NUL byte at offset {offset + nul}; text has none")
+        offset += len(chunk)
+    return incomplete("the file ends inside a character") if decoder.getstate()[0] else None
+
+
+def _not_utf8(chunk: bytes, index: int, offset: int) -> FileProblem:
+    """The problem of a byte; an index below zero lies in the chunk before."""
+    byte = f"byte 0x{chunk[index]:02x}" if index >= 0 else "a byte"
+    return FileProblem("encoding", f"not UTF-8: {byte} at offset {offset + index}; export it as UTF-8")
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk
+
+
+@dataclass
+class LineFacts:
+    """How the lines of a file end and how many there are, counted over its bytes; LF, CR LF and CR each end a line."""
+
+    lf: int = 0
+    cr: int = 0
+    crlf: int = 0
+    last: bytes = b""
+    longest: int = 0
+    """At least the length of the longest line; exact where that exceeds one chunk."""
+    _open: int = field(default=0, repr=False)
+
+    @property
+    def lines(self) -> int:
+        """Physical lines; a last line without an end counts."""
+        return self.lf + self.cr - self.crlf + (0 if self.is_ended else 1)
+
+    @property
+    def is_ended(self) -> bool:
+        """The file ends with a line end."""
+        return self.last in {b"\n", b"\r", b""}
+
+    @property
+    def is_uniform(self) -> bool:
+        """Every line ends with LF, or every line with CR LF."""
+        return self.cr == 0 or self.lf == self.cr == self.crlf
+
+    def take(self, chunk: bytes) -> None:
+        """Count one more chunk."""
+        self.lf += chunk.count(b"\n")
+        self.cr += chunk.count(b"\r")
+        self.crlf += chunk.count(b"\r\n") + (self.last == b"\r" and chunk[:1] == b"\n")
+        self.last = chunk[-1:]
+        breaks = chunk.replace(b"\r", b"\n")
+        first, final = breaks.find(b"\n"), breaks.rfind(b"\n")
+        inside = self._open + (first if first >= 0 else len(chunk))
+        self.longest = max(self.longest, inside, final - first)
+        self._open = len(chunk) - final - 1 if final >= 0 else inside
+
+
+def line_facts(path: Path) -> LineFacts:
+    """Count the lines of a file in one pass."""
+    facts = LineFacts()
+    for chunk in _chunks(path):
+        facts.take(chunk)
+    return facts
+
+
+def inspect_complete(path: Path, *, mapping: SourceMapping, limits: Limits = DEFAULT_LIMITS) -> FileProblem | None:
+    """Whether a recognised file is whole, as far as that shows without parsing; None when it seems so.
+
+    Files read line by line must end with a line end (unless the mapping says `final_newline: false`) and keep to the
+    line limit. That a JSON document parses as a whole shows when it is read: `read_raw` raises FileRefusedError then.
+    """
+    if mapping.ignore or mapping.reader == "parquet":
+        return None
+    if mapping.reader == "json":
+        size = path.stat().st_size
+        too_large = f"too large: a JSON document of {size} bytes where at most {limits.max_document_bytes} are taken"
+        return FileProblem("too large", too_large) if size > limits.max_document_bytes else None
+    facts = line_facts(path)
+    if mapping.final_newline and not facts.is_ended:
+        return incomplete("the last line has no line end")
+    if facts.longest > limits.max_line_bytes:
+        return FileProblem("too large", f"too large: a line of more than {limits.max_line_bytes} bytes")
+    return None

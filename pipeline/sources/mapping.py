@@ -1,0 +1,138 @@
+"""The mapping language: one YAML file says which exports are of one kind and how they fill the canonical tables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from pipeline.catalog.document import Document, KeyPath, Positions, read_document
+from pipeline.catalog.wording import near, one_of, problem, quoted
+from pipeline.errors import ConfigurationError, Problem
+from pipeline.sources import codes
+
+PACKAGE_SOURCES = Path(__file__).parent
+"""The mappings that come with the package."""
+
+Reader = Literal["csv", "json", "jsonl", "parquet", "trec"]
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
+Words = Annotated[str, Field(min_length=1, max_length=400)]
+Expression = Annotated[str, Field(min_length=1, max_length=8000)]
+RawColumn = Annotated[str, Field(min_length=1, max_length=200, pattern=r'^[^"\\\x00-\x1f]+$')]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TableMapping(_Strict):
+    """How the records of a file become rows of one canonical table."""
+
+    from_: Expression = Field(default="raw", alias="from")
+    where: Expression | None = None
+    version: Expression | None = None
+    columns: Annotated[dict[str, Expression], Field(min_length=1)]
+    totals: tuple[str, ...] = ()
+
+    def expressions(self) -> tuple[str, ...]:
+        """Every SQL text of the table."""
+        return tuple(text for text in (self.from_, self.where, self.version, *self.columns.values()) if text)
+
+
+class SourceMapping(_Strict):
+    """One kind of export: how it is recognised and read, and which rows it makes."""
+
+    source: Identifier
+    describes: Words
+    reader: Reader
+    files: Annotated[tuple[Words, ...], Field(min_length=1)]
+    required: tuple[RawColumn, ...] = ()
+    optional: tuple[RawColumn, ...] = ()
+    records: Words | None = None
+    ignore: Words | None = None
+    time_zone: Words = "UTC"
+    final_newline: bool = True
+    tables: dict[str, TableMapping] = Field(default_factory=dict)
+    _positions: Positions = PrivateAttr(default_factory=lambda: Positions("mapping", {}))
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Columns or keys the mapping knows, required ones first."""
+        return (*self.required, *self.optional)
+
+    def where(self, *path: str | int) -> str:
+        """`file:line:column` of a key of the YAML, for problems."""
+        return self._positions.where(*path)
+
+
+def load_mappings(directories: Sequence[Path] = (PACKAGE_SOURCES,)) -> tuple[SourceMapping, ...]:
+    """Every mapping in the directories, in the order of their ids; a later directory replaces sources of an earlier one.
+
+    A directory that does not exist holds no mappings. Raises ConfigurationError with every problem of every file.
+    """
+    files = {path.stem: path for directory in directories for path in sorted(directory.glob("*.yaml"))}
+    read = [_read_mapping(files[stem]) for stem in sorted(files)]
+    problems = [one for _, found in read for one in found]
+    if problems:
+        raise ConfigurationError("The source mappings cannot be used.", problems)
+    return tuple(mapping for mapping, _ in read if mapping is not None)
+
+
+def mappings_hash(mappings: Sequence[SourceMapping]) -> str:
+    """SHA-256 of what the mappings say; comments and the order of files do not count."""
+    said = sorted((mapping.model_dump(mode="json", by_alias=True) for mapping in mappings), key=lambda one: one["source"])
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _read_mapping(path: Path) -> tuple[SourceMapping | None, list[Problem]]:
+    from pipeline.sources.judgement import judge_mapping
+
+    document = read_document(path)
+    if document.problems:
+        return None, list(document.problems)
+    try:
+        mapping = SourceMapping.model_validate(_as_written(document.data, (), document))
+    except ValidationError as error:
+        return None, [_problem(one, document) for one in error.errors(include_url=False)]
+    mapping._positions = document.positions
+    return mapping, judge_mapping(mapping, stem=path.stem)
+
+
+def _as_written(value: object, path: KeyPath, document: Document) -> object:
+    """The values with every scalar as the text that stands in the file, so that `0` and `true` can be expressions."""
+    if isinstance(value, dict):
+        return {key: _as_written(inner, (*path, key), document) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_as_written(inner, (*path, index), document) for index, inner in enumerate(value)]
+    if isinstance(value, bool) and path == ("final_newline",):
+        return value
+    return document.texts.get(path) or None
+
+
+def _problem(error: Mapping[str, Any], document: Document) -> Problem:
+    """One fault pydantic found, in our words and with its place."""
+    path: KeyPath = tuple(error["loc"])
+    where, fields = document.positions.where(*path), _fields(path)
+    if error["type"] == "extra_forbidden":
+        found, expected = f"the unknown key {quoted(str(path[-1]))}", one_of(fields, otherwise="a key of a mapping")
+        return problem(where, codes.UNKNOWN_KEY, found=found, expected=expected, meant=near(str(path[-1]), fields))
+    if error["type"] == "missing":
+        owner = ".".join(map(str, path[:-1])) or "the mapping"
+        return problem(where, codes.MISSING_KEY, found=f"{owner} without it", expected=f"the key '{path[-1]}'")
+    found = f"{'.'.join(map(str, path)) or 'the file'}: {quoted(error['input'])}"
+    return problem(where, codes.WRONG_VALUE, found=found, expected=_expected(error))
+
+
+def _fields(path: KeyPath) -> list[str]:
+    model: type[BaseModel] = TableMapping if path[:1] == ("tables",) else SourceMapping
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _expected(error: Mapping[str, Any]) -> str:
+    """What pydantic wanted, without the words that only a programmer reads."""
+    message = str(error["msg"])
+    return message.removeprefix("Input should be ").replace("a valid dictionary or instance of TableMapping", "a mapping")

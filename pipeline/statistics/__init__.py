@@ -1,0 +1,5 @@
+"""Pure statistics: intervals, survival, process-behaviour charts, verdicts and histograms.
+
+Nothing here reads or writes; arrays go in and arrays come out. What is undefined comes out as NaN (or None), never as
+a number. The package imports nothing by itself, so that its modules can be named without loading SciPy.
+"""

@@ -1,0 +1,244 @@
+"""Confidence intervals for shares, rates, differences, clustered ratios and totals, and quantiles.
+
+All functions take scalars or arrays that broadcast to one shape and return arrays of that shape. `level` is the
+two-sided confidence level in (0, 1). An impossible input (n of 0, more successes than trials, NaN) gives NaN bounds.
+SciPy and statsmodels are imported on first use: they take about a second.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pipeline.statistics.arrays import Bounds, Floats, floats, tail, where_valid
+
+NO_VARIATION = 1e-12
+"""Squared residuals below this share of the squared terms they are the difference of are rounding noise."""
+
+
+def wilson(successes: ArrayLike, n: ArrayLike, level: float = 0.95) -> Bounds:
+    """Wilson score interval of a share, `successes` of `n` independent trials, as fractions 0..1.
+
+    Source: Wilson (1927), JASA 22:209-212; recommended by Brown, Cai & DasGupta (2001), Statistical Science
+    16:101-133, section 3.1.1. Computed by statsmodels `proportion_confint`.
+
+    >>> low, high = wilson(1, 12)
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.015, 0.354)
+    """
+    return _share_interval(successes, n, level, method="wilson")
+
+
+def clopper_pearson(successes: ArrayLike, n: ArrayLike, level: float = 0.95) -> Bounds:
+    """Exact binomial interval of a share, as fractions 0..1; never covers less than `level`, so it is wide.
+
+    The one-sided 95 % upper bound is the upper bound at `level=0.90`.
+    Source: Clopper & Pearson (1934), Biometrika 26:404-413. Computed by statsmodels `proportion_confint`.
+
+    >>> low, high = clopper_pearson(3, 12_000)
+    >>> round(1000 * float(low), 3), round(1000 * float(high), 3)
+    (0.052, 0.73)
+    """
+    return _share_interval(successes, n, level, method="beta")
+
+
+def _share_interval(successes: ArrayLike, n: ArrayLike, level: float, *, method: str) -> Bounds:
+    from statsmodels.stats.proportion import proportion_confint
+
+    k, trials = floats(successes, n)
+    valid = _is_share(k, trials)
+    safe_k, safe_n = np.where(valid, k, 0.0).ravel(), np.where(valid, trials, 1.0).ravel()
+    low, high = proportion_confint(safe_k, safe_n, alpha=2 * tail(level), method=method)
+    share = safe_k / safe_n
+    # Rounding leaves bounds of 1e-18 at no success; the score equation gives exactly 0 and 1 at the ends.
+    low = np.where(safe_k == 0, 0.0, np.minimum(low, share))
+    high = np.where(safe_k == safe_n, 1.0, np.maximum(high, share))
+    return where_valid(valid, low, high)
+
+
+def _is_share(k: Floats, n: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    return np.isfinite(n) & (n > 0) & (k >= 0) & (k <= n)
+
+
+def poisson_exact(count: ArrayLike, exposure: ArrayLike, level: float = 0.95) -> Bounds:
+    """Exact interval of a rate: `count` events in `exposure` units (sessions, hours), in events per unit.
+
+    Source: Garwood (1936), Biometrika 28:437-442. Computed by statsmodels `confint_poisson`, method `exact-c`.
+
+    >>> low, high = poisson_exact(3, 12)  # per thousand sessions, of which there were 12 000
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.052, 0.731)
+    """
+    from statsmodels.stats.rates import confint_poisson
+
+    events, units = floats(count, exposure)
+    valid = np.isfinite(events) & (events >= 0) & np.isfinite(units) & (units > 0)
+    safe_events, safe_units = np.where(valid, events, 0.0).ravel(), np.where(valid, units, 1.0).ravel()
+    low, high = confint_poisson(safe_events, safe_units, method="exact-c", alpha=2 * tail(level))
+    return where_valid(valid, np.where(safe_events == 0, 0.0, low), high)
+
+
+def newcombe_difference(k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLike, level: float = 0.95) -> Bounds:
+    """Interval of the difference k1/n1 - k2/n2 of two independent shares, as a fraction -1..1.
+
+    Multiply by 100 for percentage points. Source: Newcombe (1998), Statistics in Medicine 17:873-890, method 10
+    (hybrid score, no continuity correction). Computed by statsmodels `confint_proportions_2indep`.
+
+    >>> low, high = newcombe_difference(56, 70, 48, 80)  # table II, contrast (a)
+    >>> round(float(low), 4), round(float(high), 4)
+    (0.0524, 0.3339)
+    """
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    first, n_first, second, n_second = floats(k1, n1, k2, n2)
+    valid = _is_share(first, n_first) & _is_share(second, n_second)
+    pairs = ((first, 0.0), (n_first, 1.0), (second, 0.0), (n_second, 1.0))
+    counts = [np.where(valid, given, safe).ravel() for given, safe in pairs]
+    low, high = confint_proportions_2indep(*counts, compare="diff", method="newcomb", alpha=2 * tail(level))
+    return where_valid(valid, np.clip(low, -1, 1), np.clip(high, -1, 1))
+
+
+def clustered_ratio(  # noqa: PLR0917 - the six sums of one relation, in the order they are defined
+    clusters: ArrayLike,
+    sum_x: ArrayLike,
+    sum_y: ArrayLike,
+    sum_xx: ArrayLike,
+    sum_xy: ArrayLike,
+    sum_yy: ArrayLike,
+    level: float = 0.95,
+    *,
+    floor: float | None = None,
+) -> Bounds:
+    """Interval of sum_x / sum_y when rows come in clusters (people, sessions), in the unit of x per unit of y.
+
+    x and y are the totals of one cluster; the sums run over the clusters, sum_xx being the sum of x squared and so on.
+    With residuals e = x - (sum_x / sum_y) y the variance is n/(n-1) * sum(e^2) / sum_y^2 and the quantile is normal.
+    `floor` cuts the lower bound: pass 0.0 when every x is at least 0. NaN below two clusters, for sum_y <= 0, for
+    sums that contradict one another, and when no residual differs from 0: a sample without variation says nothing
+    about how far the ratio could be off. For a share use `clustered_share`, which also holds at 0 and 1.
+    Source: Cochran (1977), Sampling Techniques, 3rd ed., section 2.11 and chapter 6 (ratio estimator, section 6.4).
+
+    >>> low, high = clustered_ratio(3, 6, 3, 14, 6, 3)  # costs 1, 2 and 3 in three sessions
+    >>> round(float(low), 3), round(float(high), 3)  # 2 -+ 1.96 * sqrt(3/2 * 2 / 9)
+    (0.868, 3.132)
+    """
+    ratio, variance = _linearised(floats(clusters, sum_x, sum_y, sum_xx, sum_xy, sum_yy))
+    return _normal(ratio, np.where(variance > 0, variance, np.nan), level, floor)
+
+
+def clustered_share(  # noqa: PLR0917 - the six sums of one relation, in the order they are defined
+    clusters: ArrayLike,
+    sum_x: ArrayLike,
+    sum_y: ArrayLike,
+    sum_xx: ArrayLike,
+    sum_xy: ArrayLike,
+    sum_yy: ArrayLike,
+    level: float = 0.95,
+) -> Bounds:
+    """Interval of a share of rows that come in clusters, sum_x successes of sum_y rows, as fractions 0..1.
+
+    Wilson interval at the effective sample size p(1-p) / variance, with the variance of `clustered_ratio`. That size is
+    cut to the number of rows (clustering is not credited with adding information) and is the number of rows at 0 and
+    1, where the variance is 0: no error seen is not read as no risk. NaN below two clusters and for sums that
+    contradict one another.
+    Sources: Korn & Graubard (1998), Survey Methodology 24:193-201 (effective sample size; its limits as in the R
+    package surveytable of the US National Center for Health Statistics); Franco, Little, Louis & Slud (2019), Journal
+    of Survey Statistics and Methodology 7:334-364 (Wilson interval at that size).
+
+    >>> low, high = clustered_share(30, 0, 600, 0, 0, 12_000)  # no error in 600 calls of 30 sessions
+    >>> float(low), round(float(high), 4)  # Wilson of 0 of 600
+    (0.0, 0.0064)
+    """
+    sums = floats(clusters, sum_x, sum_y, sum_xx, sum_xy, sum_yy)
+    share, variance = _linearised(sums)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        effective = np.fmin(share * (1 - share) / variance, sums[2])  # fmin: the number of rows where it is 0 / 0
+    effective = np.where(np.isnan(variance), np.nan, effective)
+    return wilson(share * effective, effective, level)
+
+
+def _linearised(sums: tuple[Floats, ...]) -> tuple[Floats, Floats]:
+    """Ratio x / y of cluster totals and its linearised variance; NaN where undefined, 0 without variation."""
+    n, x, y, xx, xy, yy = sums
+    with np.errstate(divide="ignore", invalid="ignore"):
+        valid = (n >= 2) & (y > 0)
+        ratio = np.where(valid, x / np.where(valid, y, 1.0), np.nan)
+        squares = _squares(xx - 2 * ratio * xy + ratio**2 * yy, xx + ratio**2 * yy)
+        return ratio, n / (n - 1) * squares / y**2
+
+
+def _squares(squares: Floats, terms: Floats) -> Floats:
+    """Sum of squares got by subtraction: rounding noise becomes 0, a truly negative one (contradictory sums) NaN."""
+    noise = NO_VARIATION * terms
+    return np.where(squares > noise, squares, np.where(squares >= -noise, 0.0, np.nan))
+
+
+def clustered_total(
+    clusters: ArrayLike, sum_x: ArrayLike, sum_xx: ArrayLike, level: float = 0.95, *, floor: float | None = None
+) -> Bounds:
+    """Interval of a total whose rows come in clusters, in the unit of x.
+
+    x is the total of one cluster. The variance is n s^2 with s^2 the variance of x between clusters, which is what
+    resampling n clusters gives in the limit: the number of clusters counts as known. NaN below two clusters and when
+    all clusters are alike; `floor` as in `clustered_ratio`.
+    Source: Cochran (1977), Sampling Techniques, 3rd ed., section 2.6 (without the finite population correction).
+
+    >>> low, high = clustered_total(3, 6, 14)  # hours 1, 2 and 3
+    >>> round(float(low), 3), round(float(high), 3)  # 6 -+ 1.96 * sqrt(3 * 1)
+    (2.605, 9.395)
+    """
+    n, x, xx = floats(clusters, sum_x, sum_xx)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        squares = np.where(n >= 2, _squares(xx - x**2 / n, xx), np.nan)
+        variance = n * squares / (n - 1)
+    return _normal(x, np.where(variance > 0, variance, np.nan), level, floor)
+
+
+def _normal(centre: Floats, variance: Floats, level: float, floor: float | None) -> Bounds:
+    from scipy.special import ndtri
+
+    half_width = ndtri(1 - tail(level)) * np.sqrt(variance)
+    low = centre - half_width
+    return (low if floor is None else np.maximum(low, floor)), centre + half_width
+
+
+def order_statistic_ranks(n: ArrayLike, p: ArrayLike, level: float = 0.95) -> Bounds:
+    """Ranks (1-based) of the two observations that enclose the p-quantile with at least `level` confidence.
+
+    The lower rank r is the greatest with P(B < r) <= (1 - level)/2 and the upper rank s the smallest with
+    P(B >= s) <= (1 - level)/2, B binomial(n, p). A side for which n is too small is NaN: that side has no bound.
+    Source: David & Nagaraja (2003), Order Statistics, 3rd ed., section 7.1 (distribution-free intervals, quantiles).
+
+    >>> lower, upper = order_statistic_ranks(20, 0.5)
+    >>> int(lower), int(upper)  # P(6 <= B <= 14) = 0.959
+    (6, 15)
+    """
+    from scipy.stats import binom
+
+    size, share = floats(n, p)
+    valid = np.isfinite(size) & (size >= 1) & (size == np.floor(size)) & (share > 0) & (share < 1)
+    safe_n, safe_p = np.where(valid, size, 1.0), np.where(valid, share, 0.5)
+    lower = binom.ppf(tail(level), safe_n, safe_p)
+    upper = binom.ppf(1 - tail(level), safe_n, safe_p) + 1
+    return where_valid(valid, np.where(lower >= 1, lower, np.nan), np.where(upper <= safe_n, upper, np.nan))
+
+
+def judge_corrected(p: ArrayLike, sensitivity: ArrayLike, specificity: ArrayLike) -> Floats:
+    """True share behind the share `p` that an imperfect judge passed: (p + specificity - 1) / (sens + spec - 1).
+
+    All are fractions 0..1; sensitivity is the share of good answers the judge passes, specificity that of bad ones it
+    rejects. The result is cut to 0..1, the likeliest admissible value when p is outside what such a judge can give;
+    NaN when the judge is no better than chance (sensitivity + specificity <= 1). Apply it to interval bounds alike,
+    which leaves out the uncertainty of the two rates themselves.
+    Source: Rogan & Gladen (1978), American Journal of Epidemiology 107:71-76.
+
+    >>> round(float(judge_corrected(0.92, 0.95, 0.70)), 3)  # (0.92 + 0.70 - 1) / (0.95 + 0.70 - 1)
+    0.954
+    """
+    seen, passes, rejects = floats(p, sensitivity, specificity)
+    valid = np.ones(seen.shape, dtype=bool)
+    for share in (seen, passes, rejects):
+        valid &= (share >= 0) & (share <= 1)
+    gain = passes + rejects - 1
+    valid &= gain > NO_VARIATION
+    return np.where(valid, np.clip((seen + rejects - 1) / np.where(valid, gain, 1.0), 0, 1), np.nan)

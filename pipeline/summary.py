@@ -1,0 +1,139 @@
+"""What the command line prints: progress on long stages, one table at the end, and explanations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from pipeline.engine.explain import Explanation
+    from pipeline.nightly import Progress, Summary
+
+
+@contextmanager
+def progress_line(*, quiet: bool) -> Iterator[Progress]:
+    """Show the stage at work on standard error: one living line on a terminal, a line per stage in a log."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    if quiet:
+        yield lambda _: None
+    elif console.is_terminal:
+        with console.status("Starting") as status:
+            yield status.update
+    else:
+        stages: set[str] = set()
+
+        def say(text: str) -> None:
+            stage = " ".join(text.split()[:2])
+            if stage not in stages:
+                stages.add(stage)
+                console.print(f"{stage} ...", markup=False)
+
+        yield say
+
+
+def print_table(header: tuple[str, ...], body: Iterable[tuple[Any, ...]]) -> None:
+    """Print a plain table, columns as wide as their longest cell, numbers to the right."""
+    cells = [tuple(str(cell) for cell in row) for row in body]
+    widths = [max(len(row[i]) for row in [header, *cells]) for i in range(len(header))]
+    for row in [header, *cells]:
+        line = "  ".join(
+            cell.rjust(width) if cell.replace(",", "").isdigit() else cell.ljust(width)
+            for cell, width in zip(row, widths, strict=True)
+        )
+        typer.echo(line.rstrip())
+
+
+def print_summary(summary: Summary, *, as_json: bool) -> None:
+    """Print the one table at the end of a run, the warnings, and what to open next."""
+    if as_json:
+        typer.echo(json.dumps(asdict(summary) | {"exit_code": int(summary.exit_code)}, indent=2, default=str))
+        return
+    if not summary.new_edition:
+        typer.echo(
+            f"Nothing new: 0 files loaded, 0 states rebuilt. Edition {summary.edition} of {summary.warehouse} stands "
+            f"(data through {summary.as_of})." + (" Its pages were drawn again." if summary.pages_drawn else "")
+        )
+        return
+    print_table(("stage", "result"), _stages(summary))
+    for warning in summary.warnings:
+        typer.echo(f"! {warning}")
+    for check in summary.checks_failed:
+        typer.echo(f"! check {check}")
+    typer.echo("Open reports/index.html")
+
+
+def _stages(summary: Summary) -> Iterator[tuple[str, str]]:
+    yield "files", ", ".join(f"{count} {fate}" for fate, count in summary.files.items())
+    rows = summary.rows
+    yield "rows", "{rows_in} in = {loaded} loaded + {duplicate} duplicate + {quarantined} quarantined".format(**rows)
+    days = sum(int(str(state["days"])) for state in summary.states)
+    yield "states", f"{days} days of {len(summary.states)} facts rebuilt"
+    for state in summary.states:
+        span = str(state["first_day"]) + ("" if state["days"] == 1 else f" to {state['last_day']}")
+        yield f"  {state['fact']}", f"{state['days']} days, {span}"
+    yield "values", f"{summary.values}, {summary.restated} restated"
+    yield "checks", f"{len(summary.checks_failed)} failed"
+    yield "edition", f"{summary.edition} of {summary.warehouse}, data through {summary.as_of}"
+
+
+def print_explanation(explanation: Explanation, *, as_json: bool) -> None:
+    """Print where a value comes from, or the same as JSON."""
+    from pipeline.engine.explain import formula
+
+    metric, published = explanation.metric, explanation.published
+    if as_json:
+        record = {
+            "kpi_id": explanation.kpi_id,
+            "period": str(explanation.period),
+            "slice": {explanation.dimension: explanation.dimension_value} if explanation.dimension else {},
+            "formula": formula(metric),
+            "published": published,
+            "from_rows": explanation.from_rows,
+            "sql": explanation.sql,
+            "files": explanation.files,
+        }
+        typer.echo(json.dumps(record, indent=2, default=str))
+        return
+    where = f", {explanation.dimension} = {explanation.dimension_value}" if explanation.dimension else ""
+    typer.echo(f"{metric.name} ({explanation.kpi_id}), {explanation.period}{where}")
+    typer.echo(f"  {metric.question}")
+    print_table(("", ""), _explained(explanation, formula(metric), published))
+    typer.echo("\nFiles read:")
+    print_table(
+        ("table", "file", "source", "rows", "lines", "hash"),
+        [
+            (f["table_name"], f["file"], f["source"], f["rows"], f"{f['first_line']}-{f['last_line']}", f["hash"])
+            for f in explanation.files
+        ],
+    )
+
+
+def _explained(explanation: Explanation, formula: str, published: dict[str, object]) -> Iterator[tuple[str, str]]:
+    metric = explanation.metric
+    yield "owner", metric.owner
+    yield "formula", formula
+    yield "left out", metric.leaves_out
+    yield "definition", str(published["definition_hash"])
+    interval = f"{published['interval_low']} to {published['interval_high']} ({published['interval_method']})"
+    yield "published", f"{published['value']} {metric.unit}"
+    yield "numerator", _plain(published["numerator"])
+    yield "denominator", _plain(published["denominator"])
+    yield "n", str(published["n"])
+    yield "interval", interval if published["interval_low"] is not None else str(published["interval_method"])
+    yield "status", f"{published['status']} {published['reason']}".strip()
+    yield "verdict", str(published["verdict"]) or "no target"
+    for name, value in explanation.from_rows.items():
+        yield f"rows: {name}", _plain(value)
+    yield "SQL", explanation.sql
+
+
+def _plain(value: object) -> str:
+    text = str(value)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text.lower() else text
