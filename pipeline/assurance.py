@@ -11,21 +11,17 @@ from pipeline.settings import Settings
 
 def check_definitions(settings: Settings, file: Path | None = None) -> tuple[list[Problem], dict[str, int]]:
     """Check a catalogue against facts bound on an empty warehouse, and every source mapping."""
-    from pipeline.catalog import check_catalog, load_catalog
+    from pipeline.catalog.check import examine as examine_catalog
     from pipeline.sources.mapping import load_mappings
 
-    problems: list[Problem] = []
     counts = {"kpis": 0, "roles": 0, "sources": 0}
-    try:
-        catalog = load_catalog(file or settings.catalog, facts=bound_facts())
+    catalog, problems = examine_catalog(file or settings.catalog, facts=bound_facts())
+    if catalog is not None:
         counts |= {"kpis": len(catalog.metrics), "roles": len(catalog.roles)}
-    except ConfigurationError as error:
-        problems += error.problems or [Problem(str(file or settings.catalog), "C000", error.message)]
     try:
         counts["sources"] = len(load_mappings([path for path in settings.mapping_folders if path.is_dir()]))
     except ConfigurationError as error:
         problems += error.problems
-    _ = check_catalog
     return problems, counts
 
 
@@ -42,8 +38,8 @@ def bound_facts() -> dict[str, dict[str, str]]:
 
 def generated_docs(settings: Settings) -> dict[Path, str]:
     """Every generated page of docs/ and its text."""
-    from pipeline.catalog import load_catalog
-    from pipeline.catalog import markdown as kpis
+    from pipeline.catalog.docs import markdown as kpis
+    from pipeline.catalog.load import load_catalog
     from pipeline.sources.mapping import load_mappings
     from pipeline.tables import markdown as tables
 

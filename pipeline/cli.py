@@ -71,7 +71,7 @@ def nightly(
 @app.command()
 def report(exports: Exports = None) -> None:
     """Draw the pages of the newest edition again, from the warehouse."""
-    from pipeline.catalog import load_catalog
+    from pipeline.catalog.load import load_catalog
     from pipeline.nightly import draw_pages
     from pipeline.warehouse.lock import run_lock
 
@@ -111,7 +111,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Show where a value comes from: definition, formula, the same number from the rows, and the files."""
-    from pipeline.catalog import load_catalog
+    from pipeline.catalog.load import load_catalog
     from pipeline.engine.explain import explain as explain_value
     from pipeline.summary import print_explanation
     from pipeline.warehouse.connection import warehouse

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipeline.catalog import catalog_hash, load_catalog
+from pipeline.assurance import bound_facts
+from pipeline.catalog.check import load_checked
+from pipeline.catalog.hashes import catalog_hash
 from pipeline.catalog.model import Catalog
 from pipeline.errors import BlockedError, ExitCode, Problem, RoiError
 from pipeline.settings import Settings
@@ -62,7 +64,7 @@ def run_nightly(settings: Settings, *, rebuild: bool = False, progress: Progress
     from pipeline.sources.mapping import load_mappings, mappings_hash
 
     _preflight(settings)
-    catalog = load_catalog(settings.catalog)
+    catalog = load_checked(settings.catalog, facts=bound_facts())
     mappings = load_mappings([folder for folder in settings.mapping_folders if folder.is_dir()])
     with run_lock(settings.lock):
         progress("Receiving files")

@@ -63,7 +63,7 @@ def test_too_few_points_have_no_limits():
     ],
 )
 def test_each_rule(tail, word):
-    """After sixteen steady points, the last of them 12, each pattern gets its word at the point that completes it, and not before."""
+    """After sixteen steady points (the last is 12) a pattern gets its word where it is complete, not before."""
     assert signal_word(STEADY + tail) == word
 
 
@@ -73,7 +73,7 @@ def test_the_strongest_rule_names_the_point():
 
 
 def test_signals_lists_all_rules_of_the_finished_chart():
-    """Points on the final limits: 9 of 13 low, then a jump; the last of them breaks several rules at once."""
+    """Twenty low points, then seven high ones: all seven are outside, the seventh completes a shift as well."""
     found = signals([1, 2] * 10 + [8, 8, 8, 8, 8, 8, 8])
     assert found[0] == frozenset()
     assert found[-1] >= {"shift", "outside_limits"}

@@ -112,7 +112,7 @@ def test_money_and_prices_are_exact_and_times_carry_their_zone() -> None:
             "[date, ",
             "[date, signed, ",
             "11 T023",
-            "visits.paid_on: a date cannot be signed; count, tokens, number, money can",
+            "visits.paid_on: type date cannot be signed; count, tokens, number, money can",
         ),
         (
             '[id, required, "The visit"]',
@@ -155,7 +155,7 @@ def test_money_and_prices_are_exact_and_times_carry_their_zone() -> None:
             "4 T030",
             "visits.day: the table has no column 'begun_at'; did you mean 'began_at'?",
         ),
-        ("day: began_at", "day: kind", "4 T031", "visits.day: 'kind' is a category, expected a date or a time"),
+        ("day: began_at", "day: kind", "4 T031", "visits.day: 'kind' is of type category, expected date or time"),
         (
             "[[began_at, ended_at]]",
             "[[began_at, endet_at]]",
@@ -166,7 +166,7 @@ def test_money_and_prices_are_exact_and_times_carry_their_zone() -> None:
             "[[began_at, ended_at]]",
             "[[began_at, paid_on]]",
             "5 T035",
-            "visits.ordered: 'began_at' is a time and 'paid_on' is a date; expected two of one type",
+            "visits.ordered: 'began_at' is of type time and 'paid_on' is of type date; expected two of one type",
         ),
         ("[[began_at, ended_at]]", "[[began_at]]", "5 T034", "visits.ordered: expected two columns, found 1"),
         ("[[began_at, ended_at]]", "began_at", "5 T003", "visits.ordered: expected pairs, such as [[a, b], [c, d]]"),
@@ -174,7 +174,7 @@ def test_money_and_prices_are_exact_and_times_carry_their_zone() -> None:
             "not_future: [began_at]",
             "not_future: [paid]",
             "6 T031",
-            "visits.not_future: 'paid' is a money, expected a date or a time",
+            "visits.not_future: 'paid' is of type money, expected date or time",
         ),
         (
             "not_future: [began_at]",
@@ -184,9 +184,9 @@ def test_money_and_prices_are_exact_and_times_carry_their_zone() -> None:
         ),
         (
             "day: began_at",
-            "span: [began_at, nowhere]",
+            "span: [began_at, xyz]",
             "4 T030",
-            "visits.span: the table has no column 'nowhere'; known are visit_id, began_at, ended_at, paid_on, kind, paid",
+            "visits.span: the table has no column 'xyz'; known are visit_id, began_at, ended_at, paid_on, kind, paid",
         ),
         ("    paid_on:", "    ended_at:", "11 T004", "visits.columns: 'ended_at' stands here and on line 10; keep one"),
         (

@@ -53,7 +53,7 @@ def check_catalog(
         found += _idle_roles(catalog, positions)
     identifying = identifying_columns(catalog)
     for kpi_id, metric in catalog.metrics.items():
-        found += check_unit(kpi_id, metric, positions)
+        found += check_unit(kpi_id, metric, positions, facts.get(metric.fact, {}))
         found += check_target(kpi_id, metric, positions)
         found += check_columns(kpi_id, metric, positions, facts=facts, identifying=identifying.get(metric.fact, set()))
     return list(in_file_order(found))

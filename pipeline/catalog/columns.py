@@ -115,13 +115,19 @@ class _Checker:
     def aggregates(self, parsed: Mapping[str, Measure]) -> Iterator[Problem]:
         """Sums and counts go with sums and counts, distinct counts with those of the same column; a total adds up."""
         above, below = parsed.get("numerator"), parsed.get("denominator")
-        if above and below and _thing_counted(above) != _thing_counted(below):
+        if above and below and self.mixed(above, below):
             found, expected = f"{above.text()} over {below.text()}", "both distinct over one column, or neither"
             yield problem(self.where("numerator"), codes.MIXED_AGGREGATES, found=found, expected=expected)
         for key in ("total", "unknown"):
             if key in parsed and parsed[key].aggregate == "distinct":
                 found, expected = f"{key} {parsed[key].text()}", "sum(column) or count(*), which add up over days"
                 yield problem(self.where(key), codes.MIXED_AGGREGATES, found=found, expected=expected)
+
+    def mixed(self, above: Measure, below: Measure) -> bool:
+        """Distinct over a sum, or over another column; an unknown column is a mistake of its own, not another one."""
+        if above.aggregate == below.aggregate == "distinct":
+            return above.column != below.column and {above.column, below.column} <= set(self.fact or {})
+        return "distinct" in (above.aggregate, below.aggregate)
 
     def cluster(self) -> Iterator[Problem]:
         """`interval: clustered` names its cluster, and no other interval does."""
@@ -191,10 +197,6 @@ class _Checker:
         found, meant = f"column {quoted(column)} in {key}", near(column, columns)
         expected = one_of(columns, otherwise=f"a column of {self.metric.fact}")
         return problem(self.where(key), codes.UNKNOWN_COLUMN, found=found, expected=expected, meant=meant)
-
-
-def _thing_counted(measure: Measure) -> str | None:
-    return measure.column if measure.aggregate == "distinct" else None
 
 
 def _measure_uses(parsed: Mapping[str, Measure]) -> Iterator[_Use]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 
 from pipeline.catalog import codes
@@ -21,10 +21,13 @@ def unit_of_column(column: str) -> str | None:
     return next((unit for suffix, unit in _SUFFIXES.items() if column.endswith(suffix)), None)
 
 
-def expected_units(metric: AnyMetric) -> tuple[str, ...]:
-    """The units that fit the kind of a KPI and the columns it is made of; none when its columns have another unit."""
+def expected_units(metric: AnyMetric, columns: Collection[str]) -> tuple[str, ...]:
+    """The units that fit the kind of a KPI and the columns it is made of; none when its columns have another unit.
+
+    `columns` are those of the fact: what is not among them is a mistake of its own and says nothing about the unit.
+    """
     if isinstance(metric, (Ratio, Snapshot)):
-        return _ratio_units(metric)
+        return _ratio_units(metric, columns)
     if isinstance(metric, Total):
         return _total_units(metric)
     if isinstance(metric, Percentile):
@@ -32,9 +35,9 @@ def expected_units(metric: AnyMetric) -> tuple[str, ...]:
     return ("h",) if isinstance(metric, SurvivalMedian) else ("points",)
 
 
-def _ratio_units(metric: Ratio | Snapshot) -> tuple[str, ...]:
+def _ratio_units(metric: Ratio | Snapshot, columns: Collection[str]) -> tuple[str, ...]:
     above, below = _measure(metric.numerator), _measure(metric.denominator)
-    if above is None or below is None:
+    if above is None or below is None or not {above.column, below.column} <= {"*", *columns}:
         return ("ratio", "USD/session")
     money = [_sums_money(measure) for measure in (above, below)]
     return ("USD/session",) if money == [True, False] else ("ratio",)
@@ -62,9 +65,9 @@ def _measure(text: str) -> Measure | None:
         return None
 
 
-def check_unit(kpi_id: str, metric: AnyMetric, positions: Positions) -> Iterator[Problem]:
+def check_unit(kpi_id: str, metric: AnyMetric, positions: Positions, columns: Collection[str]) -> Iterator[Problem]:
     """The unit must follow from the kind and the columns."""
-    units = expected_units(metric)
+    units = expected_units(metric, columns)
     if metric.unit not in units:
         where, found = positions.where("metrics", kpi_id, "unit"), f"unit {quoted(metric.unit)}"
         expected = f"{' or '.join(units)} for this {metric.kind}" if units else _column_unit(metric)

@@ -46,10 +46,8 @@ def typed_rows_sql(table: Table, staged: str) -> str:
     texts = ", ".join(f"CAST({quoted(name)} AS VARCHAR) AS {quoted(text_name(name))}" for name in table.column_names)
     typed = ", ".join(f"{_typed(column)} AS {quoted(column.name)}" for column in table.columns)
     kept = "".join(f", {quoted(text_name(name))}" for name in text_columns(table))
-    return (
-        f"SELECT _row, _line, _version, {typed}{kept} "
-        f"FROM (SELECT _row, _line, CAST(_version AS VARCHAR) AS _version, {texts} FROM {staged})"
-    )
+    place = "CAST(_row AS BIGINT) AS _row, CAST(_line AS BIGINT) AS _line, CAST(_version AS VARCHAR) AS _version"
+    return f"SELECT _row, _line, _version, {typed}{kept} FROM (SELECT {place}, {texts} FROM {staged})"
 
 
 def _typed(column: Column) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import numpy as np
 
-from pipeline.catalog import definition_hash
+from pipeline.catalog.hashes import definition_hash
 from pipeline.catalog.model import Catalog, Difference, Metric, Percentile, Ratio, SurvivalMedian, Total
 from pipeline.engine.leaves import is_clustered
 from pipeline.engine.suppression import suppress

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from statistics import fmean
 
+from pipeline.catalog.hashes import definition_hash
 from pipeline.catalog.model import Catalog, Metric
 from pipeline.reports import formats, geometry, sentences, words
 from pipeline.reports.model import (
@@ -92,7 +93,7 @@ def definition(edition: Edition, kpi_id: str) -> Definition:
         pitfall=metric.pitfall,
         target=words.target(metric),
         target_source=f"{metric.target.source}, since {formats.day(metric.target.since)}" if metric.target else "none set",
-        hash=edition.values.hash_of(kpi_id),
+        hash=now.definition_hash if (now := edition.current(kpi_id)) else definition_hash(metric),
         references=metric.references,
         population=_population(metric),
     )

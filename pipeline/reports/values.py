@@ -97,10 +97,6 @@ class Values:
         """Overall values of a KPI at a grain, oldest first."""
         return self.overall.get((kpi_id, grain), ())
 
-    def hash_of(self, kpi_id: str) -> str:
-        """The definition hash of a KPI, from any of its values."""
-        return next((rows[-1].definition_hash for (kpi, _), rows in self.overall.items() if kpi == kpi_id), "")
-
     def slices(self, current: Value) -> list[Value]:
         """Every slice of the period of an overall value."""
         frame = self.frame

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import RoiError
-from pipeline.sources.mapping import SourceMapping
+from pipeline.sources.model import SourceMapping
 
 _CHUNK = 1 << 20
 _PARQUET = b"PAR1"

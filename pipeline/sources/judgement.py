@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 from pipeline.catalog.wording import near, one_of, problem, quoted
 from pipeline.errors import Problem
 from pipeline.sources import codes
-from pipeline.sources.mapping import SourceMapping, TableMapping
+from pipeline.sources.model import SourceMapping, TableMapping
 from pipeline.tables import Table, load_tables
 
 _RECORDS = re.compile(r"\$(\.[A-Za-z_][A-Za-z0-9_]*)+")
@@ -38,8 +38,8 @@ def _zone(mapping: SourceMapping) -> Iterator[Problem]:
     zones = available_timezones()
     if zones and mapping.time_zone not in zones:
         found, expected = quoted(mapping.time_zone), "a time zone such as Europe/Berlin"
-        where = mapping.where("time_zone")
-        yield problem(where, codes.UNKNOWN_ZONE, found=found, expected=expected, meant=_near_zone(mapping.time_zone, zones))
+        meant = _near_zone(mapping.time_zone, zones)
+        yield problem(mapping.where("time_zone"), codes.UNKNOWN_ZONE, found=found, expected=expected, meant=meant)
 
 
 def _near_zone(name: str, zones: set[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""The mapping language: one YAML file says which exports are of one kind and how they fill the canonical tables."""
+"""Reading the mapping language: one YAML file says which exports are of one kind and how they fill the tables."""
 
 from __future__ import annotations
 
@@ -6,73 +6,28 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from pipeline.catalog.document import Document, KeyPath, Positions, read_document
+from pipeline.catalog.document import Document, KeyPath, read_document
 from pipeline.catalog.wording import near, one_of, problem, quoted
 from pipeline.errors import ConfigurationError, Problem
 from pipeline.sources import codes
+from pipeline.sources.judgement import judge_mapping
+from pipeline.sources.model import SourceMapping, TableMapping
+
+__all__ = ["PACKAGE_SOURCES", "SourceMapping", "TableMapping", "load_mappings", "mappings_hash"]
 
 PACKAGE_SOURCES = Path(__file__).parent
 """The mappings that come with the package."""
 
-Reader = Literal["csv", "json", "jsonl", "parquet", "trec"]
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
-Words = Annotated[str, Field(min_length=1, max_length=400)]
-Expression = Annotated[str, Field(min_length=1, max_length=8000)]
-RawColumn = Annotated[str, Field(min_length=1, max_length=200, pattern=r'^[^"\\\x00-\x1f]+$')]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TableMapping(_Strict):
-    """How the records of a file become rows of one canonical table."""
-
-    from_: Expression = Field(default="raw", alias="from")
-    where: Expression | None = None
-    version: Expression | None = None
-    columns: Annotated[dict[str, Expression], Field(min_length=1)]
-    totals: tuple[str, ...] = ()
-
-    def expressions(self) -> tuple[str, ...]:
-        """Every SQL text of the table."""
-        return tuple(text for text in (self.from_, self.where, self.version, *self.columns.values()) if text)
-
-
-class SourceMapping(_Strict):
-    """One kind of export: how it is recognised and read, and which rows it makes."""
-
-    source: Identifier
-    describes: Words
-    reader: Reader
-    files: Annotated[tuple[Words, ...], Field(min_length=1)]
-    required: tuple[RawColumn, ...] = ()
-    optional: tuple[RawColumn, ...] = ()
-    records: Words | None = None
-    ignore: Words | None = None
-    time_zone: Words = "UTC"
-    final_newline: bool = True
-    tables: dict[str, TableMapping] = Field(default_factory=dict)
-    _positions: Positions = PrivateAttr(default_factory=lambda: Positions("mapping", {}))
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        """Columns or keys the mapping knows, required ones first."""
-        return (*self.required, *self.optional)
-
-    def where(self, *path: str | int) -> str:
-        """`file:line:column` of a key of the YAML, for problems."""
-        return self._positions.where(*path)
-
 
 def load_mappings(directories: Sequence[Path] = (PACKAGE_SOURCES,)) -> tuple[SourceMapping, ...]:
-    """Every mapping in the directories, in the order of their ids; a later directory replaces sources of an earlier one.
+    """Every mapping in the directories, in the order of their ids.
 
-    A directory that does not exist holds no mappings. Raises ConfigurationError with every problem of every file.
+    A source in a later directory replaces one of the same id; a directory that does not exist holds none. Raises
+    ConfigurationError with every problem of every file.
     """
     files = {path.stem: path for directory in directories for path in sorted(directory.glob("*.yaml"))}
     read = [_read_mapping(files[stem]) for stem in sorted(files)]
@@ -84,21 +39,18 @@ def load_mappings(directories: Sequence[Path] = (PACKAGE_SOURCES,)) -> tuple[Sou
 
 def mappings_hash(mappings: Sequence[SourceMapping]) -> str:
     """SHA-256 of what the mappings say; comments and the order of files do not count."""
-    said = sorted((mapping.model_dump(mode="json", by_alias=True) for mapping in mappings), key=lambda one: one["source"])
+    said = {mapping.source: mapping.model_dump(mode="json", by_alias=True) for mapping in mappings}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _read_mapping(path: Path) -> tuple[SourceMapping | None, list[Problem]]:
-    from pipeline.sources.judgement import judge_mapping
-
     document = read_document(path)
     if document.problems:
         return None, list(document.problems)
     try:
-        mapping = SourceMapping.model_validate(_as_written(document.data, (), document))
+        mapping = SourceMapping.at(document.positions, _as_written(document.data, (), document))
     except ValidationError as error:
         return None, [_problem(one, document) for one in error.errors(include_url=False)]
-    mapping._positions = document.positions
     return mapping, judge_mapping(mapping, stem=path.stem)
 
 
@@ -134,5 +86,5 @@ def _fields(path: KeyPath) -> list[str]:
 
 def _expected(error: Mapping[str, Any]) -> str:
     """What pydantic wanted, without the words that only a programmer reads."""
-    message = str(error["msg"])
-    return message.removeprefix("Input should be ").replace("a valid dictionary or instance of TableMapping", "a mapping")
+    message = str(error["msg"]).removeprefix("Input should be ")
+    return message.replace("a valid dictionary or instance of TableMapping", "a mapping")

@@ -205,7 +205,7 @@ def _normal(centre: Floats, variance: Floats, level: float, floor: float | None)
 def order_statistic_ranks(n: ArrayLike, p: ArrayLike, level: float = 0.95) -> Bounds:
     """Ranks (1-based) of the two observations that enclose the p-quantile with at least `level` confidence.
 
-    The lower rank r is the greatest with P(B < r) <= (1 - level)/2 and the upper rank s the smallest with
+    The lower rank r is the greatest with P(B < r) < (1 - level)/2 and the upper rank s the smallest with
     P(B >= s) <= (1 - level)/2, B binomial(n, p). A side for which n is too small is NaN: that side has no bound.
     Source: David & Nagaraja (2003), Order Statistics, 3rd ed., section 7.1 (distribution-free intervals, quantiles).
 

@@ -182,7 +182,7 @@ def _check_flags(subject: str, flags: tuple[str, ...], kind: ColumnType, node: N
         report.add(node, codes.WRITTEN_TWICE, f"{subject}: a flag stands here twice; keep one")
     if "signed" in flags and not kind.signable:
         signable = ", ".join(known.name for known in TYPES.values() if known.signable)
-        report.add(node, codes.BAD_FLAG, f"{subject}: a {kind.name} cannot be signed; {signable} can")
+        report.add(node, codes.BAD_FLAG, f"{subject}: type {kind.name} cannot be signed; {signable} can")
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ class _Relations:
         self._check_columns(part, names, node, moments=True)
         types = {name: self.columns[name].type for name in names if name in self.columns}
         if len(set(types.values())) == 2:
-            found = " and ".join(f"'{name}' is a {kind}" for name, kind in types.items())
+            found = " and ".join(f"'{name}' is of type {kind}" for name, kind in types.items())
             self._problem(part, codes.BAD_PAIR, f"{found}; expected two of one type", node=node)
         return names[0], names[1]
 
@@ -270,6 +270,6 @@ class _Relations:
                 self._problem(part, codes.UNKNOWN_COLUMN, f"the table has no column '{name}'; {hint}", node=node)
             elif moments and not self.columns[name].column_type.is_moment:
                 kind = self.columns[name].type
-                self._problem(part, codes.NOT_A_MOMENT, f"'{name}' is a {kind}, expected a date or a time", node=node)
+                self._problem(part, codes.NOT_A_MOMENT, f"'{name}' is of type {kind}, expected date or time", node=node)
         if len(set(names)) < len(names):
             self._problem(part, codes.WRITTEN_TWICE, "a column stands here twice; keep one", node=node)

@@ -33,16 +33,16 @@ def load_rows(
     load_id = ledger.next_load(con)
     _judge(con, table, typed=typed, verdicts=verdicts)
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
-    source = f"SELECT {columns}, ?, _line, ?, _version"
+    source = f"SELECT {columns}, ?, typed._line, ?, typed._version"
     values = [file_hash, load_id]
     _retire(con, table, columns, load_id)
     con.execute(
-        f"INSERT INTO core.{table.name} {source} FROM {typed} JOIN judged USING (_row) "
+        f"INSERT INTO core.{table.name} {source} FROM {typed} AS typed JOIN judged USING (_row) "
         "WHERE fate IN ('new', 'newer') ORDER BY _row",
         values,
     )
     con.execute(
-        f"INSERT INTO history.{table.name} {source}, NULL FROM {typed} JOIN judged USING (_row) "
+        f"INSERT INTO history.{table.name} {source}, NULL FROM {typed} AS typed JOIN judged USING (_row) "
         "WHERE fate = 'older' ORDER BY _row",
         values,
     )
@@ -90,10 +90,14 @@ def _judge(con: duckdb.DuckDBPyConnection, table: Table, *, typed: str, verdicts
 def _against_core(table: Table) -> str:
     same = _equal(table, "leader", "held")
     newer, older = "leader._version > held._version", "leader._version < held._version"
+    again = (
+        f"EXISTS (SELECT 1 FROM history.{table.name} AS old WHERE {_on(table, 'leader', 'old')} "
+        f"AND old._version = leader._version AND {_equal(table, 'leader', 'old')})"
+    )
     return f"""SELECT leader._row, leader._line,
-          CASE WHEN held._line IS NULL THEN 'new' WHEN {same} THEN 'duplicate'
+          CASE WHEN held._line IS NULL THEN 'new' WHEN {same} OR {again} THEN 'duplicate'
                WHEN {newer} THEN 'newer' WHEN {older} THEN 'older' ELSE 'bad' END,
-          CASE WHEN held._line IS NULL OR {same} OR {newer} OR {older} THEN NULL
+          CASE WHEN held._line IS NULL OR {same} OR {again} OR {newer} OR {older} THEN NULL
                ELSE 'other values under the same key as ' || coalesce(files.name, 'an earlier file')
                     || ':' || held._line END
         FROM leader LEFT JOIN core.{table.name} AS held ON {_on(table, "leader", "held")}

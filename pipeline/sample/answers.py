@@ -1,0 +1,132 @@
+"""The right answer to each KPI over given rows: one function per KPI, in exact arithmetic until the last step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from pipeline.sample import ground
+from pipeline.sample.prices import usd
+
+
+@dataclass(frozen=True)
+class Right:
+    """A right answer; `reason` says why there is none."""
+
+    value: float | None
+    n: int
+    numerator: str | None = None
+    denominator: str | None = None
+    reason: str = ""
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+def _share(numerator: int, denominator: int) -> Right:
+    if denominator == 0:
+        return Right(None, 0, str(numerator), "0", "nothing to divide by")
+    return Right(float(Fraction(numerator, denominator)), denominator, str(numerator), str(denominator))
+
+
+def adoption_rate(rows: Sequence[ground.EntitledDay]) -> Right:
+    """People active on at least one day they were entitled, over people entitled on at least one day."""
+    return _share(len({row.person for row in rows if row.is_active}), len({row.person for row in rows}))
+
+
+def deflection_rate(rows: Sequence[ground.SupportContact]) -> Right:
+    """Contacts settled without a person and for good, over all eligible contacts."""
+    return _share(sum(row.is_deflected for row in rows), len(rows))
+
+
+def grounded_answer_rate(rows: Sequence[ground.EvaluatedAnswer]) -> Right:
+    """Wholly grounded answers over evaluated answers that make claims."""
+    return _share(sum(row.is_grounded for row in rows), sum(row.has_claims for row in rows))
+
+
+def flagged_output_rate(rows: Sequence[ground.ScreenedOutput]) -> Right:
+    """Flagged outputs over screened outputs."""
+    return _share(sum(row.is_flagged for row in rows), len(rows))
+
+
+def token_cost_per_session(rows: Sequence[ground.SessionCost]) -> Right:
+    """Dollars for all calls over sessions; calls outside any session add to the cost only."""
+    cost, sessions = sum(row.pico_usd for row in rows), sum(row.sessions for row in rows)
+    if sessions == 0:
+        return Right(None, 0, usd(cost), "0", "nothing to divide by")
+    return Right(float(Fraction(cost, sessions * 10**12)), sessions, usd(cost), str(sessions))
+
+
+def mttr(rows: Sequence[ground.Outage]) -> Right:
+    """Kaplan-Meier median: the first time by which half or fewer are still unresolved (Kaplan & Meier 1958)."""
+    surviving, at_risk = Fraction(1), len(rows)
+    ended, gone = Counter(row.hours for row in rows if row.is_over), Counter(row.hours for row in rows)
+    for hours in sorted(gone):
+        if ended[hours]:
+            surviving *= 1 - Fraction(ended[hours], at_risk)
+        if surviving <= Fraction(1, 2):
+            return Right(float(hours), len(rows))
+        at_risk -= gone[hours]
+    reason = "fewer than half recovered" if rows else "nothing happened"
+    return Right(None, len(rows), reason=reason)
+
+
+def p95_latency(rows: Sequence[ground.Request]) -> Right:
+    """95th percentile of the known durations, by straight lines between neighbours (Hyndman & Fan 1996, type 7)."""
+    known = sorted(row.latency_us for row in rows if row.latency_us is not None)
+    if not known:
+        return Right(None, 0, reason="no known duration")
+    place = Fraction(95, 100) * (len(known) - 1)
+    low = int(place)
+    high = min(low + 1, len(known) - 1)
+    exact = known[low] + (known[high] - known[low]) * (place - low)
+    return Right(float(exact / 10**6), len(known))
+
+
+def tool_error_rate(rows: Sequence[ground.ToolCall]) -> Right:
+    """Failed tool calls over tool calls."""
+    return _share(sum(row.is_error for row in rows), len(rows))
+
+
+def csat_delta(rows: Sequence[ground.CsatAnswer]) -> Right:
+    """Share of top-two answers with AI minus without, in points, the first answer of each person in each arm."""
+    first: dict[tuple[str, str], ground.CsatAnswer] = {}
+    for row in rows:
+        first.setdefault((row.arm, row.respondent), row)
+    hits = Counter(arm for (arm, _), row in first.items() if row.is_top2)
+    asked = Counter(arm for arm, _ in first)
+    more = {
+        "treated_k": hits["ai"],
+        "treated_n": asked["ai"],
+        "control_k": hits["baseline"],
+        "control_n": asked["baseline"],
+    }
+    if not asked["ai"] or not asked["baseline"]:
+        return Right(None, len(first), reason="no answers in one of the arms", more=more)
+    delta = Fraction(hits["ai"], asked["ai"]) - Fraction(hits["baseline"], asked["baseline"])
+    return Right(float(100 * delta), len(first), more=more)
+
+
+def trained_share(rows: Sequence[ground.RosterDay]) -> Right:
+    """People who hold every required completion over people on the roster, on one day."""
+    return _share(sum(row.is_trained for row in rows), len(rows))
+
+
+def change_failure_rate(rows: Sequence[ground.Release]) -> Right:
+    """Deployments that failed, were undone or caused an incident, over deployments."""
+    return _share(sum(row.is_failed for row in rows), len(rows))
+
+
+def availability(rows: Sequence[ground.ServedWindow]) -> Right:
+    """Good requests over valid requests."""
+    return _share(sum(row.good for row in rows), sum(row.valid for row in rows))
+
+
+def hours_saved(rows: Sequence[ground.VerifiedTask]) -> Right:
+    """Hours by which verified tasks took less than their baseline; slow tasks count against."""
+    total = sum((row.hours_saved for row in rows), Decimal(0))
+    if not rows:
+        return Right(None, 0, reason="no verified task")
+    return Right(float(total), len(rows), f"{total:f}")

@@ -1,0 +1,154 @@
+"""Reading CSV: DuckDB takes the values apart by the file's own header, and every record keeps its line."""
+
+from __future__ import annotations
+
+import csv
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from pipeline.sources.bytes_check import FileProblem, FileRefusedError, Limits, line_facts
+from pipeline.sources.shapes import Header, csv_header
+from pipeline.sources.sql import count, literal, size_options
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_CHUNK = 1 << 20
+_REASONS = """CASE error_type
+    WHEN 'LINE SIZE OVER MAXIMUM' THEN 'a record longer than the limit'
+    WHEN 'INVALID ENCODING' THEN 'not UTF-8'
+    WHEN 'MISSING COLUMNS' THEN found || ' columns where ' || $width || ' were expected'
+    WHEN 'TOO MANY COLUMNS' THEN found || ' columns where ' || $width || ' were expected'
+    ELSE 'a quoted value does not end properly' END"""
+
+
+def read_csv(con: DuckDBPyConnection, path: Path, *, file_columns: str, limits: Limits) -> None:
+    """Create `raw` from a CSV file and fill `raw_malformed`, both with the physical line a record begins on.
+
+    DuckDB binds columns by position, so the header is read first and its own order is what it gets. Where every record
+    is one line the numbers follow from the count; where values hold line ends, lines are blank or records are
+    malformed, Python's csv module goes over the file once more for them.
+    """
+    header = csv_header(path)
+    with _one_line_end(path) as uniform:
+        rejected = _read(con, uniform, header, file_columns=file_columns, limits=limits)
+        rows = count(con, "SELECT count(*) FROM raw")
+        if rejected or header.lines + rows != line_facts(uniform).lines:
+            lines = _record_lines(uniform, width=len(header.names), rejected=rejected, limits=limits)
+            _renumber(con, lines, rows=rows, header_lines=header.lines)
+
+
+@contextmanager
+def _one_line_end(path: Path) -> Iterator[Path]:
+    """The file itself, or a temporary copy with LF alone where line ends are mixed, which DuckDB does not read."""
+    if line_facts(path).is_uniform:
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "export.csv"
+        with (
+            path.open(encoding="utf-8-sig", newline=None) as source,
+            copy.open("w", encoding="utf-8", newline="\n") as to,
+        ):
+            while chunk := source.read(_CHUNK):
+                to.write(chunk)
+        yield copy
+
+
+def _read(con: DuckDBPyConnection, path: Path, header: Header, *, file_columns: str, limits: Limits) -> dict[int, str]:
+    """Read the good records into `raw`, numbered as if each were one line; the reason of each bad one by its number."""
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header.names)
+    rejects = "store_rejects=true, rejects_table='raw_rejects', rejects_scan='raw_rejects_scan'"
+    _drop_rejects(con)
+    try:
+        con.execute(
+            f"""CREATE OR REPLACE TEMP TABLE raw AS
+                SELECT row_number() OVER () + {header.lines} AS line, *, {file_columns}
+                FROM read_csv(?, columns={{{columns}}}, auto_detect=false, header=true,
+                  delim=',', quote='"', escape='"', {rejects}, {size_options(limits)})""",
+            [str(path)],
+        )
+        return _rejects(con, width=len(header.names))
+    finally:
+        _drop_rejects(con)
+
+
+def _drop_rejects(con: DuckDBPyConnection) -> None:
+    con.execute("DROP TABLE IF EXISTS raw_rejects; DROP TABLE IF EXISTS raw_rejects_scan")
+
+
+def _rejects(con: DuckDBPyConnection, *, width: int) -> dict[int, str]:
+    """The reason of each rejected record by its number; the header is number one and blank lines count."""
+    result = con.execute(
+        f"""SELECT line, max({_REASONS}) FROM (
+              SELECT line, error_type, regexp_extract(error_message, 'Found: (\\d+)', 1) AS found FROM raw_rejects)
+            GROUP BY line ORDER BY line""",
+        {"width": str(width)},
+    )
+    return dict(result.fetchall())
+
+
+@dataclass
+class _Lines:
+    """Where records begin: bad ones by line, good ones by how far they lie behind their ordinal, from where on."""
+
+    malformed: list[tuple[int, str]] = field(default_factory=list)
+    good: int = 0
+    from_ordinal: array[int] = field(default_factory=lambda: array("q"))
+    shift: array[int] = field(default_factory=lambda: array("q"))
+
+    def take_good(self, line: int) -> None:
+        """Note one more good record and the line it begins on."""
+        self.good += 1
+        shift = line - self.good
+        if not self.shift or shift != self.shift[-1]:
+            self.from_ordinal.append(self.good)
+            self.shift.append(shift)
+
+
+def _record_lines(path: Path, *, width: int, rejected: dict[int, str], limits: Limits) -> _Lines:
+    lines = _Lines()
+    for number, line, is_blank in _records(path, limits):
+        if number == 1:
+            continue
+        if number in rejected:
+            lines.malformed.append((line, rejected[number]))
+        elif not is_blank or width == 1:
+            lines.take_good(line)
+    return lines
+
+
+def _records(path: Path, limits: Limits) -> Iterator[tuple[int, int, bool]]:
+    """Number of each record, header and blank lines included, the line it begins on, and whether it is blank."""
+    before = csv.field_size_limit(2 * limits.max_line_bytes)
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+            reader, line = csv.reader(stream), 1
+            for number, record in enumerate(reader, start=1):
+                yield number, line, not record
+                line = reader.line_num + 1
+    except csv.Error:
+        raise FileRefusedError(FileProblem("unreadable", "cannot be read as csv: its quotes do not balance")) from None
+    finally:
+        csv.field_size_limit(before)
+
+
+def _renumber(con: DuckDBPyConnection, lines: _Lines, *, rows: int, header_lines: int) -> None:
+    """Give the records in `raw` the lines found, and enter the malformed ones."""
+    if lines.good != rows:
+        raise FileRefusedError(FileProblem("unreadable", "cannot be read as csv: its quotes do not balance"))
+    bad_lines, reasons = [line for line, _ in lines.malformed], [reason for _, reason in lines.malformed]
+    con.execute("INSERT INTO raw_malformed SELECT unnest(?::BIGINT[]), unnest(?::VARCHAR[])", [bad_lines, reasons])
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE raw AS
+            SELECT raw.* REPLACE (raw.line - {header_lines} + shifts.shift AS line)
+            FROM raw ASOF JOIN (SELECT unnest(?::BIGINT[]) AS start, unnest(?::BIGINT[]) AS shift) AS shifts
+              ON raw.line - {header_lines} >= shifts.start
+            ORDER BY raw.line""",
+        [lines.from_ordinal.tolist(), lines.shift.tolist()],
+    )

@@ -1,0 +1,66 @@
+"""The typed records of the mapping language; every key of a mapping is declared here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from pipeline.catalog.document import Positions
+
+Reader = Literal["csv", "json", "jsonl", "parquet", "trec"]
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
+Words = Annotated[str, Field(min_length=1, max_length=400)]
+Expression = Annotated[str, Field(min_length=1, max_length=8000)]
+RawColumn = Annotated[str, Field(min_length=1, max_length=200, pattern=r'^[^"\\\x00-\x1f]+$')]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TableMapping(_Strict):
+    """How the records of a file become rows of one canonical table."""
+
+    from_: Expression = Field(default="raw", alias="from")
+    where: Expression | None = None
+    version: Expression | None = None
+    columns: Annotated[dict[str, Expression], Field(min_length=1)]
+    totals: tuple[str, ...] = ()
+
+    def expressions(self) -> tuple[str, ...]:
+        """Every SQL text of the table."""
+        return tuple(text for text in (self.from_, self.where, self.version, *self.columns.values()) if text)
+
+
+class SourceMapping(_Strict):
+    """One kind of export: how it is recognised and read, and which rows it makes."""
+
+    source: Identifier
+    describes: Words
+    reader: Reader
+    files: Annotated[tuple[Words, ...], Field(min_length=1)]
+    required: tuple[RawColumn, ...] = ()
+    optional: tuple[RawColumn, ...] = ()
+    records: Words | None = None
+    ignore: Words | None = None
+    time_zone: Words = "UTC"
+    final_newline: bool = True
+    tables: dict[str, TableMapping] = Field(default_factory=dict)
+    _positions: Positions = PrivateAttr(default_factory=lambda: Positions("mapping", {}))
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Columns or keys the mapping knows, required ones first."""
+        return (*self.required, *self.optional)
+
+    def where(self, *path: str | int) -> str:
+        """`file:line:column` of a key of the YAML, for problems."""
+        return self._positions.where(*path)
+
+    @classmethod
+    def at(cls, positions: Positions, data: object) -> SourceMapping:
+        """The mapping that a YAML document says; raises pydantic's ValidationError."""
+        mapping = cls.model_validate(data)
+        mapping._positions = positions
+        return mapping

@@ -1,0 +1,150 @@
+"""Reading a recognised file into the temporary table `raw`, with the line of every record, and `raw_malformed`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from pipeline.sources.bytes_check import DEFAULT_LIMITS, FileProblem, FileRefusedError, Limits, incomplete
+from pipeline.sources.csv_reader import read_csv
+from pipeline.sources.model import SourceMapping
+from pipeline.sources.shapes import raw_names
+from pipeline.sources.sql import count, identifier, lines_of, literal
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_NAMES = "{stem} AS file_stem, {name} AS file_name"
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """Records of a file, and how many of them could not be read; blank lines are no records."""
+
+    records_in: int
+    malformed: int
+
+
+def read_raw(
+    con: DuckDBPyConnection, path: Path, *, name: str, mapping: SourceMapping, limits: Limits = DEFAULT_LIMITS
+) -> RawFile:
+    """Create the temporary tables `raw` and `raw_malformed(line, reason)` from a file, replacing earlier ones.
+
+    `name` is the path relative to the exports folder, from which `file_stem` and `file_name` come; `path` is where the
+    content lies and is never a pattern. A record that cannot be read is one row of `raw_malformed`. Raises
+    FileRefusedError when the file cannot be read as a whole.
+    """
+    con.execute("CREATE OR REPLACE TEMP TABLE raw_malformed(line BIGINT, reason VARCHAR)")
+    pure = PurePosixPath(name)
+    file_columns = _NAMES.format(stem=literal(pure.stem), name=literal(pure.name))
+    try:
+        if mapping.reader == "csv":
+            read_csv(con, path, file_columns=file_columns, limits=limits)
+        elif mapping.reader == "parquet":
+            _read_parquet(con, path, file_columns)
+        else:
+            _read_text(con, path, mapping, file_columns, limits)
+    except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+        kind = type(error).__name__.removesuffix("Exception")
+        reason = f"cannot be read as {mapping.reader}: DuckDB gave up ({kind})"
+        raise FileRefusedError(FileProblem("unreadable", reason)) from None
+    finally:
+        con.execute("DROP TABLE IF EXISTS raw_text")
+    good, malformed = count(con, "SELECT count(*) FROM raw"), count(con, "SELECT count(*) FROM raw_malformed")
+    return RawFile(records_in=good + malformed, malformed=malformed)
+
+
+def _read_text(con: DuckDBPyConnection, path: Path, mapping: SourceMapping, file_columns: str, limits: Limits) -> None:
+    if mapping.reader == "json":
+        _document_records(con, path, mapping.records)
+        _keep_objects(con, mapping, file_columns)
+    elif mapping.reader == "jsonl":
+        con.execute(
+            f"""CREATE OR REPLACE TEMP TABLE raw_text AS
+                SELECT line, text, CASE WHEN json_valid(text) THEN json_type(text) END AS kind
+                FROM {lines_of(limits)} WHERE trim(text, chr(9) || chr(32)) <> ''""",
+            [str(path)],
+        )
+        _keep_objects(con, mapping, file_columns)
+    else:
+        _keep_rows(con, path, width=len(mapping.required), file_columns=file_columns, limits=limits)
+
+
+def _document_records(con: DuckDBPyConnection, path: Path, records: str | None) -> None:
+    """Write the records of a JSON document to `raw_text(line, text, kind)`; `line` counts records from one."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE raw_text AS SELECT ltrim(content, chr(65279)) AS text FROM read_text(?)",
+        [str(path)],
+    )
+    if not count(con, "SELECT count(*) FROM raw_text WHERE json_valid(text)"):
+        raise FileRefusedError(incomplete("it is not one whole JSON document"))
+    row = con.execute(f"SELECT json_type(text, {literal(records or '$')}) FROM raw_text").fetchone()
+    found = row[0] if row else None
+    if found != "ARRAY" and (records or found != "OBJECT"):
+        where = f"there is no array at {records}" if records else "it is neither an array nor an object"
+        raise FileRefusedError(FileProblem("unreadable", f"cannot be read as json: {where}"))
+    path_sql = literal(f"{records or '$'}[*]")
+    all_records = f"json_extract(text, {path_sql})" if found == "ARRAY" else "[text::JSON]"
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE raw_text AS
+            SELECT line, text::VARCHAR AS text, json_type(text) AS kind FROM (
+              SELECT generate_subscripts(records, 1) AS line, unnest(records) AS text
+              FROM (SELECT {all_records} AS records FROM raw_text))"""
+    )
+
+
+def _keep_objects(con: DuckDBPyConnection, mapping: SourceMapping, file_columns: str) -> None:
+    """Make `raw` of the JSON objects in `raw_text`, every key one column; all else is malformed."""
+    paths = ", ".join(literal(f'$."{key}"') for key in mapping.known)
+    names = raw_names(mapping.known)
+    keys = "".join(f", keys[{index}] AS {identifier(name)}" for index, name in enumerate(names, start=1))
+    record = ", text::JSON AS record" if _uses_record(mapping) else ""
+    values = f"json_extract_string(text, [{paths}]::VARCHAR[])" if paths else "NULL"
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE raw AS SELECT line{record}{keys}, {file_columns}
+            FROM (SELECT line, text, {values} AS keys FROM raw_text WHERE kind = 'OBJECT')"""
+    )
+    con.execute(
+        """INSERT INTO raw_malformed SELECT line, if(kind IS NULL, 'not valid JSON', 'not a JSON object')
+           FROM raw_text WHERE kind IS DISTINCT FROM 'OBJECT'"""
+    )
+
+
+def _uses_record(mapping: SourceMapping) -> bool:
+    """Whole records hold prompts and answers as well, so they are kept only where an expression names them."""
+    texts = [text for table in mapping.tables.values() for text in table.expressions()]
+    return any(re.search(r"\brecord\b", text, flags=re.IGNORECASE) for text in texts)
+
+
+def _keep_rows(con: DuckDBPyConnection, path: Path, *, width: int, file_columns: str, limits: Limits) -> None:
+    """Make `raw` of white-space separated lines of `width` columns; all else is malformed."""
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE raw_text AS SELECT line, regexp_extract_all(text, '\\S+') AS fields
+            FROM {lines_of(limits)} WHERE trim(text, chr(9) || chr(32)) <> ''""",
+        [str(path)],
+    )
+    columns = ", ".join(f"fields[{number}] AS c{number}" for number in range(1, width + 1))
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE raw AS SELECT line, {columns}, {file_columns}
+            FROM raw_text WHERE len(fields) = {width}"""
+    )
+    con.execute(
+        f"""INSERT INTO raw_malformed SELECT line, len(fields) || ' columns where {width} were expected'
+            FROM raw_text WHERE len(fields) <> {width}"""
+    )
+
+
+def _read_parquet(con: DuckDBPyConnection, path: Path, file_columns: str) -> None:
+    source = "read_parquet(?, hive_partitioning=false)"
+    own = [row[0] for row in con.execute(f"DESCRIBE SELECT * FROM {source}", [str(path)]).fetchall()]
+    pairs = zip(own, raw_names(own), strict=True)
+    columns = "".join(f", {identifier(name)} AS {identifier(unique)}" for name, unique in pairs)
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE raw AS
+            SELECT row_number() OVER () AS line{columns}, {file_columns} FROM {source}""",
+        [str(path)],
+    )

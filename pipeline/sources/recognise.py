@@ -1,0 +1,177 @@
+"""Which source a file is of: its name and its columns are compared with every mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.sources.model import SourceMapping
+from pipeline.sources.shapes import Shape, shape_of
+
+if TYPE_CHECKING:
+    import duckdb
+
+_LIKE = 0.5
+"""Share of the required columns that must be there for a file to look like a source."""
+_UNKNOWN = "no source takes this file: neither its name nor its columns are known; `roi sources probe` drafts a mapping"
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """The source of a file, or why it has none."""
+
+    mapping: SourceMapping | None
+    warnings: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """One mapping held against one file."""
+
+    mapping: SourceMapping
+    shape: Shape
+    is_named: bool
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return tuple(name for name in self.mapping.required if name not in self.shape.names)
+
+    @property
+    def fits(self) -> bool:
+        """Every required column is there; an array of no records has whatever columns its name promises."""
+        if self.shape.problem or (self.shape.is_empty and not self.is_named):
+            return False
+        return self.shape.is_empty or not (self.missing or _row_difference(self))
+
+    @property
+    def weight(self) -> int:
+        """How specific the mapping is."""
+        return len(self.mapping.required)
+
+    @property
+    def likeness(self) -> float:
+        """Share of the required columns that the file has."""
+        return 1 - len(self.missing) / self.weight if self.weight and not self.shape.problem else 0.0
+
+
+def recognise(
+    path: Path, name: str, mappings: Sequence[SourceMapping], *, con: duckdb.DuckDBPyConnection | None = None
+) -> Recognition:
+    """Recognise a file by its name relative to the exports folder and by its columns.
+
+    A file that bears the name of a source but not its columns is refused; one that has the columns of exactly one most
+    specific source is taken under any name. Reads the beginning of the file only, except for JSON documents that are
+    an object. Parquet files need the connection.
+    """
+    looker = _Looker(path, con)
+    named = [_Candidate(one, looker.shape(one), True) for one in mappings if _is_named(one, name)]
+    if named:
+        fitting = [one for one in named if one.fits]
+        return _most_specific(fitting) if fitting else Recognition(None, reason=_difference(min(named, key=_nearness)))
+    others = [_Candidate(one, looker.shape(one), False) for one in mappings if _shows_by_columns(one)]
+    fitting = [one for one in others if one.fits]
+    return _most_specific(fitting) if fitting else Recognition(None, reason=_nearest(others))
+
+
+@dataclass
+class _Looker:
+    """Reads each shape of a file once."""
+
+    path: Path
+    con: duckdb.DuckDBPyConnection | None
+    seen: dict[tuple[str, str | None], Shape] = field(default_factory=dict)
+
+    def shape(self, mapping: SourceMapping) -> Shape:
+        key = (mapping.reader, mapping.records)
+        if key not in self.seen:
+            self.seen[key] = shape_of(self.path, reader=mapping.reader, records=mapping.records, con=self.con)
+        return self.seen[key]
+
+
+def _is_named(mapping: SourceMapping, name: str) -> bool:
+    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in mapping.files)
+
+
+def _shows_by_columns(mapping: SourceMapping) -> bool:
+    """Columns of a file without header show nothing: every file of six words a line has six of them."""
+    return bool(mapping.required) and mapping.reader != "trec"
+
+
+def _nearness(candidate: _Candidate) -> tuple[bool, int, str]:
+    return bool(candidate.shape.problem), len(candidate.missing), candidate.mapping.source
+
+
+def _most_specific(fitting: list[_Candidate]) -> Recognition:
+    weight = max(one.weight for one in fitting)
+    best = [one for one in fitting if one.weight == weight]
+    if len(best) > 1:
+        names = " and ".join(sorted(one.mapping.source for one in best))
+        return Recognition(None, reason=f"ambiguous: {names} take this file equally well; make their `files` differ")
+    return Recognition(best[0].mapping, warnings=_warnings(best[0]))
+
+
+def _warnings(candidate: _Candidate) -> tuple[str, ...]:
+    known = candidate.mapping.known
+    if candidate.mapping.ignore or candidate.mapping.reader == "trec":
+        return ()
+    return tuple(f"new column '{name}'" for name in candidate.shape.names if name not in known)
+
+
+def _nearest(candidates: Iterable[_Candidate]) -> str:
+    """The refusal of a file whose name nobody knows."""
+    like = [one for one in candidates if one.likeness >= _LIKE and one.missing]
+    if not like:
+        return _UNKNOWN
+    return _difference(max(like, key=lambda one: (one.likeness, one.weight, one.mapping.source)))
+
+
+def _difference(candidate: _Candidate) -> str:
+    """What keeps a file from being of a source; of the file's own names only those like a declared one are shown."""
+    source, shape = candidate.mapping.source, candidate.shape
+    if shape.problem.startswith("incomplete"):
+        return shape.problem
+    if shape.problem:
+        return f"looks like {source} but {shape.problem}"
+    return f"looks like {source} but {_row_difference(candidate) or _missing_names(candidate)}"
+
+
+def _row_difference(candidate: _Candidate) -> str:
+    """How the first row of a file without header differs from what TREC files hold; '' when it does not."""
+    if candidate.mapping.reader != "trec":
+        return ""
+    row, expected = candidate.shape.first_row, candidate.weight
+    if len(row) != expected:
+        return f"its first row has {len(row)} columns where {expected} were expected"
+    if expected == 6 and row[1].upper() != "Q0":
+        return "the second column of its first row is not Q0"
+    if expected == 4 and not row[3].removeprefix("-").isdigit():
+        return "the last column of its first row is not a whole number"
+    return ""
+
+
+def _missing_names(candidate: _Candidate) -> str:
+    missing = candidate.missing
+    word = "column" if candidate.mapping.reader in {"csv", "parquet"} else "key"
+    listed = ", ".join(f"'{name}'" for name in missing)
+    verb = f"{word} {listed} is" if len(missing) == 1 else f"{word}s {listed} are"
+    found = _alike(missing, candidate)
+    return f"{verb} missing" + (f"; found {', '.join(map(repr, found))}" if found else "")
+
+
+def _alike(missing: tuple[str, ...], candidate: _Candidate) -> list[str]:
+    """Names of the file that no mapping knows and that look like a missing one."""
+    unknown = {_folded(name): name for name in candidate.shape.names if name not in candidate.mapping.known}
+    found = []
+    for name in missing:
+        found += [unknown[match] for match in get_close_matches(_folded(name), unknown, n=1, cutoff=0.75)]
+    return list(dict.fromkeys(found))
+
+
+def _folded(name: str) -> str:
+    """A name without case and separators, so that completedAt is completed_at."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())

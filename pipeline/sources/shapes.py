@@ -1,0 +1,173 @@
+"""The shape of a file, read cheaply from its beginning: its columns, the keys of its first record, or its first row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.sources.bytes_check import DEFAULT_LIMITS, incomplete
+from pipeline.sources.model import Reader
+
+if TYPE_CHECKING:
+    import duckdb
+
+_HEAD = 1 << 20
+"""Characters read of a text file; a header or first record beyond that is not looked for."""
+OWN_COLUMNS = ("line", "record", "file_stem", "file_name")
+"""Columns `raw` has besides those of the file."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a file looks like to one reader; `problem` says why it cannot be one of that reader's files."""
+
+    names: tuple[str, ...] = ()
+    """Columns, or the keys of the first record."""
+    first_row: tuple[str, ...] = ()
+    """The fields of the first row of a file without header."""
+    problem: str = ""
+    is_empty: bool = False
+    """A JSON document of no records, whose keys therefore nobody knows."""
+
+
+def raw_names(names: Iterable[str]) -> tuple[str, ...]:
+    """The column names of `raw` for the names of a file: trimmed, and unique whatever their case.
+
+    A second `category` becomes `category_1`, a name that `raw` needs for itself, such as `line`, becomes `line_1`, and
+    the third column, when it has no name, becomes `column3`.
+    """
+    taken, unique = set(OWN_COLUMNS), []
+    for number, name in enumerate(names, start=1):
+        base = name.strip() or f"column{number}"
+        candidate, suffix = base, 0
+        while candidate.lower() in taken:
+            suffix += 1
+            candidate = f"{base}_{suffix}"
+        taken.add(candidate.lower())
+        unique.append(candidate)
+    return tuple(unique)
+
+
+@dataclass(frozen=True)
+class Header:
+    """The header of a CSV file: the column names of `raw`, and how many physical lines it takes."""
+
+    names: tuple[str, ...]
+    lines: int
+
+
+def csv_header(path: Path) -> Header:
+    """Read the header of a CSV file; it has no names when there is none."""
+    reader = csv.reader(io.StringIO(_head(path), newline=""))
+    try:
+        names = raw_names(next(reader, []))
+    except csv.Error:
+        return Header((), 1)
+    return Header(names, reader.line_num)
+
+
+def shape_of(
+    path: Path, *, reader: Reader, records: str | None = None, con: duckdb.DuckDBPyConnection | None = None
+) -> Shape:
+    """The shape of a file as one reader sees it; only Parquet files need the connection."""
+    if reader == "csv":
+        names = csv_header(path).names
+        return Shape(names) if names else Shape(problem="it has no header")
+    if reader == "jsonl":
+        return _first_line_keys(path)
+    if reader == "json":
+        return _document_keys(path, records)
+    if reader == "trec":
+        return _first_row(path)
+    return _parquet_columns(path, con)
+
+
+def _head(path: Path) -> str:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        return stream.read(_HEAD)
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of its beginning; only CR and LF end one, as for DuckDB."""
+    return _head(path).replace("\r", "\n").split("\n")
+
+
+def _first_line_keys(path: Path) -> Shape:
+    """The keys of the first line that holds a JSON object; a line that does not is a malformed record, not a shape."""
+    for line in _lines(path):
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            return Shape(tuple(value))
+    return Shape(problem="no line of its beginning is a JSON object")
+
+
+def _first_row(path: Path) -> Shape:
+    rows = (tuple(line.split()) for line in _lines(path))
+    row = next((row for row in rows if row), ())
+    names = tuple(f"c{number}" for number in range(1, len(row) + 1))
+    return Shape(names, row) if row else Shape(problem="it has no rows")
+
+
+def _document_keys(path: Path, records: str | None) -> Shape:
+    try:
+        value = _document(path, is_array_enough=records is None)
+    except (ValueError, RecursionError):
+        return Shape(problem=incomplete("it is not one whole JSON document").reason)
+    return value if isinstance(value, Shape) else _record_keys(value, records)
+
+
+def _document(path: Path, *, is_array_enough: bool) -> object:
+    """The document, of an array only as much as its first record; or the shape of what is no such document."""
+    head = _head(path).lstrip()
+    if not head.startswith(("[", "{")):
+        return Shape(problem="it is not a JSON document")
+    if is_array_enough and head.startswith("[") and (first := _decoded(head[1:].lstrip())):
+        return first[:1]
+    if head.startswith("{") and (first := _decoded(head)) and head[first[1] :].strip():
+        return Shape(problem="it holds more than one JSON document")
+    if path.stat().st_size > DEFAULT_LIMITS.max_document_bytes:
+        return Shape(problem="it is too large for a JSON document")
+    return json.loads(path.read_text(encoding="utf-8-sig"))
+
+
+def _decoded(text: str) -> list[Any]:
+    """The JSON value a text begins with and where it ends; nothing when the text breaks off before."""
+    try:
+        return list(json.JSONDecoder().raw_decode(text))
+    except ValueError:
+        return []
+
+
+def _record_keys(value: object, records: str | None) -> Shape:
+    for key in (records or "$").split(".")[1:]:
+        value = value.get(key) if isinstance(value, dict) else None
+    if records is not None and not isinstance(value, list):
+        return Shape(problem=f"there is no array at {records}")
+    if isinstance(value, list):
+        if not value:
+            return Shape(is_empty=True)
+        value = value[0]
+    return Shape(tuple(value)) if isinstance(value, dict) else Shape(problem="its records are not JSON objects")
+
+
+def _parquet_columns(path: Path, con: duckdb.DuckDBPyConnection | None) -> Shape:
+    import duckdb
+
+    with path.open("rb") as stream:
+        if stream.read(4) != b"PAR1":
+            return Shape(problem="it is not a Parquet file")
+    if con is None:
+        raise ValueError("a Parquet file can only be recognised with a connection")
+    try:
+        described = con.execute("DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning=false)", [str(path)])
+        return Shape(raw_names(row[0] for row in described.fetchall()))
+    except duckdb.Error:
+        return Shape(problem=incomplete("its Parquet footer cannot be read").reason)

@@ -1,0 +1,82 @@
+"""How one staged value is written, by the type of its column; all of it SQL over text."""
+
+from __future__ import annotations
+
+from pipeline.sources.sql import literal
+from pipeline.tables import Column
+
+# White space of ASCII, then no-break, figure and narrow spaces, the ideographic space, zero-width space and BOM.
+_BLANKS = " \t\n\r\v\f\u00a0\u2007\u202f\u3000\u200b\ufeff"
+_DAY = r"\d{4}-\d{2}-\d{2}"
+_CLOCK = r"\d{2}:\d{2}(:\d{2}(\.\d+)?)?"
+_OFFSET = r"(Z|z|UTC|GMT|[+-]\d{2}(:?\d{2}(:?\d{2})?)?)"
+_WITH_OFFSET = literal(rf"{_DAY}[ T]{_CLOCK}\s*{_OFFSET}")
+_LOCAL = literal(rf"{_DAY}([ T]{_CLOCK})?")
+NOT_A_TIME = "not a time"
+"""Stands for a time that cannot be read, so that the contract quarantines it whatever zone the session has."""
+
+
+def trimmed_sql(expression: str) -> str:
+    """An expression as text without white space around it; NULL when it is blank or fails."""
+    return f"nullif(trim(TRY(\n{expression}\n)::VARCHAR, {literal(_BLANKS)}), '')"
+
+
+def value_sql(column: Column, text: str, *, zone: str) -> str:
+    """The staged value of a column from its trimmed text."""
+    if column.type == "time":
+        return _time_sql(text, zone)
+    if column.type == "date":
+        return _date_sql(text)
+    if column.type == "person":
+        return f"pseudonym(lower(nfc_normalize({text})))"
+    return f"nfc_normalize({text})" if column.type in {"id", "text"} else text
+
+
+def version_sql(text: str) -> str:
+    """A version whose order as text is its order: times in UTC to the microsecond, whole numbers padded, else as it is."""
+    instant = _iso_sql(_instant_sql(text, "UTC"))
+    return f"""CASE WHEN regexp_full_match({text}, '\\d{{1,38}}') THEN lpad({text}, 38, '0')
+        ELSE coalesce({instant}, {text}) END"""
+
+
+def ambiguous_sql(text: str, *, zone: str) -> str:
+    """1 for a local time that occurs twice because clocks go back an hour, else 0."""
+    instant, local, place = _local_sql(text, zone), f"TRY_CAST({text} AS TIMESTAMP)", literal(zone)
+    hours = [f"timezone({place}, {instant} {sign} INTERVAL 1 HOUR) = {local}" for sign in "+-"]
+    return f"CASE WHEN regexp_full_match({text}, {_LOCAL}) AND ({' OR '.join(hours)}) THEN 1 ELSE 0 END"
+
+
+def _time_sql(text: str, zone: str) -> str:
+    return f"""CASE WHEN {text} IS NOT NULL
+        THEN coalesce({_iso_sql(_instant_sql(text, zone))}, {literal(NOT_A_TIME)}) END"""
+
+
+def _date_sql(text: str) -> str:
+    """A day as it is written; a time with offset becomes its UTC day, a local time its own."""
+    return f"""CASE WHEN regexp_full_match({text}, {_WITH_OFFSET})
+          THEN coalesce(substr({_iso_sql(_offset_sql(text))}, 1, 10), {literal(NOT_A_TIME)})
+        WHEN regexp_full_match({text}, {_LOCAL}) THEN substr({text}, 1, 10) ELSE {text} END"""
+
+
+def _instant_sql(text: str, zone: str) -> str:
+    return f"""CASE WHEN regexp_full_match({text}, {_WITH_OFFSET}) THEN {_offset_sql(text)}
+        WHEN regexp_full_match({text}, {_LOCAL}) THEN {_local_sql(text, zone)} END"""
+
+
+def _offset_sql(text: str) -> str:
+    return f"""TRY_CAST(regexp_replace(regexp_replace({text}, '\\s*(Z|z|UTC|GMT)$', '+00:00'),
+        '\\s+([+-][0-9:]+)$', '\\1') AS TIMESTAMPTZ)"""
+
+
+def _local_sql(text: str, zone: str) -> str:
+    """The instant of a local time; NULL for one that clocks skip. Of one that occurs twice ICU takes the later."""
+    local, place = f"TRY_CAST({text} AS TIMESTAMP)", literal(zone)
+    if zone == "UTC":
+        return f"timezone('UTC', {local})"
+    instant = f"timezone({place}, {local})"
+    return f"CASE WHEN timezone({place}, {instant}) = {local} THEN {instant} END"
+
+
+def _iso_sql(instant: str) -> str:
+    """An instant as text that casts back to it exactly, in a session of any time zone."""
+    return f"strftime(timezone('UTC', {instant}), '%Y-%m-%dT%H:%M:%S.%f+00:00')"

@@ -1,0 +1,78 @@
+"""The direction of imports, held to what docs/architecture.md says."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PIPELINE = Path(__file__).resolve().parent.parent / "pipeline"
+
+MAY_IMPORT = {
+    "errors": set(),
+    "settings": {"errors"},
+    "tables": {"errors"},
+    "catalog": {"errors", "tables"},
+    "warehouse": {"errors", "tables"},
+    "sources": {"errors", "tables", "catalog", "warehouse"},
+    "contracts": {"errors", "tables", "warehouse"},
+    "checks": {"errors", "tables", "warehouse"},
+    "facts": {"errors", "tables", "warehouse"},
+    "statistics": {"errors"},
+    "engine": {"errors", "tables", "catalog", "warehouse", "facts", "statistics"},
+    "sample": {"errors"},
+    "ingest": {"errors", "tables", "warehouse", "sources", "contracts"},
+    "reports": {"errors", "catalog", "facts", "statistics"},
+    "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports"},
+}
+FREE = {"assurance", "nightly", "summary", "cli", "__init__"}
+
+
+def modules() -> list[Path]:
+    """Every module of the pipeline."""
+    return sorted(PIPELINE.rglob("*.py"))
+
+
+def rooms_imported(path: Path) -> set[str]:
+    """Rooms a module imports, wherever in the module."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        found |= {name.split(".")[1] for name in names if name.startswith("pipeline.")}
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PIPELINE)))
+def test_a_room_imports_only_rooms_before_it(path: Path) -> None:
+    """Each module imports its own room and those named for it, nothing else."""
+    room = path.relative_to(PIPELINE).parts[0].removesuffix(".py")
+    if room in FREE:
+        return
+    assert rooms_imported(path) <= MAY_IMPORT[room] | {room}
+
+
+def test_one_room_each_knows_the_heavy_libraries() -> None:
+    """Only `checks` knows Great Expectations, only `reports` Plotly and Jinja."""
+    users: dict[str, set[str]] = {"great_expectations": set(), "plotly": set(), "jinja2": set()}
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                if name.split(".")[0] in users:
+                    users[name.split(".")[0]].add(path.relative_to(PIPELINE).parts[0])
+    assert users["great_expectations"] == {"checks"}
+    assert users["plotly"] <= {"reports"}
+    assert users["jinja2"] == {"reports"}
+
+
+def test_modules_stay_small() -> None:
+    """A module has fewer than 400 lines and no function more than 50."""
+    for path in modules():
+        text = path.read_text(encoding="utf-8")
+        assert text.count("\n") < 400, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 50, f"{path}: {node.name}"
