@@ -60,13 +60,16 @@ def generated_docs(settings: Settings) -> dict[Path, str]:
 
 def probe(settings: Settings, path: Path) -> dict[str, str]:
     """Say which source a file is taken for, or what keeps it from being one."""
-    from pipeline.sources.bytes_check import inspect_bytes
+    from pipeline.sources.bytes_check import inspect_bytes, inspect_complete
     from pipeline.sources.mapping import load_mappings
     from pipeline.sources.recognise import recognise
 
     mappings = load_mappings([folder for folder in settings.mapping_folders if folder.is_dir()])
+    problem = inspect_bytes(path)
+    if problem is not None:
+        return {"file": str(path), "source": "", "note": f" ({problem.reason})"}
     recognition = recognise(path, path.name, mappings)
-    problem = inspect_bytes(path, mapping=recognition.mapping)
+    problem = inspect_complete(path, mapping=recognition.mapping) if recognition.mapping else None
     notes = [recognition.reason, *recognition.warnings, problem.reason if problem else ""]
     note = "; ".join(one for one in notes if one)
     source = recognition.mapping.source if recognition.mapping and not problem else ""

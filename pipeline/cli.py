@@ -49,6 +49,27 @@ def main() -> None:
         where = f" ({error.filename})" if error.filename else ""
         typer.echo(f"{error.strerror or error}{where}; the published edition is as it was.", err=True)
         sys.exit(int(ExitCode.ERROR))
+    except Exception as error:
+        typer.echo(_unexpected(error), err=True)
+        sys.exit(int(ExitCode.ERROR))
+
+
+def _unexpected(error: Exception) -> str:
+    """Say that this is a fault of genai-roi; the details, which may quote data, go to a file only its owner can read."""
+    import os
+    import traceback
+
+    path = Path(os.environ.get("ROI_ROOT", ".")) / "data" / "last-fault.txt"
+    kind = type(error).__name__
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write("".join(traceback.format_exception(error)))
+    except OSError:
+        return f"A fault of genai-roi ({kind}); the published edition is as it was."
+    return (
+        f"A fault of genai-roi ({kind}); the published edition is as it was. Details are in {path}: they may quote "
+        "data, so read them before you send them to anyone."
+    )
 
 
 @app.command()

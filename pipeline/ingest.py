@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipeline.contracts import judge
-from pipeline.sources.bytes_check import inspect_bytes
-from pipeline.sources.readers import read_raw
+from pipeline.sources.bytes_check import FileProblem, FileRefusedError, inspect_bytes, inspect_complete
+from pipeline.sources.readers import RawFile, read_raw
 from pipeline.sources.recognise import recognise
 from pipeline.sources.stage import stage
 from pipeline.tables import load_tables
 from pipeline.warehouse import ledger
-from pipeline.warehouse.load import enter_totals, load_rows
+from pipeline.warehouse.load import Load, enter_totals, load_rows
 
 if TYPE_CHECKING:
     from pipeline.sources.mapping import SourceMapping
@@ -76,63 +76,88 @@ def take_in(
 
 
 def _take_file(ingest: Ingest, arrival: Arrival, taken: Taken) -> None:
-    """Take one file in whole, or quarantine it whole and say why."""
-    con = ingest.con
-    con.execute("BEGIN")
+    """Take one file in whole, or quarantine it whole and say why.
+
+    Everything that may fail works on temporary tables; what is kept is written in one transaction at the end.
+    """
     try:
-        reason = _load_file(ingest, arrival, taken)
-        con.execute("COMMIT")
+        reason = _read_file(ingest, arrival, taken)
+    except FileRefusedError as error:
+        reason = error.message
     except duckdb.Error as error:
-        con.execute("ROLLBACK")
         # The message of the database may quote a value, so only its kind is kept.
         reason = f"the file cannot be read as its source says ({type(error).__name__})"
     if reason:
         _refuse(ingest, arrival, reason, taken)
 
 
-def _load_file(ingest: Ingest, arrival: Arrival, taken: Taken) -> str:
-    """Load one file; return the reason when it must be refused, '' when it was taken."""
-    if arrival.problem:
-        return arrival.problem
-    recognition = recognise(arrival.stored, arrival.name, ingest.mappings)
+def _read_file(ingest: Ingest, arrival: Arrival, taken: Taken) -> str:
+    """Read, judge and load one file; return the reason when it must be refused, '' when it was taken."""
+    problem = arrival.problem or _problem(inspect_bytes(arrival.stored) if arrival.stored.exists() else None)
+    if problem:
+        return problem
+    recognition = recognise(arrival.stored, arrival.name, ingest.mappings, con=ingest.con)
     mapping = recognition.mapping
-    problem = inspect_bytes(arrival.stored, mapping=mapping)
-    if problem is not None:
-        return problem.reason
     if mapping is None:
         return recognition.reason
     if mapping.ignore:
         _enter_file(ingest, arrival, source=mapping.source, status="ignored", reason=mapping.ignore, records_in=0)
         taken.files_ignored += 1
         return ""
+    problem = _problem(inspect_complete(arrival.stored, mapping=mapping))
+    if problem:
+        return problem
     raw = read_raw(ingest.con, arrival.stored, name=arrival.name, mapping=mapping)
-    _enter_file(
-        ingest, arrival, source=mapping.source, status="loaded", reason="", records_in=raw.records_in
-    )
-    for warning in recognition.warnings:
-        ingest.con.execute("INSERT INTO ledger.warnings VALUES (?, ?)", [arrival.file_hash, warning])
-    ledger.enter_unreadable(ingest.con, arrival.file_hash, run_id=ingest.run_id)
-    taken.rows_in += raw.malformed
-    taken.quarantined += raw.malformed
     for name in mapping.tables:
-        _load_table(ingest, arrival, mapping, name, taken)
-    taken.files_loaded += 1
-    taken.sources.add(mapping.source)
+        stage(ingest.con, mapping, name, staged=f"staged_{name}")
+        judge(
+            ingest.con,
+            load_tables()[name],
+            staged=f"staged_{name}",
+            typed=f"typed_{name}",
+            verdicts=f"verdicts_{name}",
+            now=ingest.now,
+        )
+    _keep(ingest, arrival, mapping, raw, recognition.warnings, taken)
     return ""
 
 
-def _load_table(ingest: Ingest, arrival: Arrival, mapping: SourceMapping, name: str, taken: Taken) -> None:
+def _problem(found: FileProblem | None) -> str:
+    return found.reason if found else ""
+
+
+def _keep(
+    ingest: Ingest, arrival: Arrival, mapping: SourceMapping, raw: RawFile, warnings: tuple[str, ...], taken: Taken
+) -> None:
+    """Write the judged rows of one file and its entries in the ledger, all or none."""
+    con = ingest.con
+    con.execute("BEGIN")
+    _enter_file(ingest, arrival, source=mapping.source, status="loaded", reason="", records_in=raw.records_in)
+    for warning in warnings:
+        con.execute("INSERT INTO ledger.warnings VALUES (?, ?)", [arrival.file_hash, warning])
+    ledger.enter_unreadable(con, arrival.file_hash, run_id=ingest.run_id)
+    loads = [_load_table(ingest, arrival, mapping, name) for name in mapping.tables]
+    con.execute("COMMIT")
+    taken.files_loaded += 1
+    taken.sources.add(mapping.source)
+    taken.rows_in += raw.malformed + sum(load.rows_in for load in loads)
+    taken.loaded += sum(load.loaded for load in loads)
+    taken.duplicate += sum(load.duplicate for load in loads)
+    taken.quarantined += raw.malformed + sum(load.quarantined for load in loads)
+
+
+def _load_table(ingest: Ingest, arrival: Arrival, mapping: SourceMapping, name: str) -> Load:
     table = load_tables()[name]
-    stage(ingest.con, mapping, name, staged="staged")
-    judge(ingest.con, table, staged="staged", typed="typed", verdicts="verdicts", now=ingest.now)
     load = load_rows(
-        ingest.con, table, typed="typed", verdicts="verdicts", file_hash=arrival.file_hash, run_id=ingest.run_id
+        ingest.con,
+        table,
+        typed=f"typed_{name}",
+        verdicts=f"verdicts_{name}",
+        file_hash=arrival.file_hash,
+        run_id=ingest.run_id,
     )
     enter_totals(ingest.con, table, mapping.tables[name].totals, file_hash=arrival.file_hash)
-    taken.rows_in += load.rows_in
-    taken.loaded += load.loaded
-    taken.duplicate += load.duplicate
-    taken.quarantined += load.quarantined
+    return load
 
 
 def _refuse(ingest: Ingest, arrival: Arrival, reason: str, taken: Taken) -> None:

@@ -574,7 +574,7 @@ def test_one_mistake_gives_one_problem(
 
 
 def test_a_problem_reads_as_one_line(tmp_path: Path) -> None:
-    """A problem is printed as place, code and message; line 15 and column 9 are counted by hand."""
+    """A problem is printed as place, code and message; line 17 and column 9 are counted by hand."""
     path = written(tmp_path, broken("      - adoption\n", "      - adaption\n"))
     with pytest.raises(ConfigurationError) as caught:
         load_checked(path, facts=FACTS)

@@ -225,7 +225,7 @@ def test_files_of_other_runs_are_not_judged_again(con):
 def test_a_key_that_stands_twice_blocks(con):
     """One session twice: 2,701 rows, one key of them on two."""
     con.execute("INSERT INTO core.sessions SELECT * REPLACE (999 AS _load_id) FROM core.sessions LIMIT 1")
-    assert failures(con) == {("unique_keys", "sessions"): "1 keys stand on several of the 2,701 rows"}
+    assert failures(con) == {("unique_keys", "sessions"): "keys that stand on more than one of the 2,701 rows: 1"}
 
 
 def test_half_an_export_is_seen_on_its_day(con):
@@ -400,7 +400,7 @@ def test_without_the_view_of_priced_calls_its_checks_are_not_applicable(con):
     con.execute("DROP VIEW facts.priced_calls")
     results = {result.check: result for result in check(con)}
     for name in ("invoice_gap", "unpriced_calls"):
-        assert results[name].observed == "no rows: daily_costs is absent"
+        assert results[name].observed == "no rows: facts.priced_calls is absent"
         assert results[name].expected.startswith("not applicable")
 
 

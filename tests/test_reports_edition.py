@@ -85,7 +85,9 @@ def row(catalogue: Catalog, kpi: str, grain: str, start: date, end: date, **chan
     """One value as the engine hands it on."""
     metric = catalogue.metrics[kpi]
     wave = math.sin(start.toordinal() / 9 + len(kpi)) * 0.02
-    value = LEVEL[kpi] * (1 + wave) if LEVEL[kpi] < 0.9 or metric.unit != "ratio" else LEVEL[kpi] + (1 - LEVEL[kpi]) * wave
+    value = (
+        LEVEL[kpi] * (1 + wave) if LEVEL[kpi] < 0.9 or metric.unit != "ratio" else LEVEL[kpi] + (1 - LEVEL[kpi]) * wave
+    )
     n = {"mttr": 6, "csat_delta": 25}.get(kpi, {"day": 410, "week": 2900, "month": 12400, "28d": 11600}[grain])
     n += start.toordinal() % 7
     half = 0.004 * abs(value) if metric.unit != "ratio" else 2 * math.sqrt(value * (1 - value) / n)
@@ -130,7 +132,9 @@ def frame(catalogue: Catalog) -> pd.DataFrame:
     """All values of the made edition."""
     rows = [row(catalogue, kpi, *period) for kpi, metric in catalogue.metrics.items() for period in periods(metric)]
     rows += [made for kpi in catalogue.metrics for made in _slices(catalogue, kpi)]
-    return pd.DataFrame(rows, columns=[*CONTRACT_COLUMNS, "reason", "exact_note"]).astype({"n": object, "value": object})
+    return pd.DataFrame(rows, columns=[*CONTRACT_COLUMNS, "reason", "exact_note"]).astype(
+        {"n": object, "value": object}
+    )
 
 
 def _source(name: str, tables: str, through: date | None, rows: int, lost: int) -> dict[str, Any]:

@@ -242,6 +242,10 @@ def parse_document(text: str, *, file: str) -> Document:
         builder.problems.append(problem(where, codes.NOT_YAML, found=found, expected="printable text"))
     except MarkedYAMLError as error:
         builder.problems.append(_syntax_problem(file, error))
+    except (ValueError, OverflowError):  # the parser hands "\\U7fffffff" to chr()
+        escape = re.search(r"\\U(?!000|0010)", text)
+        where, found = _place(file, text[: escape.start() if escape else 0]), "an escape beyond U+10FFFF"
+        builder.problems.append(problem(where, codes.NOT_YAML, found=found, expected="a character of Unicode"))
     positions = Positions(file, builder.places)
     problems, broken = tuple(builder.problems), frozenset(builder.broken)
     return Document(builder.data, positions, builder.texts, problems, broken, readable)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.checks.results import Layer, Severity
 from pipeline.errors import ConfigurationError, Problem
@@ -15,6 +16,7 @@ from pipeline.tables import load_tables
 CHECKS = Path(__file__).with_name("checks.yaml")
 """The declaration that ships with the pipeline; its head says what each key means."""
 
+_COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 _WRONG = "The declaration of the checks is wrong."
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
@@ -43,6 +45,12 @@ class Expectation(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
     type: Annotated[str, Field(pattern=r"^expect_[a-z_]+$")]
 
+    @model_validator(mode="after")
+    def _judges_columns(self) -> Expectation:
+        if not self.columns:
+            raise ValueError(f"expected the column it judges, as {', '.join(_COLUMN_ARGUMENTS)}")
+        return self
+
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments as declared."""
@@ -51,11 +59,17 @@ class Expectation(BaseModel):
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns it judges."""
-        found: list[str] = []
-        for key in ("column", "column_A", "column_B", "column_list", "column_set"):
-            value = self.arguments.get(key, [])
-            found += [value] if isinstance(value, str) else list(value)
-        return tuple(found)
+        named = [self.arguments[key] for key in _COLUMN_ARGUMENTS if key in self.arguments]
+        return tuple(column for names in named for column in ([names] if isinstance(names, str) else names))
+
+    def renamed(self, own: Callable[[str], str]) -> dict[str, Any]:
+        """The arguments with every column under its new name."""
+        renamed = self.arguments
+        for key in _COLUMN_ARGUMENTS:
+            if key in renamed:
+                names = renamed[key]
+                renamed[key] = own(names) if isinstance(names, str) else [own(name) for name in names]
+        return renamed
 
 
 class Check(Query):

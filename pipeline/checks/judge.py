@@ -82,15 +82,25 @@ def _starts(cases: Sequence[Case]) -> dict[str, int]:
 
 
 def _frame(cases: Sequence[Case]) -> pd.DataFrame:
-    """All rows to be judged under one another; `check` says whose they are, columns of others stay empty."""
+    """The rows of all checks under one another; each check has columns of its own, empty in the rows of others.
+
+    A checkpoint hands one frame to all its validation definitions. Expectations pass over what is empty, so each
+    judges its own rows; row conditions would do the same in twice the time.
+    """
     import pandas as pd
 
-    records = [
-        {"check": case.name, **{column: _number(row[column]) for column in case.check.expectation.columns}}
-        for case in cases
-        for row in case.rows
-    ]
-    return pd.DataFrame(records)
+    return pd.DataFrame(
+        [
+            {_own(case, column): _number(row[column]) for column in case.check.expectation.columns}
+            for case in cases
+            for row in case.rows
+        ]
+    )
+
+
+def _own(case: Case, column: str) -> str:
+    """Name of a check's column in the common frame."""
+    return f"{case.name}.{column}"
 
 
 def _number(value: object) -> object:
@@ -98,10 +108,7 @@ def _number(value: object) -> object:
 
 
 def _checkpoint(cases: Sequence[Case], *, name: str) -> gx.Checkpoint:
-    """A checkpoint with one validation definition and one suite per check.
-
-    A checkpoint hands the same frame to all its validation definitions, so a row condition picks each check's rows.
-    """
+    """A checkpoint with one validation definition and one suite per check."""
     import great_expectations as gx
 
     context = _context()
@@ -137,12 +144,11 @@ def _context() -> EphemeralDataContext:
 def _expectation(case: Case) -> Expectation:
     from great_expectations.exceptions import ExpectationNotFoundError
     from great_expectations.expectations.registry import get_expectation_impl
-    from great_expectations.expectations.row_conditions import Column
 
     declared = case.check.expectation
     try:
         kind = get_expectation_impl(declared.type)
-        return kind(**declared.arguments, row_condition=Column("check") == case.name)
+        return kind(**declared.renamed(lambda column: _own(case, column)))
     except ExpectationNotFoundError:
         raise ConfigurationError(
             f"check {case.name}: Great Expectations knows no {declared.type}. Name one of its expectations."
@@ -171,6 +177,8 @@ def _verify_judged(case: Case, result: ExpectationValidationResult) -> None:
             f"check {case.name}: Great Expectations could not judge {declared.type} over "
             f"{', '.join(declared.columns)}. Check that the columns hold what the expectation compares."
         )
-    judged = result.result.get("element_count", len(case.rows)) - result.result.get("missing_count", 0)
+    if "element_count" not in result.result:
+        return
+    judged = result.result["element_count"] - result.result["missing_count"]
     if judged != len(case.rows):
         raise RoiError(f"check {case.name}: {judged} of {len(case.rows)} rows were judged; expected all of them.")

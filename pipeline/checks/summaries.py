@@ -36,7 +36,10 @@ def summarise(con: duckdb.DuckDBPyConnection, declared: Declarations, *, as_of: 
     """
     parameters = {"as_of": as_of, "run_id": run_id}
     with _shared(con, declared, parameters) as present:
-        return [_summary(con, name, check, present, parameters) for name, check in declared.checks.items()]
+        return [
+            _summary(con, name, check, absent=_absent(check, declared, present), present=present, parameters=parameters)
+            for name, check in declared.checks.items()
+        ]
 
 
 @contextmanager
@@ -49,7 +52,7 @@ def _shared(
     try:
         for name, relation in declared.relations.items():
             sql = _expanded(relation, present)
-            if sql and not _absent(relation, present):
+            if sql and not _absent(relation, declared, present):
                 _run(con, f"relation {name}", f'CREATE OR REPLACE TEMP TABLE "{name}" AS {sql}', parameters)
                 created.append(name)
                 present.add(name)
@@ -68,14 +71,25 @@ def _readable(con: duckdb.DuckDBPyConnection) -> set[str]:
     return {row[0] for row in found}
 
 
-def _absent(query: Query, present: set[str]) -> tuple[str, ...]:
-    return tuple(need for need in query.needs if need not in present)
+def _absent(query: Query, declared: Declarations, present: set[str]) -> tuple[str, ...]:
+    """What the query needs and cannot read; for a shared relation, what that one needs."""
+    found: list[str] = []
+    for need in query.needs:
+        if need not in present:
+            below = _absent(declared.relations[need], declared, present) if need in declared.relations else ()
+            found += below or (need,)
+    return tuple(dict.fromkeys(found))
 
 
 def _summary(
-    con: duckdb.DuckDBPyConnection, name: str, check: Check, present: set[str], parameters: Mapping[str, object]
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    check: Check,
+    *,
+    absent: tuple[str, ...],
+    present: set[str],
+    parameters: Mapping[str, object],
 ) -> Summary:
-    absent = _absent(check, present)
     sql = _expanded(check, present)
     if absent or not sql:
         return Summary(name, check, (), absent)

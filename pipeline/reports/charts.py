@@ -11,13 +11,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from pipeline.catalog.model import Metric
+from pipeline.catalog.model import AnyMetric
 from pipeline.reports import formats, words
 from pipeline.reports.model import Chart, ChartRow, Value
 from pipeline.reports.values import CADENCE_GRAIN
 
-_TICKS = {"ratio": ".4~%", "USD/session": "$.3~g", "s": ".3~g", "h": ".3~g", "points": "+.3~g", "count": "~s"}
-_EVERY = {"day": "day", "week": "week", "month": "month", "quarter": "quarter"}
+_TICKS = {"ratio": ".4~%", "USD/session": "$.3~r", "s": ",.4~r", "h": ",.4~r", "points": "+.3~r", "count": ",~r"}
 
 
 def library() -> Path:
@@ -81,10 +80,10 @@ def _marked(rows: Sequence[Value]) -> dict[str, Any] | None:
         return None
     return {"type": "scatter", "mode": "markers", "x": [row.start.isoformat() for row in found],
             "y": [_significant(row.value) for row in found], "hoverinfo": "skip", "name": "signal",
-            "marker": {"color": "--signal", "size": 9, "symbol": "diamond-open", "line": {"width": 2}}}  # fmt: skip
+            "marker": {"color": "--signal", "size": 7, "symbol": "diamond"}}  # fmt: skip
 
 
-def _layout(metric: Metric) -> dict[str, Any]:
+def _layout(metric: AnyMetric) -> dict[str, Any]:
     axis = {"gridcolor": "--rule", "linecolor": "--rule", "zeroline": False, "automargin": True}
     return {
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
@@ -98,10 +97,11 @@ def _layout(metric: Metric) -> dict[str, Any]:
         "xaxis": {**axis, "type": "date", "showgrid": False},
         "yaxis": {**axis, "tickformat": _TICKS[metric.unit]},
         "dragmode": False,
+        "separators": f".{formats.THIN}",
     }
 
 
-def figure(rows: Sequence[Value], metric: Metric) -> dict[str, Any]:
+def figure(rows: Sequence[Value], metric: AnyMetric) -> dict[str, Any]:
     """The figure of one KPI: interval band, line, target and signal marks."""
     line = _line(rows, metric.name)
     line["hovertemplate"] = f"%{{y:{_TICKS[metric.unit]}}}, n = %{{customdata:,}}<extra></extra>"
@@ -122,16 +122,16 @@ def _row(row: Value) -> ChartRow:
     )
 
 
-def chart(kpi_id: str, metric: Metric, rows: Sequence[Value], sentence: str) -> Chart | None:
+def chart(kpi_id: str, metric: AnyMetric, rows: Sequence[Value], sentence: str) -> Chart | None:
     """A chart and its table; none where there is not a single value."""
     if all(row.value is None for row in rows):
         return None
-    first, last = rows[0], rows[-1]
-    span = f"{formats.period(first.grain, first.start, first.end)} to {formats.period(last.grain, last.start, last.end)}"
+    span = " to ".join(formats.period(row.grain, row.start, row.end) for row in (rows[0], rows[-1]))
+    every = CADENCE_GRAIN[metric.cadence]
     return Chart(
         id=f"chart-{kpi_id}",
-        title=sentence,
-        subtitle=f"{metric.name} per {_EVERY[CADENCE_GRAIN[metric.cadence]]}, {formats.UNIT_WORDS[metric.unit]}, {span}",
+        title=f"{metric.name}: {sentence[:1].lower()}{sentence[1:]}",
+        subtitle=f"{metric.name} per {every}, {formats.UNIT_WORDS[metric.unit]}, {span}",
         spec=figure(rows, metric),
         rows=tuple(_row(row) for row in reversed(rows)),
     )

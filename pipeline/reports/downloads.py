@@ -6,13 +6,13 @@ import csv
 import hashlib
 import io
 import json
-import math
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.reports import formats
+from pipeline.reports.cells import cell
 from pipeline.reports.model import CONTRACT_COLUMNS, Download, EditionData, Record
 
 if TYPE_CHECKING:
@@ -42,47 +42,44 @@ _WHAT = {
 
 def plain(number: float | int | Decimal) -> str:
     """A number without exponent and without trailing zeros, exact to its last digit."""
-    exact = number if isinstance(number, Decimal) else Decimal(repr(number) if isinstance(number, float) else int(number))
-    digits = f"{exact:f}"
+    digits = f"{number if isinstance(number, Decimal) else Decimal(str(number)):f}"
     digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
     return "0" if digits in ("-0", "") else digits
 
 
-def cell(value: Any) -> str | bool | int | float | Decimal | None:
-    """A frame's cell as a plain Python value; every kind of unknown and every non-finite number is None."""
-    if value is None or value is True or value is False:
-        return value
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, (int, Decimal)):
-        return value if not isinstance(value, Decimal) or value.is_finite() else None
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    text = str(value)
-    return None if text in ("NaT", "<NA>") else text
+class Digits(str):
+    """A number as printed, told apart from text that happens to look like one."""
+
+    __slots__ = ()
 
 
-def csv_cell(value: Any) -> str:
+def printed(value: object) -> str | None:
+    """A cell as text, once for all formats; unknown is None."""
+    found = cell(value)
+    if found is None or isinstance(found, str):
+        return found
+    return Digits(str(found).lower() if isinstance(found, bool) else plain(found))
+
+
+def csv_cell(value: str | None) -> str:
     """A CSV cell; text that a spreadsheet would run as a formula is quoted with an apostrophe."""
-    found = cell(value)
-    if found is None:
+    if value is None:
         return ""
-    if isinstance(found, bool):
-        return "true" if found else "false"
-    if not isinstance(found, str):
-        return plain(found)
-    return f"'{found}" if found.startswith(("=", "+", "-", "@", "\t", "\r")) else found
+    is_formula = not isinstance(value, Digits) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if is_formula else value
 
 
-def json_cell(value: Any) -> str:
+@lru_cache(maxsize=4096)
+def _json_text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def json_cell(value: str | None) -> str:
     """A JSON value; numbers keep every digit they have."""
-    found = cell(value)
-    if found is None or isinstance(found, (str, bool)):
-        return json.dumps(found, ensure_ascii=False)
-    return plain(found)
+    return "null" if value is None else value if isinstance(value, Digits) else _json_text(value)
 
 
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
     """CSV with a header line; line ends are line feeds on every system."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -91,7 +88,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return out.getvalue()
 
 
-def json_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def json_text(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
     """Column-oriented JSON, one row a line, so that a difference between editions is readable."""
     lines = ",\n".join(f"[{','.join(json_cell(value) for value in row)}]" for row in rows)
     return f'{{"columns": {json.dumps(list(columns))},\n"rows": [\n{lines}\n]}}\n'
@@ -107,7 +104,7 @@ def contract_frame(values: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(ORDER, kind="stable").reset_index(drop=True)
 
 
-def _write_parquet(columns: Sequence[str], rows: Iterable[Sequence[Any]], path: Path) -> None:
+def _write_parquet(columns: Sequence[str], rows: Iterable[Sequence[str | None]], path: Path) -> None:
     """Parquet with declared types; cells go in as text and are cast, so that no type is guessed."""
     import duckdb
     import pandas as pd
@@ -126,12 +123,12 @@ def _write_parquet(columns: Sequence[str], rows: Iterable[Sequence[Any]], path: 
         con.close()
 
 
-def _picked(rows: Iterable[Record], columns: Sequence[str]) -> list[list[Any]]:
+def _picked(rows: Iterable[Record], columns: Sequence[str]) -> list[list[str | None]]:
     return [[" ".join(value) if isinstance(value := row.get(name), (list, tuple)) else value for name in columns]
             for row in rows]  # fmt: skip
 
 
-def _notes(frame: pd.DataFrame) -> list[list[Any]]:
+def _notes(frame: pd.DataFrame) -> list[list[str | None]]:
     absent = frame[frame["value"].isna() | (frame["status"] == "not_available")]
     return absent[list(NOTE_COLUMNS)].to_numpy(dtype=object).tolist()  # type: ignore[no-any-return]
 

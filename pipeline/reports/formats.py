@@ -10,7 +10,10 @@ from pipeline.reports.model import Figure, Value
 
 THIN = "\u202f"
 MINUS = "\u2212"
-MONTHS = ("January February March April May June July August September October November December").split()
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
 NOT_APPLICABLE = Figure("n/a", "not-applicable", "not applicable")
 UNIT_WORDS = {
     "ratio": "percent of the denominator",
@@ -78,10 +81,11 @@ def measured(value: float, unit: str) -> str:
 
 def points(value: float) -> str:
     """Percentage points with their sign; zero has none."""
-    rounded = _rounded(value, 1)
-    if rounded == 0 and value != 0:
-        return f"{'<+' if value > 0 else '>' + MINUS}0.1 points"
-    return f"{'+' if rounded > 0 else ''}{grouped(rounded, 1) if rounded else '0'} points"
+    decimals = 1 if abs(value) >= 0.1 or value == 0 else 2 if abs(value) >= 0.01 else 3
+    rounded = _rounded(value, decimals)
+    if rounded == 0:
+        return "0 points" if value == 0 else f"{'<+' if value > 0 else '>' + MINUS}0.001 points"
+    return f"{'+' if rounded > 0 else ''}{grouped(rounded, decimals)} points"
 
 
 def amount(value: float, unit: str) -> str:
@@ -93,6 +97,21 @@ def amount(value: float, unit: str) -> str:
     if unit == "points":
         return points(value)
     return measured(value, "" if unit == "count" else unit)
+
+
+def goal(limit: Decimal, unit: str) -> str:
+    """A target as it was set, without padding: 20 %, 99.9 %, $0.05, 4 s, +3 points."""
+
+    def trimmed(number: Decimal) -> str:
+        return f"{number.normalize():,f}".replace(",", THIN).replace("-", MINUS)
+
+    if unit == "ratio":
+        return f"{trimmed(limit * 100)}{THIN}%"
+    if unit == "USD/session":
+        return f"${trimmed(limit)}"
+    if unit == "points":
+        return f"{'+' if limit > 0 else ''}{trimmed(limit)} points"
+    return f"{trimmed(limit)}{THIN}{unit}" if unit != "count" else trimmed(limit)
 
 
 def beside(value: float, limit: float, unit: str) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.catalog.model import Metric
+from pipeline.catalog.model import AnyMetric
 from pipeline.reports import formats, words
 from pipeline.reports.model import Bullet, Spark, Value
 
 WIDTH, SPARK_HEIGHT, MARGIN = 100.0, 24.0, 3.0
 
 
-def _scale(metric: Metric, known: list[float]) -> tuple[float, float, bool]:
+def _scale(metric: AnyMetric, known: list[float]) -> tuple[float, float, bool]:
     """Low end, high end, and whether the scale leaves out zero (then a dot, never a bar, may stand on it)."""
     limit = words.limit(metric) or 0.0
     if metric.unit == "ratio" and limit >= 0.95:
@@ -22,7 +22,7 @@ def _scale(metric: Metric, known: list[float]) -> tuple[float, float, bool]:
     return (low * 1.2, high, False) if high > low else (low, low + 1, False)
 
 
-def bullet(row: Value, metric: Metric) -> Bullet | None:
+def bullet(row: Value, metric: AnyMetric) -> Bullet | None:
     """A bullet chart (Few, 2006) of the value against its target; none without both."""
     limit = words.limit(metric)
     if row.value is None or limit is None:
@@ -42,7 +42,6 @@ def bullet(row: Value, metric: Metric) -> Bullet | None:
         high=None if row.high is None else place(row.high),
         target=place(limit),
         is_dot=is_dot,
-        tone=words.verdict(row).tone,
     )
 
 
@@ -59,7 +58,8 @@ def _runs(marks: Sequence[tuple[float, float] | None]) -> list[list[tuple[float,
 
 def _spark_label(rows: Sequence[Value]) -> str:
     known = [row for row in rows if row.value is not None]
-    said = [f"{formats.period(row.grain, row.start, row.end)} {formats.figure(row).text}" for row in (known[0], known[-1])]
+    ends = (known[0], known[-1])
+    said = [f"{formats.period(row.grain, row.start, row.end)} {formats.figure(row).text}" for row in ends]
     numbers = [row.value for row in known if row.value is not None]
     unit = known[0].unit
     span = f"lowest {formats.amount(min(numbers), unit)}, highest {formats.amount(max(numbers), unit)}"

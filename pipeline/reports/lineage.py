@@ -38,28 +38,34 @@ def behind(sources: Iterable[Record], catalog: Catalog, kpi_ids: Iterable[str]) 
     return sorted(kept, key=lambda source: str(source["source"]))
 
 
-def _limit(source: Record, catalog: Catalog) -> int:
-    """The lag allowed to a source: that of the most frequent KPI it feeds with events."""
+def _limit(source: Record, catalog: Catalog) -> int | None:
+    """The lag allowed to a source: that of the most frequent KPI it feeds with events; none for reference data."""
     tables = set(_tables(source))
-    fed = [LAG_DAYS[metric.cadence] for metric in catalog.metrics.values() if tables & tables_of(metric.fact, of_events=True)]
-    return min(fed, default=10_000)
+    metrics = catalog.metrics.values()
+    fed = [LAG_DAYS[metric.cadence] for metric in metrics if tables & tables_of(metric.fact, of_events=True)]
+    return min(fed, default=None)
 
 
 def _date(found: object) -> date | None:
     return None if found is None or str(found) in ("", "NaT", "None") else date.fromisoformat(str(found)[:10])
 
 
+def _lag_words(lag: int | None) -> str:
+    return "n/a" if lag is None else "up to date" if lag == 0 else f"{lag} day{'s' if lag > 1 else ''} behind"
+
+
 def source_row(source: Record, catalog: Catalog, as_of: date) -> SourceRow:
     """One source as printed, with its lag behind the newest data of the edition."""
     first, through = _date(source.get("data_from")), _date(source.get("data_through"))
+    limit = _limit(source, catalog)
     lag = max((as_of - through).days, 0) if through else None
     return SourceRow(
         name=str(source["source"]),
         tables=", ".join(_tables(source)),
         data_from=day(first) if first else "n/a",
         data_through=day(through) if through else "n/a",
-        lag="n/a" if lag is None else "up to date" if lag == 0 else f"{lag} day{'s' if lag > 1 else ''} behind",
-        is_stale=lag is not None and lag > _limit(source, catalog),
+        lag=_lag_words(lag if limit is not None else None),
+        is_stale=lag is not None and limit is not None and lag > limit,
         files=grouped(int(source["files"])),
         rows_in=grouped(int(source["rows_in"])),
         loaded=grouped(int(source["loaded"])),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pipeline.errors import Problem, RoiError
-from pipeline.reports.model import KpiRow, RolePage
+from pipeline.reports.model import Figure, KpiRow, RolePage
 
 
 class ReportError(RoiError):
@@ -21,14 +21,14 @@ def _lacks(row: KpiRow) -> list[str]:
         "definition hash": row.definition.hash,
     }
     if row.value.state in ("value", "zero"):
-        needed |= {"n": _said(row.n.state, row.n.text), "interval or exact": _said(row.interval.state, row.interval.text)}
+        needed |= {"n": _said(row.n), "interval or exact": _said(row.interval)}
     elif not row.value.why:
         needed["reason why it is not available"] = ""
     return [what for what, found in needed.items() if not found.strip()]
 
 
-def _said(state: str, text: str) -> str:
-    return text if state in ("value", "zero") else ""
+def _said(figure: Figure) -> str:
+    return figure.text if figure.state in ("value", "zero") else ""
 
 
 def lint(pages: Iterable[RolePage]) -> None:

@@ -93,7 +93,6 @@ class Bullet:
     high: float | None
     target: float
     is_dot: bool
-    tone: str
 
     @property
     def bar_x(self) -> float:
@@ -233,12 +232,13 @@ class Correction:
 
 @dataclass(frozen=True)
 class Headline:
-    """One sentence about one KPI or role, with its verdict."""
+    """One sentence about one KPI or role with its verdict, and for a role its status."""
 
     text: str
     mark: Mark
     href: str = ""
     subject: str = ""
+    status: Mark | None = None
 
 
 @dataclass(frozen=True)

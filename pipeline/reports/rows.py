@@ -8,8 +8,9 @@ from datetime import date
 from statistics import fmean
 
 from pipeline.catalog.hashes import definition_hash
-from pipeline.catalog.model import Catalog, Metric
+from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.reports import formats, geometry, sentences, words
+from pipeline.reports.cells import number, text
 from pipeline.reports.model import (
     Breakdown,
     Correction,
@@ -22,10 +23,15 @@ from pipeline.reports.model import (
     SliceRow,
     Value,
 )
-from pipeline.reports.values import Values, current, judged, prior, text, year
+from pipeline.reports.values import Values, current, judged, prior, year
 
 SLICES_SHOWN = 20
 CORRECTIONS_SHOWN = 30
+
+
+def as_of(data: EditionData) -> date:
+    """The last day with data."""
+    return date.fromisoformat(str(data.edition["as_of"])[:10])
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Edition:
     @property
     def as_of(self) -> date:
         """The last day with data."""
-        return date.fromisoformat(str(self.data.edition["as_of"])[:10])
+        return as_of(self.data)
 
     def current(self, kpi_id: str) -> Value | None:
         """The value a page headlines."""
@@ -64,14 +70,14 @@ class Edition:
         return fmean(before) if before else None
 
 
-def _absent(kpi_id: str, metric: Metric) -> Value:
+def _absent(kpi_id: str, metric: AnyMetric) -> Value:
     """Stand-in for a KPI of which no value was handed on at all."""
     never = date.min
     return Value(kpi_id, "", never, never, "", "", None, metric.unit, None, None, None, None, None, "", "not_available",
                  "", "", "", "no value was handed on", "")  # fmt: skip
 
 
-def _population(metric: Metric) -> str:
+def _population(metric: AnyMetric) -> str:
     said = [f"Production only. Below n = {metric.min_n} nothing is judged."]
     if metric.matures_after_days:
         said.append(f"A period closes {metric.matures_after_days} days after its end.")
@@ -92,7 +98,7 @@ def definition(edition: Edition, kpi_id: str) -> Definition:
         leaves_out=metric.leaves_out,
         pitfall=metric.pitfall,
         target=words.target(metric),
-        target_source=f"{metric.target.source}, since {formats.day(metric.target.since)}" if metric.target else "none set",
+        target_source=words.target_source(metric),
         hash=now.definition_hash if (now := edition.current(kpi_id)) else definition_hash(metric),
         references=metric.references,
         population=_population(metric),
@@ -125,7 +131,7 @@ def _prior(edition: Edition, now: Value) -> tuple[Figure, str]:
     return formats.figure(before), formats.change(now.value, before.value, now.unit)
 
 
-def _signal(edition: Edition, seen: Value | None, metric: Metric) -> tuple[Mark, str]:
+def _signal(edition: Edition, seen: Value | None, metric: AnyMetric) -> tuple[Mark, str]:
     if seen is None:
         return words.SIGNALS[""], ""
     when = formats.period(seen.grain, seen.start, seen.end)
@@ -133,7 +139,7 @@ def _signal(edition: Edition, seen: Value | None, metric: Metric) -> tuple[Mark,
     return words.SIGNALS.get(seen.signal, words.SIGNALS[""]), f"{when}{side}"
 
 
-def _note(metric: Metric, now: Value) -> str:
+def _note(metric: AnyMetric, now: Value) -> str:
     said = [] if words.is_causal(metric) else ["Not causal: the groups were not randomised."]
     said += [now.note] if now.note else []
     said += [now.reason] if now.value is not None and now.reason else []
@@ -161,7 +167,7 @@ def kpi_row(edition: Edition, kpi_id: str) -> KpiRow:
         verdict=words.verdict(now) if metric.target else words.VERDICTS[""],
         prior=before,
         change=step,
-        spark=geometry.spark(year(edition.values, kpi_id)),
+        spark=geometry.spark(year(edition.values, kpi_id, metric)),
         signal=signal,
         signal_period=signal_period,
         flags=_flags(edition, now),
@@ -170,7 +176,7 @@ def kpi_row(edition: Edition, kpi_id: str) -> KpiRow:
     )
 
 
-def _slice_row(row: Value, metric: Metric) -> SliceRow:
+def _slice_row(row: Value, metric: AnyMetric) -> SliceRow:
     verdict = words.verdict(row) if metric.target else words.VERDICTS[""]
     return SliceRow(row.dimension_value, formats.figure(row), formats.interval(row), formats.count(row.n), verdict)
 
@@ -198,17 +204,18 @@ def _period_of(grain: str, start: object, values: Sequence[Value]) -> str:
 
 
 def _side(found: object, unit: str) -> str:
-    number = None if found is None or found != found else float(str(found))
-    return "not available" if number is None else formats.amount(number, unit)
+    known = number(found)
+    return "not available" if known is None else formats.amount(known, unit)
 
 
 def _correction(edition: Edition, found: Record) -> Correction:
     metric = edition.catalog.metrics[found["kpi_id"]]
     dimension = text(found["dimension"])
+    series = edition.values.series(found["kpi_id"], found["grain"])
     old, new = _side(found["old"], metric.unit), _side(found["new"], metric.unit)
     return Correction(
         kpi=metric.name,
-        period=_period_of(found["grain"], found["period_start"], edition.values.series(found["kpi_id"], found["grain"])),
+        period=_period_of(found["grain"], found["period_start"], series),
         slice=f"{dimension.replace('_', ' ')}: {text(found['dimension_value'])}" if dimension else "overall",
         old=str(found["old"]) if old == new else old,
         new=str(found["new"]) if old == new else new,

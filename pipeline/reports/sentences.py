@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.catalog.model import Metric
+from pipeline.catalog.model import AnyMetric
 from pipeline.reports import formats, words
 from pipeline.reports.model import Value
 
 NOT_CAUSAL = "compares groups that were not randomised: a difference, not causal"
 
 
-def side(row: Value, usual: float | None, metric: Metric) -> str:
+def side(row: Value, usual: float | None, metric: AnyMetric) -> str:
     """Where the judged point lies against the mean of its series, and whether that is the better side."""
     if row.value is None or usual is None or row.value == usual:
         return ""
@@ -20,7 +20,7 @@ def side(row: Value, usual: float | None, metric: Metric) -> str:
     return f" ({'higher' if is_higher else 'lower'} than usual, the {'better' if better else 'worse'} side)"
 
 
-def signal(judged: Value | None, usual: float | None, metric: Metric) -> str:
+def signal(judged: Value | None, usual: float | None, metric: AnyMetric) -> str:
     """The signal in words, with the period it was seen in."""
     if judged is None:
         return "Too few values to tell signal from noise."
@@ -33,7 +33,7 @@ def signal(judged: Value | None, usual: float | None, metric: Metric) -> str:
     return f"Signal, {mark.word}: {mark.explains}, {when}{side(judged, usual, metric)}."
 
 
-def against_target(row: Value, metric: Metric) -> str:
+def against_target(row: Value, metric: AnyMetric) -> str:
     """How the value stands against its target."""
     if metric.target is None:
         return "no target is set"
@@ -43,7 +43,7 @@ def against_target(row: Value, metric: Metric) -> str:
     return f"the target of {words.target(metric)} was {mark.word}"
 
 
-def value(row: Value, metric: Metric) -> str:
+def value(row: Value, metric: AnyMetric) -> str:
     """The value as it stands in sentences, with more decimals when it would round onto its target."""
     limit = words.limit(metric)
     if row.value is None:
@@ -57,7 +57,7 @@ def _spread(row: Value) -> str:
     return f"exact count, n = {n}" if span == "exact" else f"95 % interval {span}, n = {n}"
 
 
-def headline(row: Value | None, judged: Value | None, usual: float | None, metric: Metric) -> str:
+def headline(row: Value | None, judged: Value | None, usual: float | None, metric: AnyMetric) -> str:
     """One KPI in a sentence or two."""
     if row is None:
         return f"{metric.name} is not available: no value was handed on."
@@ -71,16 +71,16 @@ def headline(row: Value | None, judged: Value | None, usual: float | None, metri
     )
 
 
-def _phrase(row: Value, metric: Metric) -> str:
+def _phrase(row: Value, metric: AnyMetric) -> str:
     return f"{metric.name} {value(row, metric)}"
 
 
-def _verb(group: Sequence[tuple[Value, Metric]], verb: str) -> str:
+def _verb(group: Sequence[tuple[Value, AnyMetric]], verb: str) -> str:
     its = "its target" if len(group) == 1 else "their targets"
     return f"{formats.listed([_phrase(row, metric) for row, metric in group])} {verb} {its}"
 
 
-def finding(rows: Sequence[tuple[Value | None, Metric]]) -> str:
+def finding(rows: Sequence[tuple[Value | None, AnyMetric]]) -> str:
     """The finding of a page as one sentence: what missed first, then what is open, then what met."""
     known = [(row, metric) for row, metric in rows if row is not None and row.value is not None]
     if not known:

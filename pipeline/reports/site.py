@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.reports import charts, downloads, formats, lineage, rows, views, words
 from pipeline.reports.lint import lint
-from pipeline.reports.model import EditionData, Mark, Record, RolePage
+from pipeline.reports.model import Download, EditionData, Record, RolePage
 from pipeline.reports.rows import Edition
 from pipeline.reports.values import index
 
@@ -23,6 +23,7 @@ POLICY = (
 )
 """Nothing from outside. `file:` is for readers who open the pages from disk in a browser where 'self' does not match
 files; 'unsafe-inline' is for styles alone, because Plotly writes them."""
+_COUNTS = ("rows_in", "loaded", "duplicate", "quarantined")
 _EDITION_STATUS = {word: words.STATUSES[word] for word in ("final", "provisional", "incomplete")}
 
 
@@ -42,7 +43,7 @@ def _templates() -> Environment:
     return templates
 
 
-def _common(data: EditionData, files: tuple[downloads.Download, ...]) -> dict[str, Any]:
+def _common(data: EditionData, files: tuple[Download, ...]) -> dict[str, Any]:
     """What every page shows."""
     edition = data.edition
     return {
@@ -51,6 +52,7 @@ def _common(data: EditionData, files: tuple[downloads.Download, ...]) -> dict[st
         "edition_status": _EDITION_STATUS.get(str(edition["status"]), words.STATUSES["incomplete"]),
         "downloads": files,
         "shapes": words,
+        "as_of": formats.day(rows.as_of(data)),
     }
 
 
@@ -62,10 +64,10 @@ def _next_step(load: Record) -> str:
 
 
 def _load(load: Record) -> Record:
-    lost = load["status"] == "quarantined" or int(load["quarantined"]) > 0
-    mark = words.STATUSES["incomplete" if lost else "final"]
-    counts = {name: formats.grouped(int(load[name])) for name in ("rows_in", "loaded", "duplicate", "quarantined")}
-    return {**load, **counts, "mark": Mark(str(load["status"]), mark.shape, mark.tone), "next": _next_step(load)}
+    in_part = load["status"] != "quarantined" and int(load["quarantined"]) > 0
+    mark = words.LOADS["in part" if in_part else str(load["status"])]
+    counts = {name: formats.grouped(int(load[name])) for name in _COUNTS}
+    return {**load, **counts, "mark": mark, "next": _next_step(load)}
 
 
 def _run_page(edition: Edition) -> dict[str, Any]:
@@ -73,7 +75,7 @@ def _run_page(edition: Edition) -> dict[str, Any]:
     data = edition.data
     by_reason = sorted(data.quarantine, key=lambda row: (-int(row["rows"]), str(row["source"]), str(row["reason"])))
     sources = sorted(data.sources, key=lambda source: str(source["source"]))
-    sums = {name: sum(int(load[name]) for load in data.loads) for name in ("rows_in", "loaded", "duplicate", "quarantined")}
+    sums = {name: sum(int(load[name]) for load in data.loads) for name in _COUNTS}
     return {
         "loads": [_load(load) for load in data.loads],
         "sums": {name: formats.grouped(total) for name, total in sums.items()},
@@ -90,7 +92,7 @@ def _run_page(edition: Edition) -> dict[str, Any]:
 def _index_page(edition: Edition) -> dict[str, Any]:
     changed, cut = rows.corrections(edition, edition.catalog.metrics)
     roles = [views.role_headline(edition, role) for role in edition.catalog.reported_roles()]
-    return {"roles": roles, "corrections": changed, "corrections_left_off": cut, "as_of": formats.day(edition.as_of)}
+    return {"roles": roles, "corrections": changed, "corrections_left_off": cut}
 
 
 def _copy_assets(out: Path) -> list[Path]:
@@ -115,7 +117,7 @@ def render(data: EditionData, out: Path) -> list[Path]:
 
     Raises ReportError, before any page is written, when a number lacks what backs it.
     """
-    edition = Edition(data, index(data.values))
+    edition = Edition(data, index(data.values, rows.as_of(data)))
     pages: list[RolePage] = [views.role_page(edition, role) for role in edition.catalog.reported_roles()]
     lint(pages)
     out.mkdir(parents=True, exist_ok=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipeline.reports import charts, formats, lineage, rows, sentences, words
-from pipeline.reports.model import Headline, Mark, Record, RolePage, SourceRow
+from pipeline.reports.model import Chart, Headline, Mark, Record, RolePage, SourceRow
 from pipeline.reports.rows import Edition
 from pipeline.reports.values import judged, shown
 
-HEADLINES_SHOWN = 5
+HEADLINES_LEAST, HEADLINES_MOST = 3, 5
 
 
 def failed_checks(edition: Edition, kpi_ids: list[str]) -> list[Record]:
@@ -61,15 +63,19 @@ def _banner(edition: Edition, owned: list[str], sources: list[SourceRow], restat
     return tuple(said)
 
 
-def headlines(edition: Edition, owned: list[str]) -> tuple[Headline, ...]:
-    """One sentence per owned KPI, at most five."""
-    found = []
-    for kpi in owned[:HEADLINES_SHOWN]:
-        metric, row = edition.catalog.metrics[kpi], edition.current(kpi)
-        no_target = words.VERDICTS[""] if row and row.value is not None else words.NOT_JUDGED
-        mark = words.verdict(row) if row and metric.target else no_target
-        found.append(Headline(edition.headline(kpi), mark, f"#{kpi}", metric.name))
-    return tuple(found)
+def headlines(edition: Edition, owned: list[str], watched: list[str] | None = None) -> tuple[Headline, ...]:
+    """One sentence per owned KPI, at most five; filled up to three with what is remarkable among the watched."""
+    found = [_headline(edition, kpi) for kpi in owned[:HEADLINES_MOST]]
+    others = [_headline(edition, kpi) for kpi in watched or ()]
+    remarkable = [replace(line, text=f"Watched: {line.text}") for line in others if line.mark.word == "missed"]
+    return tuple(found + remarkable[: max(HEADLINES_LEAST - len(found), 0)])
+
+
+def _headline(edition: Edition, kpi_id: str) -> Headline:
+    metric, row = edition.catalog.metrics[kpi_id], edition.current(kpi_id)
+    known = row is not None and row.value is not None
+    mark = words.verdict(row) if row and metric.target else words.VERDICTS[""] if known else words.NOT_JUDGED
+    return Headline(edition.headline(kpi_id), mark, f"#{kpi_id}", metric.name)
 
 
 def finding(edition: Edition, owned: list[str]) -> str:
@@ -83,7 +89,8 @@ def role_headline(edition: Edition, role_id: str) -> Headline:
     """One role in one sentence, for the index and for the Chief AI Officer."""
     owned = edition.catalog.owned_by(role_id)
     title = edition.catalog.roles[role_id].title
-    return Headline(finding(edition, owned), status(edition, owned), f"{role_id}.html", title)
+    mark = words.worst([line.mark for line in headlines(edition, owned)])
+    return Headline(finding(edition, owned), mark, f"{role_id}.html", title, status(edition, owned))
 
 
 def _period(edition: Edition, owned: list[str]) -> str:
@@ -91,7 +98,7 @@ def _period(edition: Edition, owned: list[str]) -> str:
     return formats.listed(list(dict.fromkeys(formats.period(row.grain, row.start, row.end) for row in current)))
 
 
-def _charts(edition: Edition, owned: list[str]) -> list[charts.Chart]:
+def _charts(edition: Edition, owned: list[str]) -> list[Chart]:
     found = []
     for kpi in owned:
         metric = edition.catalog.metrics[kpi]
@@ -113,7 +120,7 @@ def role_page(edition: Edition, role_id: str) -> RolePage:
     role = edition.catalog.roles[role_id]
     owned = edition.catalog.owned_by(role_id)
     watched = [kpi for kpi in role.subscribes if kpi not in owned]
-    raw = lineage.behind(edition.data.sources, edition.catalog, [*owned, *watched] if not owned else owned)
+    raw = lineage.behind(edition.data.sources, edition.catalog, owned or watched)
     sources = [lineage.source_row(source, edition.catalog, edition.as_of) for source in raw]
     changed, cut = rows.corrections(edition, owned)
     others = [other for other in edition.catalog.reported_roles() if other != role_id]
@@ -126,7 +133,7 @@ def role_page(edition: Edition, role_id: str) -> RolePage:
         period=_period(edition, owned),
         data_through=formats.day(edition.as_of),
         banner=_banner(edition, owned, sources, len(changed) + cut),
-        headlines=headlines(edition, owned),
+        headlines=headlines(edition, owned, watched),
         owned=tuple(rows.kpi_row(edition, kpi) for kpi in owned),
         watched=tuple(rows.kpi_row(edition, kpi) for kpi in watched),
         other_roles=tuple(role_headline(edition, other) for other in others) if role_id == "chief_ai_officer" else (),

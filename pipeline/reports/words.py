@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline.catalog.model import Metric, Total
-from pipeline.reports.formats import amount
+from collections.abc import Sequence
+from decimal import Decimal
+
+from pipeline.catalog.model import AnyMetric, Percentile, Ratio, Snapshot, SurvivalMedian, Total
+from pipeline.reports.formats import day, goal
 from pipeline.reports.model import Mark, Value
 
 VERDICTS = {
@@ -15,9 +18,9 @@ VERDICTS = {
 NOT_JUDGED = Mark("not judged", "dash", "quiet", "no value to hold against the target")
 
 STATUSES = {
-    "final": Mark("final", "tick", "good", "every KPI of the role has a closed, sufficient value"),
-    "provisional": Mark("provisional", "query", "open", "a value may still change: too few data, or its period is open"),
-    "incomplete": Mark("incomplete", "cross", "bad", "a KPI has no value, or a blocking check on it failed"),
+    "final": Mark("final", "ring", "quiet", "every KPI of the role has a closed, sufficient value"),
+    "provisional": Mark("provisional", "query", "open", "a value may still change: thin data, or an open period"),
+    "incomplete": Mark("incomplete", "half", "open", "a KPI has no value, or a blocking check on it failed"),
     "not built": Mark("not built", "dash", "quiet", "no KPI of the role has data yet"),
 }
 
@@ -29,6 +32,13 @@ SIGNALS = {
     "near_limit": Mark("near a limit", "half", "open", "two of three points close to a limit"),
     "trial": Mark("trial limits", "dotted", "quiet", "fewer than 13 points, nothing found so far"),
     "": Mark("not judged", "dash", "quiet", "too few values to tell signal from noise"),
+}
+
+LOADS = {
+    "loaded": Mark("loaded", "tick", "good", "every row was taken or is a duplicate"),
+    "in part": Mark("loaded in part", "half", "open", "some rows are quarantined"),
+    "quarantined": Mark("quarantined", "cross", "bad", "nothing of this file was taken"),
+    "ignored": Mark("ignored", "dash", "quiet", "known, and deliberately not loaded"),
 }
 
 FLAGS = {
@@ -50,16 +60,27 @@ def verdict(row: Value) -> Mark:
     return NOT_JUDGED if row.value is None else VERDICTS.get(row.verdict, VERDICTS["inconclusive"])
 
 
-def target(metric: Metric) -> str:
+def target(metric: AnyMetric) -> str:
     """The target in words."""
     if metric.target is None:
         return "none set"
     if metric.target.at_least is not None:
-        return f"at least {amount(float(metric.target.at_least), metric.unit)}"
-    return f"at most {amount(float(metric.target.at_most or 0), metric.unit)}"
+        return f"at least {goal(metric.target.at_least, metric.unit)}"
+    return f"at most {goal(metric.target.at_most or Decimal(0), metric.unit)}"
 
 
-def limit(metric: Metric) -> float | None:
+def target_source(metric: AnyMetric) -> str:
+    """Who says the target, and since when it holds."""
+    return f"{metric.target.source}, since {day(metric.target.since)}" if metric.target else "none set"
+
+
+def worst(marks: Sequence[Mark]) -> Mark:
+    """The verdict to show for several KPIs: one that missed, else one that is open, else one that met."""
+    order = ("missed", "inconclusive", "met", "no target")
+    return min(marks, key=lambda mark: order.index(mark.word) if mark.word in order else len(order), default=NOT_JUDGED)
+
+
+def limit(metric: AnyMetric) -> float | None:
     """The target as a number."""
     if metric.target is None:
         return None
@@ -67,20 +88,20 @@ def limit(metric: Metric) -> float | None:
     return None if side is None else float(side)
 
 
-def formula(metric: Metric) -> str:
+def formula(metric: AnyMetric) -> str:
     """The formula as the catalogue has it, in one line."""
-    if metric.kind in ("ratio", "snapshot"):
+    if isinstance(metric, Ratio | Snapshot):
         last = ", on the last day with data" if metric.kind == "snapshot" else ""
-        return f"{metric.numerator} ÷ {metric.denominator}{last}"  # type: ignore[union-attr]
+        return f"{metric.numerator} ÷ {metric.denominator}{last}"
     if isinstance(metric, Total):
         return metric.total
-    if metric.kind == "percentile":
+    if isinstance(metric, Percentile):
         return f"{metric.percentile:.0%} quantile of {metric.value}, merged from histograms"
-    if metric.kind == "survival_median":
+    if isinstance(metric, SurvivalMedian):
         return f"Kaplan–Meier median of {metric.end} − {metric.start}, open ones censored"
     return f"share of {metric.value} where {metric.arm} = {metric.treated} minus where {metric.arm} = {metric.control}"
 
 
-def is_causal(metric: Metric) -> bool:
+def is_causal(metric: AnyMetric) -> bool:
     """False for comparisons of groups that were not randomised; their pages say so."""
     return metric.kind != "difference"

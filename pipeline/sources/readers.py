@@ -12,7 +12,7 @@ import duckdb
 from pipeline.sources.bytes_check import DEFAULT_LIMITS, FileProblem, FileRefusedError, Limits, incomplete
 from pipeline.sources.csv_reader import read_csv
 from pipeline.sources.model import SourceMapping
-from pipeline.sources.shapes import raw_names
+from pipeline.sources.shapes import absent, raw_names
 from pipeline.sources.sql import count, identifier, lines_of, literal
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def read_raw(
     file_columns = _NAMES.format(stem=literal(pure.stem), name=literal(pure.name))
     try:
         if mapping.reader == "csv":
-            read_csv(con, path, file_columns=file_columns, limits=limits)
+            read_csv(con, path, known=mapping.known, file_columns=file_columns, limits=limits)
         elif mapping.reader == "parquet":
-            _read_parquet(con, path, file_columns)
+            _read_parquet(con, path, mapping.known, file_columns)
         else:
             _read_text(con, path, mapping, file_columns, limits)
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException) as error:
@@ -54,8 +54,17 @@ def read_raw(
         raise FileRefusedError(FileProblem("unreadable", reason)) from None
     finally:
         con.execute("DROP TABLE IF EXISTS raw_text")
+    _add_optional(con, mapping)
     good, malformed = count(con, "SELECT count(*) FROM raw"), count(con, "SELECT count(*) FROM raw_malformed")
     return RawFile(records_in=good + malformed, malformed=malformed)
+
+
+def _add_optional(con: DuckDBPyConnection, mapping: SourceMapping) -> None:
+    """Give `raw` every optional column its file does not have, so that a mapping may name it: it is unknown."""
+    present = {row[0].lower() for row in con.execute("DESCRIBE raw").fetchall()}
+    missing = [name for name in raw_names(mapping.optional) if name.lower() not in present]
+    for name in missing:
+        con.execute(f"ALTER TABLE raw ADD COLUMN {identifier(name)} VARCHAR")
 
 
 def _read_text(con: DuckDBPyConnection, path: Path, mapping: SourceMapping, file_columns: str, limits: Limits) -> None:
@@ -138,11 +147,12 @@ def _keep_rows(con: DuckDBPyConnection, path: Path, *, width: int, file_columns:
     )
 
 
-def _read_parquet(con: DuckDBPyConnection, path: Path, file_columns: str) -> None:
+def _read_parquet(con: DuckDBPyConnection, path: Path, known: tuple[str, ...], file_columns: str) -> None:
     source = "read_parquet(?, hive_partitioning=false)"
     own = [row[0] for row in con.execute(f"DESCRIBE SELECT * FROM {source}", [str(path)]).fetchall()]
     pairs = zip(own, raw_names(own), strict=True)
     columns = "".join(f", {identifier(name)} AS {identifier(unique)}" for name, unique in pairs)
+    columns += "".join(f", NULL AS {identifier(name)}" for name in absent(known, raw_names(own)))
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE raw AS
             SELECT row_number() OVER () AS line{columns}, {file_columns} FROM {source}""",

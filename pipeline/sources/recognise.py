@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _LIKE = 0.5
 """Share of the required columns that must be there for a file to look like a source."""
+_MOST_WARNINGS = 10
 _UNKNOWN = "no source takes this file: neither its name nor its columns are known; `roi sources probe` drafts a mapping"
 
 
@@ -119,7 +120,9 @@ def _warnings(candidate: _Candidate) -> tuple[str, ...]:
     known = candidate.mapping.known
     if candidate.mapping.ignore or candidate.mapping.reader == "trec":
         return ()
-    return tuple(f"new column '{name}'" for name in candidate.shape.names if name not in known)
+    new = [f"new column '{name}'" for name in candidate.shape.names if name not in known]
+    more = len(new) - _MOST_WARNINGS
+    return (*new[:_MOST_WARNINGS], *([f"{more} more new columns"] if more > 0 else []))
 
 
 def _nearest(candidates: Iterable[_Candidate]) -> str:

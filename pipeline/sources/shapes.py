@@ -71,6 +71,12 @@ def csv_header(path: Path) -> Header:
     return Header(names, reader.line_num)
 
 
+def absent(known: Iterable[str], present: Iterable[str]) -> tuple[str, ...]:
+    """Columns a mapping knows that a file does not have, whatever their case, as SQL does not tell cases apart."""
+    there = {name.lower() for name in present}
+    return tuple(name for name in known if name.lower() not in there)
+
+
 def shape_of(
     path: Path, *, reader: Reader, records: str | None = None, con: duckdb.DuckDBPyConnection | None = None
 ) -> Shape:

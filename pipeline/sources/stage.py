@@ -67,12 +67,13 @@ class _Plan:
         ]
 
     def sql(self) -> str:
-        """Rows in file order. Of several rows of one line the values decide, for unnesting keeps no order."""
+        """Rows in file order; of several rows of one line the values decide, for unnesting keeps no order."""
         columns = ", ".join(f"{self._value(column)} AS {identifier(column.name)}" for column in self.table.columns)
         version = version_sql("_version") if self.told.version else "NULL::VARCHAR"
         values = f"SELECT _line, {version} AS _version, {columns} FROM ({self.raw_sql()})"
-        order = "" if self.told.from_ == "raw" else "ORDER BY ALL"
-        return f"SELECT row_number() OVER () AS _row, * FROM ({values} {order})"
+        told = ", ".join(identifier(name) for name in self.told.columns)
+        order = "" if self.told.from_ == "raw" else f"ORDER BY _line, _version, {told}"
+        return f"SELECT row_number() OVER ({order}) AS _row, * FROM ({values})"
 
     def _value(self, column: Column) -> str:
         if column.name not in self.told.columns:

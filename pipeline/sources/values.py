@@ -33,7 +33,7 @@ def value_sql(column: Column, text: str, *, zone: str) -> str:
 
 
 def version_sql(text: str) -> str:
-    """A version whose order as text is its order: times in UTC to the microsecond, whole numbers padded, else as it is."""
+    """A version whose order as text is its order: times in UTC, whole numbers padded, anything else as it is."""
     instant = _iso_sql(_instant_sql(text, "UTC"))
     return f"""CASE WHEN regexp_full_match({text}, '\\d{{1,38}}') THEN lpad({text}, 38, '0')
         ELSE coalesce({instant}, {text}) END"""
