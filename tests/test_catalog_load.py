@@ -16,7 +16,9 @@ from pipeline.catalog.model import Catalog, Role, Target
 from pipeline.errors import ConfigurationError, Problem
 
 ROOT = Path(__file__).resolve().parent.parent
-ROLE = "version: 1\nroles:\n  head:\n    title: Head\n    layer: strategic\n    tier: 2\n    question: Why?\nmetrics: {}\n"
+ROLE = (
+    "version: 1\nroles:\n  head:\n    title: Head\n    layer: strategic\n    tier: 2\n    question: Why?\nmetrics: {}\n"
+)
 
 
 def problems_of(folder: Path, content: str | bytes) -> list[Problem]:
@@ -76,8 +78,8 @@ def test_the_smallest_catalogue_is_read(tmp_path: Path) -> None:
         ),
         pytest.param(
             ROLE.replace("title: Head", "title: Head: of all"), ":4:16", "C004",
-            "found broken YAML (mapping values are not allowed here), expected valid YAML; quote a text that holds `: ` or "
-            "starts with a special character, indent with spaces", id="colon in a text",
+            "found broken YAML (mapping values are not allowed here), expected valid YAML; quote a text that holds "
+            "`: ` or starts with a special character, indent with spaces", id="colon in a text",
         ),
         pytest.param(
             ROLE.replace("    tier: 2", "\ttier: 2"), ":6:1", "C004",
@@ -99,14 +101,16 @@ def test_the_smallest_catalogue_is_read(tmp_path: Path) -> None:
             "- a\n", ":1:1", "C012", "found the catalogue with a list, expected a mapping of keys to values", id="list"
         ),
         pytest.param(
-            ROLE.encode().replace(b"Head", b"H\xe9ad"), ":4:13", "C003", "found byte 0xe9, expected UTF-8 text", id="latin-1"
+            ROLE.encode().replace(b"Head", b"H\xe9ad"), ":4:13", "C003", "found byte 0xe9, expected UTF-8 text",
+            id="latin-1",
         ),
         pytest.param(
-            b"#" * (MAX_BYTES + 1), "", "C002", f"found more than {MAX_BYTES} bytes, expected a smaller file", id="large"
+            b"#" * (MAX_BYTES + 1), "", "C002", f"found more than {MAX_BYTES} bytes, expected a smaller file",
+            id="large",
         ),
     ],
 )  # fmt: skip
-def test_a_trap_is_refused(tmp_path: Path, content: str | bytes, at: str, code: str, message: str) -> None:
+def test_a_trap_is_refused(tmp_path: Path, content: str | bytes, at: str, *, code: str, message: str) -> None:
     """Each trap gives one problem at its place and nothing that follows from it."""
     assert problems_of(tmp_path, content) == [Problem(f"metrics_catalog.yaml{at}", code, message)]
 
@@ -155,7 +159,11 @@ def test_byte_order_mark_and_line_ends_change_nothing(tmp_path: Path) -> None:
 
 def test_several_traps_are_told_at_once(tmp_path: Path) -> None:
     """Problems of YAML do not hide those of the records."""
-    text = ROLE.replace("title: Head", "title: *a").replace("tier: 2", "tier: 9").replace("version: 1", "version: 1\nx: &b 1")
+    text = (
+        ROLE.replace("title: Head", "title: *a")
+        .replace("tier: 2", "tier: 9")
+        .replace("version: 1", "version: 1\nx: &b 1")
+    )
     assert [(problem.where, problem.code) for problem in problems_of(tmp_path, text)] == [
         ("metrics_catalog.yaml:2:1", "C010"),
         ("metrics_catalog.yaml:2:4", "C006"),
@@ -205,12 +213,15 @@ def test_records_made_in_code_may_use_lists_and_dates() -> None:
 SOUND = (ROOT / "metrics_catalog.yaml").read_bytes()
 PIECES = st.sampled_from(
     [b"", b":", b"\n", b"\t", b"- ", b"[", b"]", b"{", b"}", b"&a ", b"*a", b"!!set ", b"'", b'"', b"#", b"|\n", b"? ",
-     b"null", b"\xff", b"\x00", b"%", b"---\n", b"...\n", b"\xf0\x9f\x98\x80", b'"\\ud800"', b'"\\U7fffffff"', b"<<: 1\n",
+     b"null", b"\xff", b"\x00", b"%", b"---\n", b"...\n", b"\xf0\x9f\x98\x80", b'"\\ud800"', b'"\\U7fffffff"',
+     b"<<: 1\n",
      b"\xc2\x85", b"\xe2\x80\xa8", b"@", b"9" * 40, b"kind: ", b"metrics:\n"]
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)
 @given(start=st.integers(0, 3000), cut=st.integers(0, 40), piece=PIECES)
 def test_no_damage_ends_in_a_traceback(tmp_path: Path, start: int, cut: int, piece: bytes) -> None:
     """Wherever bytes are cut or put in, the catalogue is read or refused with places and codes."""

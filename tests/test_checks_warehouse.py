@@ -16,14 +16,16 @@ RUN = "7"
 
 # 90 days, 2026-01-01 to 2026-03-31. Every id that stands for a person holds the word CANARY.
 FILL = """
-CREATE TEMP TABLE days AS SELECT CAST(day AS DATE) AS day FROM range(DATE '2026-01-01', DATE '2026-04-01', INTERVAL 1 DAY) AS d(day);
+CREATE TEMP TABLE days AS
+  SELECT CAST(day AS DATE) AS day FROM range(DATE '2026-01-01', DATE '2026-04-01', INTERVAL 1 DAY) AS d(day);
 CREATE TEMP TABLE thirty AS SELECT i FROM range(30) AS r(i);
 INSERT INTO core.people BY NAME
   SELECT 'CANARY' || i AS person_id, DATE '2025-01-01' AS valid_from, 'sales' AS department FROM range(20) AS r(i);
-INSERT INTO core.identities BY NAME SELECT 'CANARY-login' || i AS alias_id, 'CANARY' || i AS person_id FROM range(20) AS r(i);
+INSERT INTO core.identities BY NAME
+  SELECT 'CANARY-login' || i AS alias_id, 'CANARY' || i AS person_id FROM range(20) AS r(i);
 INSERT INTO core.usage_daily BY NAME
-  SELECT 'CANARY' || CASE WHEN i < 10 THEN '-login' ELSE '' END || i AS person_id, 'copilot' AS product, 'chat' AS feature,
-    day AS date, TRUE AS active FROM days, range(20) AS r(i);
+  SELECT 'CANARY' || CASE WHEN i < 10 THEN '-login' ELSE '' END || i AS person_id, 'copilot' AS product,
+    'chat' AS feature, day AS date, TRUE AS active FROM days, range(20) AS r(i);
 INSERT INTO core.sessions BY NAME
   SELECT 's' || strftime(day, '%j') || '-' || i AS session_id, 'CANARY' || (i % 20) AS person_id,
     CAST(strftime(day, '%Y-%m-%d') || ' 23:30:00+00' AS TIMESTAMPTZ) AS started_at FROM days, thirty;
@@ -52,8 +54,10 @@ INSERT INTO core.incidents BY NAME
     'resolved' AS state, 'd' || i AS caused_by_deployment_id FROM thirty;
 -- 30 model calls a day at 0.10 USD: 31 * 3 = 93 in January and March, 28 * 3 = 84 in February
 INSERT INTO core.cost_ledger BY NAME
-  SELECT 'bill' || month(m) AS line_id, m AS period_start, m + INTERVAL 1 MONTH AS period_end, 'Usage' AS charge_category,
-    'OpenAI' AS service_provider, 'API' AS service_name, dayofmonth(last_day(m)) * 3.0 AS billed_cost, 'USD' AS currency
+  SELECT 'bill' || month(m) AS line_id, m AS period_start, m + INTERVAL 1 MONTH AS period_end,
+    'Usage' AS charge_category, 'OpenAI' AS service_provider, 'API' AS service_name,
+    dayofmonth(last_day(m)) * 3.0 AS billed_cost,
+    'USD' AS currency
   FROM range(TIMESTAMPTZ '2026-01-01 00:00:00+00', TIMESTAMPTZ '2026-04-01 00:00:00+00', INTERVAL 1 MONTH) AS r(m);
 """
 PRICED = """CREATE VIEW facts.priced_calls AS
@@ -96,7 +100,8 @@ def con() -> duckdb.DuckDBPyConnection:
     for number, name in enumerate(load_tables(), start=1):
         con.execute(f"UPDATE core.{name} SET _file = ?, _load_id = ?", [f"hash of {name}", number])
         con.execute(
-            f"INSERT INTO ledger.loads SELECT ?, 7, ?, ?, count(*), count(*), 0, 0 FROM core.{name} HAVING count(*) > 0",
+            "INSERT INTO ledger.loads SELECT ?, 7, ?, ?, count(*), count(*), 0, 0 "
+            f"FROM core.{name} HAVING count(*) > 0",
             [number, f"hash of {name}", name],
         )
     con.execute(
@@ -122,7 +127,9 @@ def forget(con: duckdb.DuckDBPyConnection, table: str, where: str) -> None:
     """Remove rows as if they had never been exported: the ledger does not know them either."""
     gone = len(con.execute(f"DELETE FROM core.{table} WHERE {where} RETURNING 1").fetchall())
     assert gone
-    con.execute("UPDATE ledger.loads SET rows_in = rows_in - ?, loaded = loaded - ? WHERE table_name = ?", [gone, gone, table])
+    con.execute(
+        "UPDATE ledger.loads SET rows_in = rows_in - ?, loaded = loaded - ? WHERE table_name = ?", [gone, gone, table]
+    )
 
 
 def quarantine(con: duckdb.DuckDBPyConnection, table: str, rows: int, of: int) -> None:
@@ -139,7 +146,9 @@ def test_a_healthy_warehouse_passes_every_check(con):
     assert [result for result in results if not result.passed] == []
     assert {result.check for result in results if not result.observed.startswith(NO_ROWS)} == APPLICABLE
     judged = {(result.check, result.subject): result for result in results}
-    assert judged["session_of_calls", "calls.session_id"].observed == "5,400 of 5,400 calls name a known session (100.0%)"
+    assert (
+        judged["session_of_calls", "calls.session_id"].observed == "5,400 of 5,400 calls name a known session (100.0%)"
+    )
     assert judged["invoice_gap", "model usage"].observed == "all 3 months as expected"
 
 
@@ -195,7 +204,9 @@ def test_lines_of_a_readable_file_that_are_no_records_count_as_quarantined(con):
 
 def test_a_refused_file_is_counted_as_a_file_and_not_as_rows(con):
     """A file refused as a whole does not push its source over the row limits."""
-    con.execute("INSERT INTO ledger.files VALUES ('h', 'b.csv', 1, 'feedback_export', 'quarantined', 'incomplete', 0, 7, '')")
+    con.execute(
+        "INSERT INTO ledger.files VALUES ('h', 'b.csv', 1, 'feedback_export', 'quarantined', 'incomplete', 0, 7, '')"
+    )
     con.execute("INSERT INTO ledger.loads VALUES (99, 7, 'h', '', 9000, 0, 0, 9000)")
     results = {(result.check, result.subject): result for result in check(con)}
     refused = results["refused_files", "feedback_export"]
@@ -217,7 +228,9 @@ def test_a_file_without_rows_is_named(con):
 
 def test_files_of_other_runs_are_not_judged_again(con):
     """What an earlier run found is not this batch's fault."""
-    con.execute("INSERT INTO ledger.files VALUES ('h', 'old.csv', 1, 'feedback_export', 'quarantined', 'bad', 0, 6, '')")
+    con.execute(
+        "INSERT INTO ledger.files VALUES ('h', 'old.csv', 1, 'feedback_export', 'quarantined', 'bad', 0, 6, '')"
+    )
     con.execute("INSERT INTO ledger.loads VALUES (99, 6, 'h', 'feedback', 5, 1, 1, 1)")
     assert failures(con) == {}
 
@@ -230,11 +243,7 @@ def test_a_key_that_stands_twice_blocks(con):
 
 def test_half_an_export_is_seen_on_its_day(con):
     """Four of the usual 30 feedback rows: 0.13 times, under the band of 0.3 to 3."""
-    forget(con, "feedback", "CAST(responded_at AS DATE) = DATE '2026-03-28' AND feedback_id NOT LIKE '%-1_'")
-    con.execute("DELETE FROM core.feedback WHERE FALSE")
-    forget(con, "feedback", "CAST(responded_at AS DATE) = DATE '2026-03-28' AND feedback_id NOT LIKE '%-1' AND feedback_id > 'fs087-13'")
-    found = con.execute("SELECT count(*) FROM core.feedback WHERE CAST(responded_at AS DATE) = DATE '2026-03-28'").fetchone()
-    assert found == (4,)
+    forget(con, "feedback", "feedback_id SIMILAR TO 'fs087-([4-9]|[12][0-9])'")  # day 31 + 28 + 28 = 87 of the year
     assert failures(con) == {
         ("daily_volume", "feedback_export into feedback"): "2026-03-28: 4 rows, usually 30 (0.13 times)"
     }
@@ -277,7 +286,7 @@ def test_a_source_may_be_seven_days_old_and_no_more(con, newest, fails):
 
 def test_calls_of_unknown_sessions_are_counted(con):
     """Three of 30 calls a day name no known session: 90 % of 5,400, under 95 %."""
-    con.execute("UPDATE core.calls SET session_id = 'CANARY' WHERE call_id LIKE '%-1' OR call_id LIKE '%-2' OR call_id LIKE '%-3'")
+    con.execute("UPDATE core.calls SET session_id = 'CANARY' WHERE call_id SIMILAR TO '.*-[1-3]'")
     assert failures(con) == {
         ("session_of_calls", "calls.session_id"): "4,860 of 5,400 calls name a known session (90.0%)"
     }
@@ -285,7 +294,7 @@ def test_calls_of_unknown_sessions_are_counted(con):
 
 def test_scores_of_unknown_targets_are_counted(con):
     """Three of 30 judgements a day are about calls nobody recorded."""
-    con.execute("UPDATE core.scores SET target_id = 'CANARY' WHERE score_id LIKE '%-1' OR score_id LIKE '%-2' OR score_id LIKE '%-3'")
+    con.execute("UPDATE core.scores SET target_id = 'CANARY' WHERE score_id SIMILAR TO '.*-[1-3]'")
     assert failures(con) == {
         ("target_of_scores", "scores of a call"): "2,430 of 2,700 scores name a known target (90.0%)"
     }
@@ -294,7 +303,10 @@ def test_scores_of_unknown_targets_are_counted(con):
 @pytest.mark.parametrize(("unknown", "fails"), [(2, False), (3, True)])
 def test_users_whom_the_directory_does_not_know_are_counted(con, unknown, fails):
     """Of 20 users 10 are known by an alias; 2 unknown leave 90 %, 3 leave 85 %."""
-    con.execute(f"UPDATE core.usage_daily SET person_id = 'CANARY-x' || person_id WHERE person_id IN (SELECT 'CANARY1' || i FROM range({unknown}) AS r(i))")
+    con.execute(
+        "UPDATE core.usage_daily SET person_id = 'CANARY-x' || person_id "
+        f"WHERE person_id IN (SELECT 'CANARY1' || i FROM range({unknown}) AS r(i))"
+    )
     words = "the directory knows 85.0% of the users"
     assert failures(con) == ({("directory_of_usage", "usage_daily.person_id"): words} if fails else {})
 
@@ -378,7 +390,9 @@ def test_a_month_that_cannot_be_compared_is_left_out_with_the_reason(con, change
 
 def test_a_month_only_partly_billed_is_left_out(con):
     """A cost export that ends on 20 March is no invoice for March."""
-    con.execute("UPDATE core.cost_ledger SET period_end = '2026-03-20 00:00:00+00', billed_cost = 50 WHERE line_id = 'bill3'")
+    con.execute(
+        "UPDATE core.cost_ledger SET period_end = '2026-03-20 00:00:00+00', billed_cost = 50 WHERE line_id = 'bill3'"
+    )
     results = {result.check: result for result in check(con)}
     assert results["invoice_gap"].observed == (
         "all 2 months as expected (1 not judged: the invoice does not cover the month)"
@@ -404,10 +418,10 @@ def test_without_the_view_of_priced_calls_its_checks_are_not_applicable(con):
         assert results[name].expected.startswith("not applicable")
 
 
-def test_the_time_zone_of_the_connection_changes_nothing(con):
+def test_neither_time_zone_nor_threads_of_the_connection_change_anything(con):
     """Days are UTC days: every event of the fixture is at 23:30 UTC, the next day in Tokyo."""
     before = check(con)
-    con.execute("SET TimeZone = 'Asia/Tokyo'")
+    con.execute("SET TimeZone = 'Asia/Tokyo'; SET threads = 4")
     assert check(con) == before
 
 

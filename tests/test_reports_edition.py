@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from ruamel.yaml import YAML
 
-from pipeline.catalog.model import Catalog, Metric
+from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.reports.model import CONTRACT_COLUMNS, EditionData
 
 FIRST, AS_OF = date(2025, 10, 20), date(2026, 11, 20)
@@ -25,8 +25,8 @@ LEVEL = {
     "token_cost_per_session": 0.0612, "mttr": 1.42, "p95_latency": 3.9, "tool_error_rate": 0.0123, "csat_delta": 4.2,
     "trained_share": 0.871, "change_failure_rate": 0.12, "availability": 0.99962, "hours_saved": 1234.5,
 }  # fmt: skip
-METHOD = {"exact": "exact", "wilson": "Wilson", "clustered": "delta method by session", "order_statistics": "order statistics",
-          "greenwood": "Kaplan-Meier, Greenwood", "newcombe": "Newcombe"}  # fmt: skip
+METHOD = {"exact": "exact", "wilson": "Wilson", "clustered": "delta method by session",
+          "order_statistics": "order statistics", "greenwood": "Greenwood", "newcombe": "Newcombe"}  # fmt: skip
 CADENCE = {"daily": "day", "weekly": "week", "monthly": "month"}
 SIGNAL = {"grounded_answer_rate": "shift", "token_cost_per_session": "outside_limits", "csat_delta": "trial"}
 
@@ -44,7 +44,7 @@ def _months() -> Iterator[tuple[str, date, date]]:
         year, month = after
 
 
-def periods(metric: Metric) -> Iterator[tuple[str, date, date]]:
+def periods(metric: AnyMetric) -> Iterator[tuple[str, date, date]]:
     """Every period the engine would emit for a KPI."""
     days = [FIRST + timedelta(days=i) for i in range((END - FIRST).days)]
     yield from (("day", day, day + timedelta(days=1)) for day in days)
@@ -55,7 +55,7 @@ def periods(metric: Metric) -> Iterator[tuple[str, date, date]]:
     yield from (("28d", end - timedelta(days=28), end) for end in [*ends, END] if end - timedelta(days=28) >= FIRST)
 
 
-def _status(kpi: str, metric: Metric, end: date, n: int) -> str:
+def _status(kpi: str, metric: AnyMetric, end: date, n: int) -> str:
     if end + timedelta(days=metric.matures_after_days) > END:
         return "immature"
     return "insufficient_data" if n < metric.min_n else "computed"
@@ -69,7 +69,7 @@ def _reason(kpi: str, start: date, end: date) -> str:
     return "fewer than half recovered" if kpi == "mttr" and start.month == 3 else ""
 
 
-def _verdict(metric: Metric, low: float, high: float, status: str) -> str:
+def _verdict(metric: AnyMetric, low: float, high: float, status: str) -> str:
     if metric.target is None:
         return ""
     if status != "computed":
@@ -79,6 +79,11 @@ def _verdict(metric: Metric, low: float, high: float, status: str) -> str:
         return "met" if low >= floor else "missed" if high < floor else "inconclusive"
     ceiling = float(metric.target.at_most or 0)
     return "met" if high <= ceiling else "missed" if low > ceiling else "inconclusive"
+
+
+def _signal(kpi: str, metric: AnyMetric, grain: str, end: date) -> str:
+    is_recent = end >= END - timedelta(days=40)
+    return SIGNAL.get(kpi, "none") if is_recent and grain == CADENCE[metric.cadence] else ""
 
 
 def row(catalogue: Catalog, kpi: str, grain: str, start: date, end: date, **change: Any) -> dict[str, Any]:
@@ -99,7 +104,7 @@ def row(catalogue: Catalog, kpi: str, grain: str, start: date, end: date, **chan
         "denominator": Decimal(n), "n": n, "interval_low": low, "interval_high": high,
         "interval_method": METHOD[metric.interval], "status": status,
         "verdict": _verdict(metric, low or value, high or value, status),
-        "signal": SIGNAL.get(kpi, "none") if grain == CADENCE[metric.cadence] and end >= END - timedelta(days=40) else "",
+        "signal": _signal(kpi, metric, grain, end),
         "definition_hash": f"{sum(map(ord, kpi)):012x}", "edition": 7, "reason": reason, "exact_note": "",
     }  # fmt: skip
     if reason:
@@ -109,7 +114,8 @@ def row(catalogue: Catalog, kpi: str, grain: str, start: date, end: date, **chan
 
 def unknown(status: str, reason: str) -> dict[str, Any]:
     """The cells of a value nobody knows."""
-    return {"value": None, "numerator": None, "denominator": None, "n": None, "interval_low": None, "interval_high": None,
+    return {"value": None, "numerator": None, "denominator": None, "n": None,
+            "interval_low": None, "interval_high": None,
             "status": status, "verdict": "", "signal": "", "reason": reason}  # fmt: skip
 
 
@@ -142,9 +148,9 @@ def _source(name: str, tables: str, through: date | None, rows: int, lost: int) 
             "data_from": FIRST, "data_through": through, "tables": tables}  # fmt: skip
 
 
-def _load(name: str, source: str, rows: int, lost: int, status: str = "loaded", reason: str = "") -> dict[str, Any]:
+def _load(name: str, source: str, rows: int, lost: int) -> dict[str, Any]:
     return {"file": name, "source": source, "rows_in": rows, "loaded": rows - lost - 3, "duplicate": 3,
-            "quarantined": lost, "reason": reason, "file_hash": f"{len(name):064x}", "status": status}  # fmt: skip
+            "quarantined": lost, "reason": "", "file_hash": f"{len(name):064x}", "status": "loaded"}  # fmt: skip
 
 
 def edition(**change: Any) -> EditionData:
@@ -155,7 +161,8 @@ def edition(**change: Any) -> EditionData:
         "catalog": catalogue,
         "values": frame(catalogue),
         "edition": {"number": 7, "as_of": "2026-11-20", "catalog_hash": "c" * 64, "input_hash": "d" * 64,
-                    "warehouse": "duckdb", "versions": {"duckdb": "2.0.0", "genai-roi": "0.1.0"}, "status": "provisional"},
+                    "warehouse": "duckdb", "status": "provisional",
+                    "versions": {"duckdb": "2.0.0", "genai-roi": "0.1.0"}},
         "sources": [
             _source("langfuse_observations", "calls, sessions, tasks", AS_OF, 120_450, 12),
             _source("helpdesk_tickets", "contacts", date(2026, 11, 18), 4_800, 0),
@@ -169,20 +176,23 @@ def edition(**change: Any) -> EditionData:
         "loads": [
             _load("langfuse/observations_2026-11-20.jsonl", "langfuse_observations", 120_450, 12),
             _load(f"odd/{bad}.csv", "helpdesk_tickets", 4_800, 0),
-            {**_load("odd/truncated.csv", "", 0, 0, "quarantined", "incomplete: no final newline"), "loaded": 0, "duplicate": 0},
+            {**_load("odd/truncated.csv", "", 0, 0), "loaded": 0, "duplicate": 0, "status": "quarantined",
+             "reason": "incomplete: no final newline"},
         ],
         "quarantine": [{"source": "langfuse_observations", "table": "calls", "reason": "started_at: in the future",
                         "rows": 12, "example_file": f"odd/{bad}.jsonl", "example_line": 482}],
         "checks": [
             {"check": "volume", "layer": "batch", "subject": "calls", "expectation": "row count like other days",
              "observed": "1 204", "expected": "1 000 to 1 400", "passed": True, "severity": "warn", "kpis": []},
-            {"check": "reconcile", "layer": "warehouse", "subject": "incidents", "expectation": "every incident has a service",
+            {"check": "reconcile", "layer": "warehouse", "subject": "incidents",
+             "expectation": "every incident has a service",
              "observed": "4 without", "expected": "0", "passed": False, "severity": "warn", "kpis": ["mttr"]},
         ],
         "restatements": [
             {"kpi_id": "token_cost_per_session", "grain": "28d", "period_start": date(2026, 10, 24), "dimension": "",
              "dimension_value": "", "old": 0.0598, "new": 0.0612, "why": "late rows of langfuse_observations"},
-            {"kpi_id": "token_cost_per_session", "grain": "day", "period_start": date(2026, 11, 1), "dimension": "use_case",
+            {"kpi_id": "token_cost_per_session", "grain": "day", "period_start": date(2026, 11, 1),
+             "dimension": "use_case",
              "dimension_value": bad, "old": None, "new": 0.04, "why": "late rows"},
         ],
         "totals": [{"source": "langfuse_observations", "table": "calls", "column": "cost_reported", "rows": 120_435,

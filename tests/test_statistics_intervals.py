@@ -291,6 +291,7 @@ class TestClustered:
             (1, 2, 4, 4, 8, 16),
             (3, 0, 0, 0, 0, 0),
             (3, 6, 3, 10, 6, 3),  # a mean of 2 needs a sum of squares of at least 12
+            (3, 3, 6, 1, 6, 12),  # 1 - 2 * 0.5 * 6 + 0.25 * 12 = -2, no sum of squares
             (None, 6, 3, 14, 6, 3),
         ]
         for case in bad:
@@ -351,10 +352,9 @@ class TestJudge:
 
     def test_limits(self):
         """Beyond what the judge can give the result stops at 0 or 1; a judge no better than chance gives none."""
-        corrected = judge_corrected(
-            [0.99, 0.01, 0.5, 1.5, None], [0.95, 0.95, 0.5, 0.9, 0.9], [0.9, 0.9, 0.5, 0.9, 0.9]
-        )
-        np.testing.assert_array_equal(corrected, [1, 0, np.nan, np.nan, np.nan])
+        seen, sensitivity = [0.99, 0.01, 0.5, 0.6, 1.5, None], [0.95, 0.95, 0.5, 0.3, 0.9, 0.9]
+        corrected = judge_corrected(seen, sensitivity, [0.9, 0.9, 0.5, 0.3, 0.9, 0.9])
+        np.testing.assert_array_equal(corrected, [1, 0, np.nan, np.nan, np.nan, np.nan])
 
 
 def test_a_night_of_values_takes_seconds():

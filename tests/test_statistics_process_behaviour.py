@@ -54,6 +54,7 @@ def test_too_few_points_have_no_limits():
         ([12, 8, 9, 10, 11, 12, 13], "none"),
         ([10, 14, 13, 12, 11, 10, 9, 8], "trend"),
         ([15.6, 15.8], "near_limit"),
+        ([14.5, 14.5], "none"),
         ([16.2, 11, 16.2], "near_limit"),
         ([16.2, 11, 11, 16.2], "none"),
         ([16.2, 16.2, 11], "none"),
@@ -68,8 +69,10 @@ def test_each_rule(tail, word):
 
 
 def test_the_strongest_rule_names_the_point():
-    """A point outside that also continues a run is called outside."""
-    assert signal_word([*STEADY, *[12] * 7, 40]) == "outside_limits"
+    """A point outside the limits that also completes a shift is called outside."""
+    values = [*STEADY, *[13] * 6, 30]
+    assert signals(values)[-1] == {"outside_limits", "shift"}
+    assert signal_word(values) == "outside_limits"
 
 
 def test_signals_lists_all_rules_of_the_finished_chart():

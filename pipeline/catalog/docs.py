@@ -160,4 +160,4 @@ def _literal(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Prose that Markdown shows as it stands: no markup, no HTML, no table cell ended early."""
-    return re.sub(r"([\\`*_\[\]<>|#$~])", r"\\\1", text)
+    return re.sub(r"([\\`*_\[\]<>|#$~]|&(?=#?\w+;))", r"\\\1", text)

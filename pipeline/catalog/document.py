@@ -10,13 +10,18 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pipeline.catalog import codes
 from pipeline.catalog.wording import problem, quoted
 from pipeline.errors import Problem
 
+if TYPE_CHECKING:
+    from ruamel.yaml.error import MarkedYAMLError
+
 KeyPath = tuple[str | int, ...]
+ParserEvent: TypeAlias = Any
+"""An event of the YAML parser; which attributes it has depends on its kind."""
 MAX_BYTES = 512 * 1024
 MAX_DEPTH = 12
 
@@ -105,18 +110,18 @@ class _Builder:
     broken: set[KeyPath] = field(default_factory=set)
     documents: int = 0
 
-    def take(self, event: Any) -> None:
+    def take(self, event: ParserEvent) -> None:
         """Take one event of the parser; raises _HaltError when what follows would make no sense."""
         handler = getattr(self, f"_on_{type(event).__name__.removesuffix('Event').lower()}", None)
         if handler is not None:
             handler(event)
 
-    def report(self, event: Any, code: str, *, found: str, expected: str, meant: str | None = None) -> None:
+    def report(self, event: ParserEvent, code: str, *, found: str, expected: str, meant: str | None = None) -> None:
         mark = event.start_mark
         where = f"{self.file}:{mark.line + 1}:{mark.column + 1}"
         self.problems.append(problem(where, code, found=found, expected=expected, meant=meant))
 
-    def _on_documentstart(self, event: Any) -> None:
+    def _on_documentstart(self, event: ParserEvent) -> None:
         self.documents += 1
         if self.documents > 1:
             self.report(event, codes.YAML_FEATURE, found="a second document", expected="one document in the file")
@@ -125,7 +130,7 @@ class _Builder:
             self.report(event, codes.YAML_FEATURE, found="a % directive", expected="a file without directives")
             raise _HaltError
 
-    def _on_alias(self, event: Any) -> None:
+    def _on_alias(self, event: ParserEvent) -> None:
         expected = "the value written out; aliases are refused"
         self.report(event, codes.YAML_FEATURE, found=f"the alias *{event.anchor}", expected=expected)
         if self.frames and self.frames[-1].wants_key:
@@ -133,7 +138,7 @@ class _Builder:
         self.broken.add(self._open_value(event))
         self._put(None)
 
-    def _on_scalar(self, event: Any) -> None:
+    def _on_scalar(self, event: ParserEvent) -> None:
         frame = self.frames[-1] if self.frames else None
         refused = self._refuse_features(event)
         if frame is not None and frame.wants_key:
@@ -145,18 +150,18 @@ class _Builder:
         self.texts.setdefault(path, event.value)
         self._put(event.value if event.style else plain_scalar(event.value))
 
-    def _on_mappingstart(self, event: Any) -> None:
+    def _on_mappingstart(self, event: ParserEvent) -> None:
         self._open(event, {})
 
-    def _on_sequencestart(self, event: Any) -> None:
+    def _on_sequencestart(self, event: ParserEvent) -> None:
         self._open(event, [])
 
-    def _on_mappingend(self, _event: Any) -> None:
+    def _on_mappingend(self, _event: ParserEvent) -> None:
         self._put(self.frames.pop().value)
 
     _on_sequenceend = _on_mappingend
 
-    def _open(self, event: Any, value: dict[str, object] | list[object]) -> None:
+    def _open(self, event: ParserEvent, value: dict[str, object] | list[object]) -> None:
         if self.frames and self.frames[-1].wants_key:
             self.report(event, codes.NOT_YAML, found="a mapping or list as a key", expected="a word as the key")
             raise _HaltError
@@ -169,13 +174,13 @@ class _Builder:
             self.broken.add(path)
         self.frames.append(_Frame(path, value))
 
-    def _open_value(self, event: Any) -> KeyPath:
+    def _open_value(self, event: ParserEvent) -> KeyPath:
         """Path of the value that starts here; list items have no key, so their own place is kept."""
         path = self.frames[-1].next_path() if self.frames else ()
         self.places.setdefault(path, (event.start_mark.line + 1, event.start_mark.column + 1))
         return path
 
-    def _key(self, frame: _Frame, event: Any) -> None:
+    def _key(self, frame: _Frame, event: ParserEvent) -> None:
         if event.value in frame.seen:
             found = f"the key {quoted(event.value)} again, first on line {frame.seen[event.value]}"
             self.report(event, codes.DUPLICATE_KEY, found=found, expected="every key once")
@@ -184,7 +189,7 @@ class _Builder:
         self.places.setdefault((*frame.path, event.value), (line, column))
         frame.key = event.value
 
-    def _refuse_features(self, event: Any) -> bool:
+    def _refuse_features(self, event: ParserEvent) -> bool:
         """Report an anchor or tag on the event; True when its value is not to be trusted."""
         if event.anchor:
             expected = "the value written out where it is needed"
@@ -242,7 +247,7 @@ def parse_document(text: str, *, file: str) -> Document:
         builder.problems.append(problem(where, codes.NOT_YAML, found=found, expected="printable text"))
     except MarkedYAMLError as error:
         builder.problems.append(_syntax_problem(file, error))
-    except (ValueError, OverflowError):  # the parser hands "\\U7fffffff" to chr()
+    except (ValueError, OverflowError):  # the parser hands the number of an escape to chr() unseen
         escape = re.search(r"\\U(?!000|0010)", text)
         where, found = _place(file, text[: escape.start() if escape else 0]), "an escape beyond U+10FFFF"
         builder.problems.append(problem(where, codes.NOT_YAML, found=found, expected="a character of Unicode"))
@@ -251,7 +256,7 @@ def parse_document(text: str, *, file: str) -> Document:
     return Document(builder.data, positions, builder.texts, problems, broken, readable)
 
 
-def _take_all(builder: _Builder, events: Iterable[Any]) -> bool:
+def _take_all(builder: _Builder, events: Iterable[ParserEvent]) -> bool:
     try:
         for event in events:
             builder.take(event)
@@ -260,7 +265,7 @@ def _take_all(builder: _Builder, events: Iterable[Any]) -> bool:
     return True
 
 
-def _syntax_problem(file: str, error: Any) -> Problem:
+def _syntax_problem(file: str, error: MarkedYAMLError) -> Problem:
     """The parser's own words at the place where it gave up."""
     mark = error.problem_mark or error.context_mark
     where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file

@@ -129,15 +129,10 @@ def _render(node: Expression, comparisons: list[Comparison]) -> str:
     if kind in ("And", "Or"):
         parts = [_bracketed(side, kind, comparisons) for side in (node.this, node.expression)]
         return f" {kind.lower()} ".join(parts)
-    if kind == "Not":
-        return _render_not(node, comparisons)
     if kind in _OPERATORS:
         return _render_comparison(node, _OPERATORS[kind], comparisons)
-    if kind == "Is":
-        return _render_is(node, "is", comparisons)
-    if kind == "In":
-        return _render_in(node, "in", comparisons)
-    return _render_flag(node, comparisons)
+    renderers = {"Not": _render_not, "Is": _render_is, "In": _render_in}
+    return renderers.get(kind, _render_flag)(node, comparisons)
 
 
 def _bracketed(node: Expression, parent: str, comparisons: list[Comparison]) -> str:
@@ -156,9 +151,9 @@ def _unwrapped(node: Expression) -> Expression:
 def _render_not(node: Expression, comparisons: list[Comparison]) -> str:
     inner = node.this
     if type(inner).__name__ == "Is" and not inner.comments:
-        return _render_is(inner, "is not", comparisons)
+        return _render_is(inner, comparisons, word="is not")
     if type(inner).__name__ == "In" and not inner.comments:
-        return _render_in(inner, "not in", comparisons)
+        return _render_in(inner, comparisons, word="not in")
     simple = type(_unwrapped(inner)).__name__ == "Column"
     text = _render(inner, comparisons)
     return f"not {text}" if simple else f"not ({text})"
@@ -174,7 +169,7 @@ def _render_comparison(node: Expression, operator: str, comparisons: list[Compar
     return f"{left[0]} {operator} {right[0]}"
 
 
-def _render_is(node: Expression, word: str, comparisons: list[Comparison]) -> str:
+def _render_is(node: Expression, comparisons: list[Comparison], *, word: str = "is") -> str:
     column, kind = _operand(node.this)
     if kind is not None or type(node.expression).__name__ != "Null":
         raise ExpressionError(found=quoted(node.sql()), expected="`column is null` or `column is not null`")
@@ -182,7 +177,7 @@ def _render_is(node: Expression, word: str, comparisons: list[Comparison]) -> st
     return f"{column} {word} null"
 
 
-def _render_in(node: Expression, word: str, comparisons: list[Comparison]) -> str:
+def _render_in(node: Expression, comparisons: list[Comparison], *, word: str = "in") -> str:
     column, kind = _operand(node.this)
     values = [_operand(value) for value in node.expressions]
     others = [name for name, part in node.args.items() if part and name not in ("this", "expressions")]
@@ -228,7 +223,8 @@ def _operand(node: Expression) -> tuple[str, LiteralKind | None]:
 def _column(node: Expression) -> str:
     """Name of a plain column; qualified, quoted and odd names are refused."""
     name = str(node.name)
-    if len(node.parts) != 1 or node.this.args.get("quoted") or not _COLUMN.fullmatch(name):
+    qualified = any(node.args.get(part) for part in ("table", "db", "catalog"))
+    if qualified or node.this.args.get("quoted") or not _COLUMN.fullmatch(name):
         raise ExpressionError(
             found=quoted(node.sql()), expected="the name of a column of the fact, lower case, unquoted"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
@@ -12,6 +12,9 @@ from pipeline.catalog.document import Document, KeyPath
 from pipeline.catalog.model import KINDS, Catalog, Role, Target
 from pipeline.catalog.wording import near, one_of, problem, quoted
 from pipeline.errors import Problem
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _EXPECTED = {
     "string_type": "text; quote it when it looks like a number",
@@ -53,7 +56,7 @@ def _is_broken(path: KeyPath, document: Document) -> bool:
     return any(path[:length] in document.broken for length in range(len(path) + 1))
 
 
-def _problem(path: KeyPath, item: Any, document: Document) -> Problem:
+def _problem(path: KeyPath, item: ErrorDetails, document: Document) -> Problem:
     where = document.positions.where(*path)
     kind = item["type"]
     if kind == "extra_forbidden":
@@ -130,7 +133,7 @@ def _label(path: KeyPath) -> str:
     return next((str(step) for step in reversed(path) if isinstance(step, str)), "the catalogue")
 
 
-def _found(path: KeyPath, item: Any, document: Document) -> str:
+def _found(path: KeyPath, item: ErrorDetails, document: Document) -> str:
     value = item["input"]
     if value is None:
         return "without a value"
@@ -139,11 +142,11 @@ def _found(path: KeyPath, item: Any, document: Document) -> str:
     return quoted(value) if isinstance(value, str) else quoted(document.texts.get(path, str(value))).strip("'")
 
 
-def _choices(item: Any) -> list[str]:
+def _choices(item: ErrorDetails) -> list[str]:
     return [part.strip("'") for part in item["ctx"]["expected"].replace(" or ", ", ").split(", ")]
 
 
-def _expected(item: Any) -> str:
+def _expected(item: ErrorDetails) -> str:
     kind = item["type"]
     if kind == "literal_error":
         return one_of(_choices(item), otherwise="another value")

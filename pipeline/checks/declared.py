@@ -106,18 +106,22 @@ def load_checks(path: Path = CHECKS) -> Declarations:
     Raises ConfigurationError with every fault, each with its file:line.
     """
     data, nodes = _read(path)
+    declared, problems = _validated(data, path, nodes)
+    if declared is not None:
+        problems = [*_wrong_words(declared, path, nodes), *_wrong_names(declared, path, nodes)]
+    if declared is None or problems:
+        raise ConfigurationError(_WRONG, problems)
+    return declared
+
+
+def _validated(data: object, path: Path, nodes: object) -> tuple[Declarations | None, list[Problem]]:
     try:
-        declared = Declarations.model_validate(data)
+        return Declarations.model_validate(data), []
     except ValidationError as error:
-        problems = [
+        return None, [
             Problem(_where(path, nodes, fault["loc"]), "Q002", f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}")
             for fault in error.errors(include_url=False, include_input=False)
         ]
-        raise ConfigurationError(_WRONG, problems) from None
-    problems = [*_wrong_words(declared, path, nodes), *_wrong_names(declared, path, nodes)]
-    if problems:
-        raise ConfigurationError(_WRONG, problems)
-    return declared
 
 
 def _read(path: Path) -> tuple[object, object]:

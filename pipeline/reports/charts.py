@@ -19,6 +19,9 @@ from pipeline.reports.values import CADENCE_GRAIN
 _TICKS = {"ratio": ".4~%", "USD/session": "$.3~r", "s": ",.4~r", "h": ",.4~r", "points": "+.3~r", "count": ",~r"}
 
 
+_QUIET = ("", "none", "trial")
+
+
 def library() -> Path:
     """The script that draws the charts, as the installed plotly package ships it."""
     import plotly
@@ -61,7 +64,7 @@ def _line(rows: Sequence[Value], name: str) -> dict[str, Any]:
         "y": [_significant(row.value) for row in rows],
         "customdata": [row.n for row in rows],
         "connectgaps": False,
-        "line": {"color": "--accent", "width": 2},
+        "line": {"color": "--accent", "width": 1.3 if len(rows) > 70 else 2},
         "marker": {"color": "--accent", "size": 5},
         "name": escape(name),
     }
@@ -74,12 +77,14 @@ def _target(rows: Sequence[Value], limit: float) -> dict[str, Any]:
 
 
 def _marked(rows: Sequence[Value]) -> dict[str, Any] | None:
-    """The points on which a signal was found, as diamonds."""
-    found = [row for row in rows if row.signal not in ("", "none", "trial") and row.value is not None]
+    """Where a signal begins, as diamonds; marking every point of a long run would hide the line."""
+    before = ["", *(row.signal for row in rows)]
+    found = [row for row, last in zip(rows, before, strict=False) if row.signal not in (*_QUIET, last)]
+    found = [row for row in found if row.value is not None]
     if not found:
         return None
     return {"type": "scatter", "mode": "markers", "x": [row.start.isoformat() for row in found],
-            "y": [_significant(row.value) for row in found], "hoverinfo": "skip", "name": "signal",
+            "y": [_significant(row.value) for row in found], "hoverinfo": "skip", "name": "signal begins",
             "marker": {"color": "--signal", "size": 7, "symbol": "diamond"}}  # fmt: skip
 
 
@@ -122,7 +127,7 @@ def _row(row: Value) -> ChartRow:
     )
 
 
-def chart(kpi_id: str, metric: AnyMetric, rows: Sequence[Value], sentence: str) -> Chart | None:
+def chart(kpi_id: str, metric: AnyMetric, rows: Sequence[Value], title: str) -> Chart | None:
     """A chart and its table; none where there is not a single value."""
     if all(row.value is None for row in rows):
         return None
@@ -130,7 +135,7 @@ def chart(kpi_id: str, metric: AnyMetric, rows: Sequence[Value], sentence: str) 
     every = CADENCE_GRAIN[metric.cadence]
     return Chart(
         id=f"chart-{kpi_id}",
-        title=f"{metric.name}: {sentence[:1].lower()}{sentence[1:]}",
+        title=title,
         subtitle=f"{metric.name} per {every}, {formats.UNIT_WORDS[metric.unit]}, {span}",
         spec=figure(rows, metric),
         rows=tuple(_row(row) for row in reversed(rows)),

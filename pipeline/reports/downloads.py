@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,14 +105,12 @@ def contract_frame(values: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(ORDER, kind="stable").reset_index(drop=True)
 
 
-def _write_parquet(columns: Sequence[str], rows: Iterable[Sequence[str | None]], path: Path) -> None:
+def _write_parquet(columns: Sequence[str], rows: Sequence[Sequence[str | None]], path: Path) -> None:
     """Parquet with declared types; cells go in as text and are cast, so that no type is guessed."""
     import duckdb
     import pandas as pd
 
-    cells = [[None if (found := cell(value)) is None else found if isinstance(found, str) else plain(found)
-              for value in row] for row in rows]  # fmt: skip
-    texts = pd.DataFrame(cells, columns=list(columns), dtype=object)
+    texts = pd.DataFrame(rows, columns=list(columns), dtype=object)
     casts = ", ".join(f'CAST("{name}" AS {_SQL_TYPES.get(name, "VARCHAR")}) AS "{name}"' for name in columns)
     con = duckdb.connect(config={"threads": 1})
     try:
@@ -123,14 +122,15 @@ def _write_parquet(columns: Sequence[str], rows: Iterable[Sequence[str | None]],
         con.close()
 
 
+def _cells(frame: pd.DataFrame, columns: Sequence[str]) -> list[list[str | None]]:
+    """The cells of some columns as text, row by row."""
+    return [[printed(value) for value in row] for row in frame[list(columns)].to_numpy(dtype=object).tolist()]
+
+
 def _picked(rows: Iterable[Record], columns: Sequence[str]) -> list[list[str | None]]:
-    return [[" ".join(value) if isinstance(value := row.get(name), (list, tuple)) else value for name in columns]
-            for row in rows]  # fmt: skip
-
-
-def _notes(frame: pd.DataFrame) -> list[list[str | None]]:
-    absent = frame[frame["value"].isna() | (frame["status"] == "not_available")]
-    return absent[list(NOTE_COLUMNS)].to_numpy(dtype=object).tolist()  # type: ignore[no-any-return]
+    """Some keys of records as text; lists become words."""
+    found = [[row.get(name) for name in columns] for row in rows]
+    return [[printed(" ".join(value) if isinstance(value, (list, tuple)) else value) for value in row] for row in found]
 
 
 def _edition_text(data: EditionData) -> str:
@@ -143,11 +143,12 @@ def write(data: EditionData, folder: Path) -> list[Path]:
     """Write every download into `folder`; return what was written."""
     folder.mkdir(parents=True, exist_ok=True)
     frame = contract_frame(data.values)
-    rows = frame[list(CONTRACT_COLUMNS)].to_numpy(dtype=object).tolist()
+    absent = frame[frame["value"].isna() | (frame["status"] == "not_available")]
+    rows = _cells(frame, CONTRACT_COLUMNS)
     texts = {
         "kpi_values.csv": csv_text(CONTRACT_COLUMNS, rows),
         "kpi_values.json": json_text(CONTRACT_COLUMNS, rows),
-        "notes.csv": csv_text(NOTE_COLUMNS, _notes(frame)),
+        "notes.csv": csv_text(NOTE_COLUMNS, _cells(absent, NOTE_COLUMNS)),
         "loads.csv": csv_text(LOAD_COLUMNS, _picked(data.loads, LOAD_COLUMNS)),
         "checks.csv": csv_text(CHECK_COLUMNS, _picked(data.checks, CHECK_COLUMNS)),
         "restatements.csv": csv_text(RESTATEMENT_COLUMNS, _picked(data.restatements, RESTATEMENT_COLUMNS)),

@@ -148,12 +148,20 @@ def figure(row: Value) -> Figure:
     return Figure("not available", "missing", row.reason or "no reason recorded")
 
 
+def span(low: str, high: str) -> str:
+    """Two printed numbers as a range; the unit is said once, and signs are never next to the dash."""
+    if not (low[0].isdigit() or low[0] == "$") or not (high[0].isdigit() or high[0] == "$"):
+        return f"{low.removesuffix(' points') if high.endswith(' points') else low} to {high}"
+    number, _, unit = low.rpartition(THIN)
+    return f"{number if number and high.endswith(THIN + unit) and not unit.isdigit() else low}–{high}"
+
+
 def interval(row: Value) -> Figure:
     """The 95 % interval, `exact` for a census, not applicable where there is no value."""
     if row.value is None:
         return NOT_APPLICABLE
     if row.low is not None and row.high is not None:
-        return Figure(f"{amount(row.low, row.unit)} to {amount(row.high, row.unit)}", "value")
+        return Figure(span(amount(row.low, row.unit), amount(row.high, row.unit)), "value")
     if row.method.startswith("exact"):
         return Figure("exact", "value")
     if row.low is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pipeline.errors import Problem, RoiError
+from pipeline.reports import words
 from pipeline.reports.model import Figure, KpiRow, RolePage
 
 
@@ -13,7 +14,10 @@ class ReportError(RoiError):
 
 
 def _lacks(row: KpiRow) -> list[str]:
-    """What one scorecard line lacks, in words; n and interval are asked for only where there is a value."""
+    """What one scorecard line lacks, in words; n and interval are asked for only where there is a value.
+
+    Thin data may lack an interval: the page then says that none could be computed, and nothing is judged.
+    """
     needed = {
         "unit": row.definition.unit,
         "owner": row.owner,
@@ -21,7 +25,8 @@ def _lacks(row: KpiRow) -> list[str]:
         "definition hash": row.definition.hash,
     }
     if row.value.state in ("value", "zero"):
-        needed |= {"n": _said(row.n), "interval or exact": _said(row.interval)}
+        is_thin = row.status != words.STATUS_WORDS["computed"]
+        needed |= {"n": _said(row.n), "interval or exact": row.interval.text if is_thin else _said(row.interval)}
     elif not row.value.why:
         needed["reason why it is not available"] = ""
     return [what for what, found in needed.items() if not found.strip()]

@@ -33,6 +33,15 @@ def signal(judged: Value | None, usual: float | None, metric: AnyMetric) -> str:
     return f"Signal, {mark.word}: {mark.explains}, {when}{side(judged, usual, metric)}."
 
 
+def course(judged: Value | None, usual: float | None, metric: AnyMetric) -> str:
+    """The title of a chart: the KPI, the signal in a word or two, and when."""
+    if judged is None:
+        return f"{metric.name}: not judged, too few values"
+    mark = words.SIGNALS.get(judged.signal, words.SIGNALS[""])
+    found = side(judged, usual, metric) if judged.signal not in ("none", "trial") else ""
+    return f"{metric.name}: {mark.word}, {formats.period(judged.grain, judged.start, judged.end)}{found}"
+
+
 def against_target(row: Value, metric: AnyMetric) -> str:
     """How the value stands against its target."""
     if metric.target is None:
@@ -71,13 +80,20 @@ def headline(row: Value | None, judged: Value | None, usual: float | None, metri
     )
 
 
+def _name(metric: AnyMetric) -> str:
+    """The name inside a sentence: lower case unless it begins with an abbreviation."""
+    return metric.name[:1].lower() + metric.name[1:] if metric.name[1:2].islower() else metric.name
+
+
 def _phrase(row: Value, metric: AnyMetric) -> str:
-    return f"{metric.name} {value(row, metric)}"
+    return f"{_name(metric)} {value(row, metric)}"
 
 
 def _verb(group: Sequence[tuple[Value, AnyMetric]], verb: str) -> str:
-    its = "its target" if len(group) == 1 else "their targets"
-    return f"{formats.listed([_phrase(row, metric) for row, metric in group])} {verb} {its}"
+    if len(group) == 1:
+        row, metric = group[0]
+        return f"{_name(metric)} {verb} its target: {value(row, metric)} against {words.target(metric)}"
+    return f"{formats.listed([_phrase(row, metric) for row, metric in group])} {verb} their targets"
 
 
 def finding(rows: Sequence[tuple[Value | None, AnyMetric]]) -> str:
@@ -90,6 +106,7 @@ def finding(rows: Sequence[tuple[Value | None, AnyMetric]]) -> str:
         group = [(row, metric) for row, metric in known if metric.target and words.verdict(row).word == wanted]
         parts += [_verb(group, verb)] if group else []
     parts += [f"{_phrase(row, metric)}, no target set" for row, metric in known if metric.target is None]
-    absent = [metric.name for row, metric in rows if row is None or row.value is None]
+    absent = [_name(metric) for row, metric in rows if row is None or row.value is None]
     parts += [f"{formats.listed(absent)} not available"] if absent else []
-    return "; ".join(parts)
+    sentence = "; ".join(parts)
+    return sentence[:1].upper() + sentence[1:]

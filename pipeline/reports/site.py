@@ -65,7 +65,7 @@ def _next_step(load: Record) -> str:
 
 def _load(load: Record) -> Record:
     in_part = load["status"] != "quarantined" and int(load["quarantined"]) > 0
-    mark = words.LOADS["in part" if in_part else str(load["status"])]
+    mark = words.LOADS.get("in part" if in_part else str(load["status"]), words.LOADS["quarantined"])
     counts = {name: formats.grouped(int(load[name])) for name in _COUNTS}
     return {**load, **counts, "mark": mark, "next": _next_step(load)}
 
@@ -77,12 +77,12 @@ def _run_page(edition: Edition) -> dict[str, Any]:
     sources = sorted(data.sources, key=lambda source: str(source["source"]))
     sums = {name: sum(int(load[name]) for load in data.loads) for name in _COUNTS}
     return {
-        "loads": [_load(load) for load in data.loads],
+        "loads": sorted((_load(load) for load in data.loads), key=lambda load: not load["next"]),
         "sums": {name: formats.grouped(total) for name, total in sums.items()},
         "balances": sums["rows_in"] == sums["loaded"] + sums["duplicate"] + sums["quarantined"],
         "quarantine": [{**row, "rows": formats.grouped(int(row["rows"]))} for row in by_reason],
         "sources": [lineage.source_row(source, edition.catalog, edition.as_of) for source in sources],
-        "totals": [{**row, "rows": formats.grouped(int(row["rows"])), "total": downloads.csv_cell(row["total"])}
+        "totals": [{**row, "rows": formats.grouped(int(row["rows"])), "total": downloads.printed(row["total"])}
                    for row in data.totals],
         "checks": sorted(data.checks, key=lambda check: bool(check["passed"])),
         "failed": sum(not check["passed"] for check in data.checks),

@@ -63,6 +63,7 @@ class Values:
     frame: pd.DataFrame
     as_of: date
     overall: dict[tuple[str, str], tuple[Value, ...]]
+    sliced: dict[tuple[str, str, date, date], Sequence[int]]
 
     def series(self, kpi_id: str, grain: str) -> tuple[Value, ...]:
         """Overall values of a KPI at a grain, oldest first."""
@@ -70,12 +71,16 @@ class Values:
 
     def slices(self, current: Value) -> list[Value]:
         """Every slice of the period of an overall value."""
-        frame = self.frame
-        same = (frame["kpi_id"] == current.kpi_id) & (frame["grain"] == current.grain) & (frame["dimension"] != "")
-        part = frame[same]
-        inside = [day(a) == current.start and day(b) == current.end
-                  for a, b in zip(part["period_start"], part["period_end"], strict=True)]  # fmt: skip
-        return list(records(part[inside]))
+        key = (current.kpi_id, current.grain, current.start, current.end)
+        return list(records(self.frame.iloc[self.sliced.get(key, [])]))
+
+
+def _sliced(frame: pd.DataFrame) -> dict[tuple[str, str, date, date], Sequence[int]]:
+    """Positions of the sliced rows by KPI, grain and period."""
+    is_slice = (frame["dimension"].fillna("") != "").to_numpy().nonzero()[0]
+    part = frame.iloc[is_slice]
+    found = part.groupby(["kpi_id", "grain", "period_start", "period_end"], sort=True).indices
+    return {(key[0], key[1], day(key[2]), day(key[3])): is_slice[at].tolist() for key, at in found.items()}
 
 
 def index(frame: pd.DataFrame, as_of: date) -> Values:
@@ -84,7 +89,7 @@ def index(frame: pd.DataFrame, as_of: date) -> Values:
     for row in records(frame[frame["dimension"].fillna("") == ""]):
         groups[row.kpi_id, row.grain].append(row)
     overall = {key: tuple(sorted(rows, key=lambda row: row.end)) for key, rows in sorted(groups.items())}
-    return Values(frame, as_of, overall)
+    return Values(frame, as_of, overall, _sliced(frame))
 
 
 def closed(values: Values, rows: Sequence[Value], metric: AnyMetric) -> list[Value]:
@@ -120,6 +125,6 @@ def year(values: Values, kpi_id: str, metric: AnyMetric) -> list[Value]:
 
 
 def shown(values: Values, kpi_id: str, metric: AnyMetric) -> tuple[Value, ...]:
-    """The values a chart draws."""
+    """The values a chart draws: those of closed periods, for an open one would look like a fall."""
     grain = CADENCE_GRAIN[metric.cadence]
-    return values.series(kpi_id, grain)[-POINTS_SHOWN[grain] :]
+    return tuple(closed(values, values.series(kpi_id, grain), metric)[-POINTS_SHOWN[grain] :])

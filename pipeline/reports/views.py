@@ -25,23 +25,25 @@ def status(edition: Edition, owned: list[str]) -> Mark:
     """final, provisional, incomplete or not built: the worst thing that is true of the role's KPIs."""
     current = [edition.current(kpi) for kpi in owned]
     known = [row for row in current if row is not None and row.value is not None]
-    blocked = [check for check in failed_checks(edition, owned) if check["severity"] == "block"]
+    failed = failed_checks(edition, owned)
+    blocked = [check for check in failed if check["severity"] == "block"]
+    doubted = [check for check in failed if check["kpis"]]
     if not known:
         return words.STATUSES["not built"]
     if len(known) < len(owned) or blocked:
         return words.STATUSES["incomplete"]
-    if any(row.status != "computed" for row in known):
+    if doubted or any(row.status != "computed" for row in known):
         return words.STATUSES["provisional"]
     return words.STATUSES["final"]
 
 
 def _check_words(check: Record) -> str:
-    return f"{check['subject']}: expected {check['expectation']}, observed {check['observed']}"
+    return f"{check['subject']}: expected {check['expected']}, observed {check['observed']}"
 
 
 def _check_banner(edition: Edition, owned: list[str]) -> list[str]:
     failed = failed_checks(edition, owned)
-    said = [f"Check failed. {_check_words(check)}." for check in failed[:2]]
+    said = [f"Check failed on {_check_words(check)}." for check in failed[:2]]
     return [*said, f"{len(failed) - 2} more checks failed."] if len(failed) > 2 else said
 
 
@@ -103,8 +105,8 @@ def _charts(edition: Edition, owned: list[str]) -> list[Chart]:
     for kpi in owned:
         metric = edition.catalog.metrics[kpi]
         seen = judged(edition.values, kpi, metric)
-        sentence = sentences.signal(seen, edition.usual(seen), metric)
-        chart = charts.chart(kpi, metric, shown(edition.values, kpi, metric), sentence)
+        title = sentences.course(seen, edition.usual(seen), metric)
+        chart = charts.chart(kpi, metric, shown(edition.values, kpi, metric), title)
         found += [chart] if chart else []
     return found
 

@@ -19,7 +19,7 @@ NOT_JUDGED = Mark("not judged", "dash", "quiet", "no value to hold against the t
 
 STATUSES = {
     "final": Mark("final", "ring", "quiet", "every KPI of the role has a closed, sufficient value"),
-    "provisional": Mark("provisional", "query", "open", "a value may still change: thin data, or an open period"),
+    "provisional": Mark("provisional", "query", "open", "thin data, an open period, or a check on it failed"),
     "incomplete": Mark("incomplete", "half", "open", "a KPI has no value, or a blocking check on it failed"),
     "not built": Mark("not built", "dash", "quiet", "no KPI of the role has data yet"),
 }
@@ -38,6 +38,7 @@ LOADS = {
     "loaded": Mark("loaded", "tick", "good", "every row was taken or is a duplicate"),
     "in part": Mark("loaded in part", "half", "open", "some rows are quarantined"),
     "quarantined": Mark("quarantined", "cross", "bad", "nothing of this file was taken"),
+    "duplicate": Mark("duplicate", "dash", "quiet", "the same bytes as a file that was taken before"),
     "ignored": Mark("ignored", "dash", "quiet", "known, and deliberately not loaded"),
 }
 

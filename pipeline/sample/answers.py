@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from pipeline.sample import ground
+from pipeline.sample import counted
 from pipeline.sample.prices import usd
 
 
@@ -31,27 +31,27 @@ def _share(numerator: int, denominator: int) -> Right:
     return Right(float(Fraction(numerator, denominator)), denominator, str(numerator), str(denominator))
 
 
-def adoption_rate(rows: Sequence[ground.EntitledDay]) -> Right:
+def adoption_rate(rows: Sequence[counted.EntitledDay]) -> Right:
     """People active on at least one day they were entitled, over people entitled on at least one day."""
     return _share(len({row.person for row in rows if row.is_active}), len({row.person for row in rows}))
 
 
-def deflection_rate(rows: Sequence[ground.SupportContact]) -> Right:
+def deflection_rate(rows: Sequence[counted.SupportContact]) -> Right:
     """Contacts settled without a person and for good, over all eligible contacts."""
     return _share(sum(row.is_deflected for row in rows), len(rows))
 
 
-def grounded_answer_rate(rows: Sequence[ground.EvaluatedAnswer]) -> Right:
+def grounded_answer_rate(rows: Sequence[counted.EvaluatedAnswer]) -> Right:
     """Wholly grounded answers over evaluated answers that make claims."""
     return _share(sum(row.is_grounded for row in rows), sum(row.has_claims for row in rows))
 
 
-def flagged_output_rate(rows: Sequence[ground.ScreenedOutput]) -> Right:
+def flagged_output_rate(rows: Sequence[counted.ScreenedOutput]) -> Right:
     """Flagged outputs over screened outputs."""
     return _share(sum(row.is_flagged for row in rows), len(rows))
 
 
-def token_cost_per_session(rows: Sequence[ground.SessionCost]) -> Right:
+def token_cost_per_session(rows: Sequence[counted.SessionCost]) -> Right:
     """Dollars for all calls over sessions; calls outside any session add to the cost only."""
     cost, sessions = sum(row.pico_usd for row in rows), sum(row.sessions for row in rows)
     if sessions == 0:
@@ -59,7 +59,7 @@ def token_cost_per_session(rows: Sequence[ground.SessionCost]) -> Right:
     return Right(float(Fraction(cost, sessions * 10**12)), sessions, usd(cost), str(sessions))
 
 
-def mttr(rows: Sequence[ground.Outage]) -> Right:
+def mttr(rows: Sequence[counted.Outage]) -> Right:
     """Kaplan-Meier median: the first time by which half or fewer are still unresolved (Kaplan & Meier 1958)."""
     surviving, at_risk = Fraction(1), len(rows)
     ended, gone = Counter(row.hours for row in rows if row.is_over), Counter(row.hours for row in rows)
@@ -73,7 +73,7 @@ def mttr(rows: Sequence[ground.Outage]) -> Right:
     return Right(None, len(rows), reason=reason)
 
 
-def p95_latency(rows: Sequence[ground.Request]) -> Right:
+def p95_latency(rows: Sequence[counted.Request]) -> Right:
     """95th percentile of the known durations, by straight lines between neighbours (Hyndman & Fan 1996, type 7)."""
     known = sorted(row.latency_us for row in rows if row.latency_us is not None)
     if not known:
@@ -85,14 +85,14 @@ def p95_latency(rows: Sequence[ground.Request]) -> Right:
     return Right(float(exact / 10**6), len(known))
 
 
-def tool_error_rate(rows: Sequence[ground.ToolCall]) -> Right:
+def tool_error_rate(rows: Sequence[counted.ToolCall]) -> Right:
     """Failed tool calls over tool calls."""
     return _share(sum(row.is_error for row in rows), len(rows))
 
 
-def csat_delta(rows: Sequence[ground.CsatAnswer]) -> Right:
+def csat_delta(rows: Sequence[counted.CsatAnswer]) -> Right:
     """Share of top-two answers with AI minus without, in points, the first answer of each person in each arm."""
-    first: dict[tuple[str, str], ground.CsatAnswer] = {}
+    first: dict[tuple[str, str], counted.CsatAnswer] = {}
     for row in rows:
         first.setdefault((row.arm, row.respondent), row)
     hits = Counter(arm for (arm, _), row in first.items() if row.is_top2)
@@ -109,22 +109,22 @@ def csat_delta(rows: Sequence[ground.CsatAnswer]) -> Right:
     return Right(float(100 * delta), len(first), more=more)
 
 
-def trained_share(rows: Sequence[ground.RosterDay]) -> Right:
+def trained_share(rows: Sequence[counted.RosterDay]) -> Right:
     """People who hold every required completion over people on the roster, on one day."""
     return _share(sum(row.is_trained for row in rows), len(rows))
 
 
-def change_failure_rate(rows: Sequence[ground.Release]) -> Right:
+def change_failure_rate(rows: Sequence[counted.Release]) -> Right:
     """Deployments that failed, were undone or caused an incident, over deployments."""
     return _share(sum(row.is_failed for row in rows), len(rows))
 
 
-def availability(rows: Sequence[ground.ServedWindow]) -> Right:
+def availability(rows: Sequence[counted.ServedWindow]) -> Right:
     """Good requests over valid requests."""
     return _share(sum(row.good for row in rows), sum(row.valid for row in rows))
 
 
-def hours_saved(rows: Sequence[ground.VerifiedTask]) -> Right:
+def hours_saved(rows: Sequence[counted.VerifiedTask]) -> Right:
     """Hours by which verified tasks took less than their baseline; slow tasks count against."""
     total = sum((row.hours_saved for row in rows), Decimal(0))
     if not rows:

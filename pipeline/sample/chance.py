@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -50,7 +51,7 @@ class Chance:
     def drawn(self, curve: Curve) -> float:
         """A value from the distribution whose curve is given, straight lines between its points."""
         share = self._random.random()
-        for (left, low), (right, high) in zip(curve, curve[1:], strict=False):
+        for (left, low), (right, high) in pairwise(curve):
             if share < right:
                 return low + (high - low) * (share - left) / (right - left)
         return curve[-1][1]

@@ -10,14 +10,14 @@ from pipeline.sample.clock import WEEKDAY_LOAD, Span, first_of_next_month
 from pipeline.sample.records import Person, Seat, Usage
 
 Json = dict[str, object]
-PRODUCT = "github_copilot"
+PRODUCT = "copilot"
 
 
 def seats(chance: Chance, people: tuple[Person, ...], span: Span) -> list[Seat]:
     """Who held a seat, from when to when: staff, a machine account, and contractors the directory does not know."""
     granted: list[Seat] = []
     for person in people:
-        wants = 0.9 if person.jobs[-1].is_technical else 0.6
+        wants = 0.9 if person.jobs[-1].is_technical else 0.7
         if person.login and chance.happens(wants):
             granted.extend(_seats_of(chance, person, span))
     count = max(6, sum(not person.is_service_account for person in people) // 30)
@@ -67,14 +67,14 @@ def usage(chance: Chance, granted: list[Seat], people: tuple[Person, ...], span:
 
 
 def _habit(chance: Chance, span: Span) -> tuple[date | None, float]:
-    if chance.happens(0.22):
+    if chance.happens(0.4):
         return None, 0.0
-    return span.at(chance.share() * 1.15 - 0.25), 0.25 + 0.55 * chance.share()
+    return span.at(chance.share() * 1.15 - 0.25), 0.08 + 0.5 * chance.share()
 
 
 def _chance_of_use(habit: tuple[date | None, float], day: date) -> float:
     since, rate = habit
-    return rate if since is not None and since <= day else 0.012
+    return rate if since is not None and since <= day else 0.004
 
 
 def _may_use(person: Person | None, seat: Seat, day: date) -> bool:

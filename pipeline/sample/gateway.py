@@ -93,14 +93,17 @@ def _completion(chance: Chance, at: int, provider: str, model: str) -> Call:
     call_id = f"chatcmpl-{chance.hexadecimal(20)}"
     first = at + int(length * 0.3)
     call = Call(call_id, call_id, "model", "acompletion", at, at + length, provider=provider, model=model)
+    if chance.happens(0.7):
+        # The gateway counts the time a request waited in its queue; older versions report no duration.
+        call = replace(call, reported_ms=length + (chance.whole(1, 40) if chance.happens(0.1) else 0))
     luck = chance.share()
     if luck < 0.012:
         return replace(call, tokens=replace(tokens, out=0, reasoning=0), status="error", message="RateLimitError")
     if luck < 0.015:
-        late = replace(call, ended_ms=at + TIMEOUT_MS, status="timeout", message="Timeout")
+        late = replace(call, ended_ms=at + TIMEOUT_MS, reported_ms=TIMEOUT_MS, status="timeout", message="Timeout")
         return replace(late, tokens=replace(tokens, out=0, reasoning=0))
     if luck < 0.055:
-        return replace(call, ended_ms=at + chance.whole(3, 12), tokens=tokens, is_cache_hit=True)
+        return replace(call, ended_ms=at + chance.whole(3, 12), reported_ms=None, tokens=tokens, is_cache_hit=True)
     return replace(call, tokens=tokens, first_token_ms=first)
 
 
@@ -120,11 +123,10 @@ def spend_row(session: Session, call: Call, tariff: Tariff) -> tuple[str, ...]:
     """One row: prompt tokens include those read from and written to the cache, booleans are words."""
     tokens = call.tokens
     prompt = tokens.in_uncached + tokens.cache_read + tokens.cache_write_5m + tokens.cache_write_1h
-    length = "" if call.ended_ms is None else str(call.ended_ms - call.started_ms)
     return (
         call.call_id,
         call.name,
-        "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"[:16],
+        "hashed-gateway-key",
         repr((tariff.cost(call, day_of(call.started_ms)) or 0) / PICO),
         str(prompt + tokens.out),
         str(prompt),
@@ -132,7 +134,7 @@ def spend_row(session: Session, call: Call, tariff: Tariff) -> tuple[str, ...]:
         naive_ms(call.started_ms),
         naive_ms(call.started_ms if call.ended_ms is None else call.ended_ms),
         "" if call.first_token_ms is None else naive_ms(call.first_token_ms),
-        length,
+        "" if call.reported_ms is None else str(call.reported_ms),
         call.model or "",
         call.provider or "",
         session.user_name or "default_user_id",

@@ -1,6 +1,7 @@
 """Ground truth: one row per thing a KPI counts, built from what happened and never from the exports.
 
-The meaning of each row is stated in docs/kpis.md; this module follows those words and shares no code with the SQL.
+The meaning of each row is stated in words above the SQL of its fact; this module follows the same words and shares no
+code with it.
 """
 
 from __future__ import annotations
@@ -10,140 +11,42 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple
 
 from pipeline.sample.clock import HOUR_MS, Span, day_of, ms_of
+from pipeline.sample.counted import (
+    CsatAnswer,
+    EntitledDay,
+    EvaluatedAnswer,
+    Outage,
+    Release,
+    Request,
+    RosterDay,
+    ScreenedOutput,
+    ServedWindow,
+    SessionCost,
+    SupportContact,
+    ToolCall,
+    VerifiedTask,
+)
 from pipeline.sample.prices import Tariff
-from pipeline.sample.records import Answer, Attempt, Contact, Deployment, Incident, Score, Seat, Session, Task, Usage
-from pipeline.sample.records import Call, Person, Window
+from pipeline.sample.records import (
+    Answer,
+    Attempt,
+    Call,
+    Contact,
+    Deployment,
+    Incident,
+    Person,
+    Score,
+    Seat,
+    Session,
+    Task,
+    Usage,
+    Window,
+)
 from pipeline.sample.support import is_in_week_after
 
 UNKNOWN = "unknown"
-
-
-class SessionCost(NamedTuple):
-    """A session with the cost of all its calls, or a call outside any session (`sessions` 0)."""
-
-    day: date
-    use_case: str
-    department: str
-    sessions: int
-    pico_usd: int
-
-
-class Request(NamedTuple):
-    """A request a user waited for."""
-
-    day: date
-    use_case: str
-    provider: str
-    model: str
-    latency_us: int | None
-
-
-class ToolCall(NamedTuple):
-    """A tool call the user did not cancel."""
-
-    day: date
-    tool: str
-    use_case: str
-    is_error: bool
-
-
-class EntitledDay(NamedTuple):
-    """A person entitled to a product on a day."""
-
-    day: date
-    person: str
-    product: str
-    department: str
-    is_active: bool
-
-
-class RosterDay(NamedTuple):
-    """A person on the roster on a day."""
-
-    day: date
-    person: str
-    department: str
-    region: str
-    is_trained: bool
-
-
-class SupportContact(NamedTuple):
-    """An eligible contact."""
-
-    day: date
-    topic: str
-    channel: str
-    is_deflected: bool
-
-
-class EvaluatedAnswer(NamedTuple):
-    """An answer judged for groundedness."""
-
-    day: date
-    use_case: str
-    evaluator_kind: str
-    has_claims: bool
-    is_grounded: bool
-
-
-class ScreenedOutput(NamedTuple):
-    """An output screened for safety."""
-
-    day: date
-    use_case: str
-    is_flagged: bool
-
-
-class Outage(NamedTuple):
-    """An incident: hours to recovery, or until the end of the data when it is still open."""
-
-    day: date
-    severity: str
-    service: str
-    hours: Fraction
-    is_over: bool
-
-
-class CsatAnswer(NamedTuple):
-    """A valid answer to the satisfaction question."""
-
-    day: date
-    responded_ms: int
-    feedback_id: str
-    respondent: str
-    arm: str
-    is_top2: bool
-    channel: str
-
-
-class Release(NamedTuple):
-    """A finished production deployment."""
-
-    day: date
-    service: str
-    change_type: str
-    is_failed: bool
-
-
-class ServedWindow(NamedTuple):
-    """A window outside announced maintenance."""
-
-    day: date
-    service: str
-    good: int
-    valid: int
-
-
-class VerifiedTask(NamedTuple):
-    """A task verified as done, with the hours it saved."""
-
-    day: date
-    use_case: str
-    department: str
-    hours_saved: Decimal
 
 
 class Traffic:

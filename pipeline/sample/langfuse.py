@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from pipeline.sample.clock import day_of, iso_ms
+from pipeline.sample.clock import DAY_MS, day_of, iso_ms
 from pipeline.sample.prices import PICO, Tariff
 from pipeline.sample.records import Call, Session, Tokens
 
@@ -18,6 +18,7 @@ TYPES = {
     "guardrail": "GUARDRAIL",
     "judge": "EVALUATOR",
 }
+PROMPT_LASTS_MS = 100 * DAY_MS
 LATENCY_IN_MS_SINCE = date(2026, 4, 1)
 
 
@@ -49,7 +50,7 @@ def observation(session: Session, call: Call, tariff: Tariff) -> Json:
         "statusMessage": call.message or None,
         "model": call.model,
         "promptName": "answer-with-sources" if call.kind == "model" else None,
-        "promptVersion": 3 + (call.started_ms // 9_000_000_000) % 3 if call.kind == "model" else None,
+        "promptVersion": 3 + call.started_ms // PROMPT_LASTS_MS % 3 if call.kind == "model" else None,
         "latency": _latency(call),
         "usageDetails": usage_details(call.tokens, call.provider) if call.model else None,
         "costDetails": _cost_details(call, tariff) if call.model else None,

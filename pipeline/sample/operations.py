@@ -148,21 +148,27 @@ def incident_record(one: Incident) -> Json:
 
 def availability(chance: Chance, span: Span, hit: list[Incident], *, load: float) -> Iterator[Window]:
     """Windows of four hours; requests fail more often while an incident lasts and in announced maintenance."""
-    outages = [(one.service, one.impact_ms, one.resolved_ms or ms_of(span.end)) for one in hit if one.impact_ms]
+    outages = [(one.service, one.impact_ms, _felt_until(one, span)) for one in hit if one.impact_ms]
     for day in span.days():
         near = [one for one in outages if one[1] < ms_of(day + timedelta(days=1)) and one[2] > ms_of(day)]
         for service in SERVICES:
             for hour in range(0, 24, WINDOW_HOURS):
                 start = ms_of(day) + hour * HOUR_MS
-                is_hit = any(s == service and a < start + WINDOW_HOURS * HOUR_MS and b > start for s, a, b in near)
+                end = start + WINDOW_HOURS * HOUR_MS
+                is_hit = any(hit_service == service and a < end and b > start for hit_service, a, b in near)
                 upkeep = day.weekday() == 6 and day.day <= 7 and hour == 4
                 yield _window(chance, service, start, is_hit=is_hit, upkeep=upkeep, load=load)
+
+
+def _felt_until(one: Incident, span: Span) -> int:
+    """Requests suffer for twelve hours at most: by then traffic has been led elsewhere."""
+    return min(one.resolved_ms or ms_of(span.end), (one.impact_ms or 0) + 12 * HOUR_MS)
 
 
 def _window(chance: Chance, service: str, start: int, *, is_hit: bool, upkeep: bool, load: float) -> Window:
     busy = WEEKDAY_LOAD[day_of(start).weekday()]
     valid = 20 + chance.count(900 * load * (0.3 + busy))
-    rate = 0.4 if upkeep else (0.008 if is_hit else 0.0004)
+    rate = 0.4 if upkeep else (0.004 if is_hit else 0.0004)
     return Window(service, start, valid - min(valid, chance.count(valid * rate)), valid, upkeep)
 
 

@@ -8,13 +8,37 @@ from datetime import date, timedelta
 from functools import cached_property
 from itertools import groupby
 
-from pipeline.sample import copilot, gateway, ground, invoices, langfuse, operations, people, prices, quality, support
-from pipeline.sample import traces, training
+from pipeline.sample import (
+    copilot,
+    counted,
+    gateway,
+    ground,
+    invoices,
+    langfuse,
+    operations,
+    people,
+    prices,
+    quality,
+    support,
+    traces,
+    training,
+)
 from pipeline.sample.chance import Chance
 from pipeline.sample.clock import Span, day_of, first_of_next_month, ms_of
 from pipeline.sample.records import (
-    Answer, Attempt, Contact, Deployment, Incident, Person, Score, Seat, Session, Task, Usage, Window,
-)  # fmt: skip
+    Answer,
+    Attempt,
+    Contact,
+    Deployment,
+    Incident,
+    Person,
+    Score,
+    Seat,
+    Session,
+    Task,
+    Usage,
+    Window,
+)
 from pipeline.sample.shelf import Shelf
 
 DAILY_FILES = 7
@@ -52,42 +76,42 @@ class Organisation:
         return ground.Roster(self.attempts, self.people)
 
     @property
-    def support_contacts(self) -> list[ground.SupportContact]:
+    def support_contacts(self) -> list[counted.SupportContact]:
         """Contacts that count."""
         return ground.support_contacts(self.contacts)
 
     @property
-    def evaluated_answers(self) -> list[ground.EvaluatedAnswer]:
+    def evaluated_answers(self) -> list[counted.EvaluatedAnswer]:
         """Judgements of groundedness."""
         return ground.evaluated_answers(self.scores)
 
     @property
-    def screened_outputs(self) -> list[ground.ScreenedOutput]:
+    def screened_outputs(self) -> list[counted.ScreenedOutput]:
         """Judgements of safety."""
         return ground.screened_outputs(self.scores)
 
     @property
-    def outages(self) -> list[ground.Outage]:
+    def outages(self) -> list[counted.Outage]:
         """Incidents that count."""
         return ground.outages(self.incidents, self.span)
 
     @property
-    def csat_answers(self) -> list[ground.CsatAnswer]:
+    def csat_answers(self) -> list[counted.CsatAnswer]:
         """Answers that count."""
         return ground.csat_answers(self.answers)
 
     @property
-    def releases(self) -> list[ground.Release]:
+    def releases(self) -> list[counted.Release]:
         """Deployments that count."""
         return ground.releases(self.deployments, self.incidents)
 
     @property
-    def served_windows(self) -> list[ground.ServedWindow]:
+    def served_windows(self) -> list[counted.ServedWindow]:
         """Windows that count."""
         return ground.served_windows(self.windows)
 
     @property
-    def verified_tasks(self) -> list[ground.VerifiedTask]:
+    def verified_tasks(self) -> list[counted.VerifiedTask]:
         """Tasks that count."""
         return ground.verified_tasks(self.tasks)
 
@@ -195,9 +219,9 @@ def _write_service(shelf: Shelf, org: Organisation) -> None:
     for one in org.deployments:
         name = f"ops/deployments-{day_of(one.started_ms):%Y-%m}.csv"
         shelf.row(name, operations.DEPLOYMENT_COLUMNS, operations.deployment_row(one))
-    for month, outages in groupby(org.incidents, key=lambda one: f"{day_of(one.detected_ms):%Y-%m}"):
+    for noticed, outages in groupby(org.incidents, key=lambda one: f"{day_of(one.detected_ms):%Y-%m}"):
         records = [operations.incident_record(one) for one in outages]
-        shelf.document(f"ops/pagerduty-incidents-{month}.json", {"incidents": records}, len(records))
+        shelf.document(f"ops/pagerduty-incidents-{noticed}.json", {"incidents": records}, len(records))
     for window in org.windows:
         name = f"ops/availability-{day_of(window.started_ms):%Y-%m}.csv"
         shelf.row(name, operations.AVAILABILITY_COLUMNS, operations.availability_row(window))

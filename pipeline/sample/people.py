@@ -27,14 +27,15 @@ ROLES = {
 }
 TECHNICAL_ROLES = {"software engineer", "data engineer", "site reliability engineer", "sales engineer"}
 REGIONS = {"EMEA": 0.45, "AMER": 0.35, "APAC": 0.20}
-_FIRST = tuple(
+_FIRST_NAMES = (
     "Anna Bilal Chiara Daniel Eva Farid Greta Hugo Ines Jonas Katya Liam Mira Noah Olga Pablo Quinn Rosa Samir Tessa "
-    "Umar Vera Wei Ximena Yusuf Zoe Aaron Bianca Carlos Dalia".split()
+    "Umar Vera Wei Ximena Yusuf Zoe Aaron Bianca Carlos Dalia"
 )
-_LAST = tuple(
+_LAST_NAMES = (
     "Abel Berg Conti Diaz Engel Fischer Garcia Haddad Ito Jensen Kaya Lopez Meyer Novak Okafor Patel Quist Rossi "
-    "Sato Tanaka Ueda Vogel Weber Xu Yilmaz Zeman Amari Bauer Costa Dubois".split()
+    "Sato Tanaka Ueda Vogel Weber Xu Yilmaz Zeman Amari Bauer Costa Dubois"
 )
+_FIRST, _LAST = _FIRST_NAMES.split(), _LAST_NAMES.split()
 COLUMNS = (
     "employee_id",
     "display_name",
@@ -63,7 +64,7 @@ def _person(chance: Chance, number: int, span: Span) -> Person:
     department = chance.weighed(DEPARTMENTS)
     role = chance.pick(ROLES[department])
     first, last = name.lower().split()
-    has_login = role in TECHNICAL_ROLES or chance.happens(0.35)
+    has_login = role in TECHNICAL_ROLES or chance.happens(0.6)
     return Person(
         number=number,
         name=name,

@@ -30,8 +30,17 @@ MAP_KEYS = (
     "output_cost_per_token",
 )
 BOOK_COLUMNS = (
-    "provider", "model", "token_class", "tier", "valid_from", "valid_to", "unit", "price_usd", "currency", "retrieved_on",
-)  # fmt: skip
+    "provider",
+    "model",
+    "token_class",
+    "tier",
+    "valid_from",
+    "valid_to",
+    "unit",
+    "price_usd",
+    "currency",
+    "retrieved_on",
+)
 
 
 def list_prices() -> list[Price]:
@@ -45,9 +54,11 @@ def list_prices() -> list[Price]:
 
 
 def price_book(span: Span) -> list[Price]:
-    """The agreed prices: gpt-4.1 as listed at first, and a fifth cheaper from the middle of the span."""
+    """The agreed prices: gpt-4.1 as listed, and a fifth cheaper from the middle of a span of several months."""
     change = max(day for day in span.months() if day <= span.at(0.5))
     agreed = [price for price in list_prices() if price.model == "gpt-4.1"]
+    if change == span.start:
+        return [Price(p.provider, p.model, p.token_class, span.start, None, p.pico_usd) for p in agreed]
     first = [Price(p.provider, p.model, p.token_class, span.start, change, p.pico_usd) for p in agreed]
     second = [Price(p.provider, p.model, p.token_class, change, None, p.pico_usd * 4 // 5) for p in agreed]
     return first + second

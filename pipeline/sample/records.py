@@ -124,10 +124,13 @@ class Call:
     is_cache_hit: bool = False
     is_batch: bool = False
     purpose: str | None = None
+    reported_ms: int | None = None
 
     @property
     def latency_us(self) -> int | None:
-        """Duration in microseconds; None when nobody knows it."""
+        """Duration in microseconds: as reported, else from the two times; None when nobody knows it."""
+        if self.reported_ms is not None:
+            return self.reported_ms * 1000
         return None if self.ended_ms is None else (self.ended_ms - self.started_ms) * 1000
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import TextIO
 
 
 def compact(record: object) -> str:
@@ -22,12 +22,13 @@ class Shelf:
         self.folder = folder
         self.rows: dict[str, int] = {}
         self._open: dict[str, TextIO] = {}
-        self._columns: dict[str, tuple[str, ...]] = {}
 
     def __enter__(self) -> Shelf:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for handle in self._open.values():
             handle.close()
         self._open.clear()
@@ -43,11 +44,10 @@ class Shelf:
         writer = csv.writer(self._handle(name), lineterminator="\n")
         if is_new:
             writer.writerow(columns)
-            self._columns[name] = columns
         writer.writerow(row)
         self.rows[name] += 1
 
-    def document(self, name: str, document: Any, rows: int) -> None:
+    def document(self, name: str, document: object, rows: int) -> None:
         """Writes a whole JSON document that holds so many rows."""
         handle = self._handle(name)
         handle.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")

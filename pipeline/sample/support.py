@@ -12,15 +12,23 @@ from pipeline.sample.records import Answer, Contact
 
 Json = dict[str, object]
 CONTACTS_PER_DAY = 11.0
-ANSWERS_PER_DAY = 8.0
+ANSWERS_PER_DAY = 16.0
 TOPICS = {"delivery": 0.3, "billing": 0.25, "returns": 0.2, "account": 0.15, "technical": 0.1}
 CHANNELS = {"email": 0.35, "web": 0.25, "native_messaging": 0.3, "voice": 0.1}
 HOUR_OF_DAY: Curve = ((0.0, 5.0), (0.25, 9.0), (0.75, 16.0), (1.0, 22.5))
 REPLY_MINUTES: Curve = ((0.0, 3), (0.5, 45), (0.9, 400), (1.0, 1500))
 RETURN_HOURS: Curve = ((0.0, 2), (0.5, 40), (1.0, 160))
 FEEDBACK_COLUMNS = (
-    "response_id", "responded_at", "respondent", "question", "score", "scale_max", "channel", "arm", "session_id",
-)  # fmt: skip
+    "response_id",
+    "responded_at",
+    "respondent",
+    "question",
+    "score",
+    "scale_max",
+    "channel",
+    "arm",
+    "session_id",
+)
 
 
 def contacts(chance: Chance, span: Span, *, load: float) -> list[Contact]:
@@ -91,7 +99,7 @@ def ticket(contact: Contact) -> Json:
 
 def answers(chance: Chance, span: Span, *, load: float) -> Iterator[Answer]:
     """Survey answers with and without AI help; some people answer twice, some skip the question."""
-    customers = int(max(40, 2500 * load))
+    customers = int(max(40, 6000 * load))
     for day in span.days():
         count = chance.count(ANSWERS_PER_DAY * load * WEEKDAY_LOAD[day.weekday()])
         times = sorted(ms_of(day) + chance.whole(7 * HOUR_MS, 21 * HOUR_MS) // 1000 * 1000 for _ in range(count))
@@ -101,7 +109,7 @@ def answers(chance: Chance, span: Span, *, load: float) -> Iterator[Answer]:
 
 def _answer(chance: Chance, feedback_id: str, at: int, customers: int) -> Answer:
     is_ai = chance.happens(0.5)
-    happy = chance.happens(0.80 if is_ai else 0.75)
+    happy = chance.happens(0.81 if is_ai else 0.755)
     scale = 10 if chance.happens(0.1) else 5
     score = scale - chance.whole(0, 1) if happy else chance.whole(1, scale - 2)
     return Answer(

@@ -121,7 +121,7 @@ def _request(chance: Chance, turn: _Turn, start: int) -> Iterator[Call]:
 
 def _steps(chance: Chance, turn: _Turn, at: int) -> Iterator[Call]:
     if chance.happens(0.5):
-        guard = _small(chance, turn, "guardrail", "input-guardrail", at, Tokens(chance.whole(90, 400), out=4))
+        guard = _small(chance, turn, ("guardrail", "input-guardrail"), at, Tokens(chance.whole(90, 400), out=4))
         at = guard.ended_ms or at
         yield guard
     if turn.use_case != "customer_support" and chance.happens(0.6):
@@ -135,24 +135,26 @@ def _steps(chance: Chance, turn: _Turn, at: int) -> Iterator[Call]:
     yield from _model(chance, turn, at)
 
 
-def _child(turn: _Turn, call_id: str, kind: str, name: str, start: int, length: float) -> Call:
+def _child(chance: Chance, turn: _Turn, what: tuple[str, str], start: int, length: float) -> Call:
+    kind, name = what
+    call_id = chance.hexadecimal(16)
     return Call(call_id, turn.trace_id, kind, name, start, start + int(length), parent_id=turn.root_id)
 
 
-def _small(chance: Chance, turn: _Turn, kind: str, name: str, at: int, tokens: Tokens) -> Call:
+def _small(chance: Chance, turn: _Turn, what: tuple[str, str], at: int, tokens: Tokens) -> Call:
     """A call to the small model: guardrails and judges."""
-    call = _child(turn, chance.hexadecimal(16), kind, name, at, chance.whole(60, 240))
+    call = _child(chance, turn, what, at, chance.whole(60, 240))
     return replace(call, provider="openai", model="gpt-4.1-mini", tokens=tokens)
 
 
 def _judge(chance: Chance, turn: _Turn, at: int) -> Call:
     tokens = Tokens(chance.whole(500, 1500), chance.whole(0, 600), out=chance.whole(20, 90))
-    call = _small(chance, turn, "judge", "groundedness-judge", at + chance.whole(50, 900), tokens)
+    call = _small(chance, turn, ("judge", "groundedness-judge"), at + chance.whole(50, 900), tokens)
     return replace(call, purpose="evaluation")
 
 
 def _retrieval(chance: Chance, turn: _Turn, at: int) -> Call:
-    call = _child(turn, chance.hexadecimal(16), "retrieval", "vector-search", at, chance.drawn(TOOL_MS))
+    call = _child(chance, turn, ("retrieval", "vector-search"), at, chance.drawn(TOOL_MS))
     tokens = Tokens(chance.whole(12, 60))
     return replace(call, provider="openai", model="text-embedding-3-small", tokens=tokens)
 
@@ -160,7 +162,7 @@ def _retrieval(chance: Chance, turn: _Turn, at: int) -> Call:
 def _tool(chance: Chance, turn: _Turn, at: int) -> Iterator[Call]:
     """A tool call; of those that fail, half are repeated unseen. Some failures hide behind an HTTP 200."""
     name = chance.pick(TOOLS[turn.use_case])
-    call = _child(turn, chance.hexadecimal(16), "tool", name, at, chance.drawn(TOOL_MS))
+    call = _child(chance, turn, ("tool", name), at, chance.drawn(TOOL_MS))
     luck = chance.share()
     if luck < 0.008:
         call = replace(call, status="error", message="Tool raised ConnectionError")
@@ -172,7 +174,7 @@ def _tool(chance: Chance, turn: _Turn, at: int) -> Iterator[Call]:
         call = replace(call, status="cancelled", message="cancelled by user")
     yield call
     if call.status in ("error", "timeout") and chance.happens(0.5):
-        again = _child(turn, chance.hexadecimal(16), "tool", name, (call.ended_ms or at) + 5, chance.drawn(TOOL_MS))
+        again = _child(chance, turn, ("tool", name), (call.ended_ms or at) + 5, chance.drawn(TOOL_MS))
         yield replace(again, retry_of=call.call_id)
 
 
@@ -197,7 +199,7 @@ def _model(chance: Chance, turn: _Turn, at: int) -> Iterator[Call]:
 
 def _generation(chance: Chance, turn: _Turn, at: int) -> Call:
     length = int(chance.drawn(MODEL_MS))
-    call = _child(turn, chance.hexadecimal(16), "model", "answer", at, length)
+    call = _child(chance, turn, ("model", "answer"), at, length)
     tokens = answer_tokens(chance, turn.provider, size=2.0 if turn.use_case == "contract_review" else 1.0)
     first = at + int(length * (0.2 + 0.3 * chance.share()))
     return replace(call, provider=turn.provider, model=turn.model, tokens=tokens, first_token_ms=first)
@@ -205,11 +207,11 @@ def _generation(chance: Chance, turn: _Turn, at: int) -> Call:
 
 def answer_tokens(chance: Chance, provider: str, *, size: float) -> Tokens:
     """Tokens of an answer: a third of the calls read the prompt cache; only Anthropic charges for writing it."""
-    prompt = int(size * chance.whole(500, 2200))
+    prompt = int(size * chance.whole(1500, 7500))
     cached = int(prompt * (0.4 + 0.4 * chance.share())) if chance.happens(0.35) else 0
-    out = int(size * chance.whole(60, 420))
-    written = chance.whole(200, 900) if provider == "anthropic" and not cached and chance.happens(0.4) else 0
-    hour = chance.whole(100, 300) if written and chance.happens(0.3) else 0
+    out = int(size * chance.whole(120, 900))
+    written = chance.whole(600, 2500) if provider == "anthropic" and not cached and chance.happens(0.4) else 0
+    hour = chance.whole(200, 700) if written and chance.happens(0.3) else 0
     reasoning = int(out * 0.3) if provider == "openai" and chance.happens(0.1) else 0
     return Tokens(prompt - cached, cached, written, hour, out, reasoning)
 
@@ -220,7 +222,5 @@ def _digest(chance: Chance, day: date) -> Session:
     turn = _Turn(chance.hexadecimal(32), chance.hexadecimal(16), "knowledge_search", "openai", "gpt-4.1-mini")
     answer = replace(_generation(chance, turn, start + 40), is_batch=True, purpose="batch")
     end = (answer.ended_ms or start) + 30
-    root = Call(
-        turn.root_id, turn.trace_id, "request", "nightly-digest", start, end, is_batch=True, purpose="batch"
-    )
+    root = Call(turn.root_id, turn.trace_id, "request", "nightly-digest", start, end, is_batch=True, purpose="batch")
     return Session(None, None, None, None, "batch", "production", False, start, (root, answer))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from pipeline.sample.chance import Chance, Curve
@@ -11,7 +11,9 @@ from pipeline.sample.clock import Span
 from pipeline.sample.records import Attempt, Person
 
 VALID_DAYS = 365
+PASS_MARK = 60
 DELAY_DAYS: Curve = ((0.0, 3), (0.3, 20), (0.7, 60), (0.9, 150), (1.0, 240))
+RENEWAL_DAYS: Curve = ((0.0, 1), (0.6, 20), (0.9, 44), (1.0, 90))
 COLUMNS = (
     "user_email",
     "course_id",
@@ -27,19 +29,20 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Course:
-    """A course: from when it is assigned, to whom it is compulsory, and whether its completion lapses."""
+    """A course: when it is assigned (in waves), whether it is compulsory, lapses after a year, and who takes it."""
 
     course_id: str
     from_share: float
+    until_share: float
     is_required: bool
     expires: bool
     taken_by: float
 
 
 COURSES = (
-    Course("ai-basics", 0.0, True, True, 1.0),
-    Course("responsible-ai", 0.25, True, False, 1.0),
-    Course("prompting-lab", 0.1, False, False, 0.3),
+    Course("ai-basics", 0.0, 0.0, True, True, 1.0),
+    Course("responsible-ai", 0.02, 0.45, True, False, 1.0),
+    Course("prompting-lab", 0.1, 0.9, False, False, 0.3),
 )
 
 
@@ -57,14 +60,15 @@ def attempts(chance: Chance, people: tuple[Person, ...], span: Span) -> list[Att
 
 
 def _last_assignment(taken: list[Attempt], span: Span) -> list[Attempt]:
-    """Somebody still on the roster books the optional course on the last day, so that the roster is known until then."""
+    """Somebody still on the roster books the optional course on the last day, so the roster is known until then."""
     booked = {attempt.person.email for attempt in taken if attempt.course == "prompting-lab"}
     stayed = [attempt.person for attempt in taken if attempt.person.left is None and attempt.person.email not in booked]
     return [Attempt(stayed[-1], "prompting-lab", 1, False, span.last, None, "assigned", None, None)] if stayed else []
 
 
 def _at_course(chance: Chance, person: Person, course: Course, span: Span) -> Iterator[Attempt]:
-    assigned = max(span.at(course.from_share), person.joined + timedelta(days=7))
+    wave = course.from_share + (course.until_share - course.from_share) * chance.share()
+    assigned = max(span.at(wave), person.joined + timedelta(days=7))
     ends = min(person.left or span.end, span.end)
     if assigned >= ends:
         return
@@ -77,16 +81,17 @@ def _at_course(chance: Chance, person: Person, course: Course, span: Span) -> It
 def _until_passed(chance: Chance, person: Person, course: Course, assigned: date, ends: date) -> Iterator[Attempt]:
     number, wanted = 1, assigned
     while True:
-        passed = wanted + timedelta(days=int(chance.drawn(DELAY_DAYS)))
-        if chance.happens(0.05) or passed >= ends:
-            status = "in_progress" if chance.happens(0.4) else "assigned"
-            yield Attempt(person, course.course_id, number, course.is_required, wanted, None, status, None, None)
+        is_renewal = wanted > assigned + timedelta(days=VALID_DAYS - 60)
+        passed = wanted + timedelta(days=int(chance.drawn(RENEWAL_DAYS if is_renewal else DELAY_DAYS)))
+        asked = Attempt(person, course.course_id, number, course.is_required, wanted, None, "assigned", None, None)
+        if chance.happens(0.035) or passed >= ends:
+            yield replace(asked, status="in_progress") if chance.happens(0.4) else asked
             return
         if chance.happens(0.07):
-            yield _done(person, course, number, wanted, passed, "failed", chance.whole(20, 59))
+            yield _done(asked, course, passed, chance.whole(20, PASS_MARK - 1))
             number, wanted = number + 1, passed
             continue
-        done = _done(person, course, number, wanted, passed, "completed", chance.whole(60, 100))
+        done = _done(asked, course, passed, chance.whole(PASS_MARK, 100))
         yield done
         renewal = None if done.valid_to is None else done.valid_to - timedelta(days=45)
         if renewal is None or renewal >= ends:
@@ -94,11 +99,11 @@ def _until_passed(chance: Chance, person: Person, course: Course, assigned: date
         number, wanted = number + 1, renewal
 
 
-def _done(
-    person: Person, course: Course, number: int, assigned: date, on: date, status: str, score: int
-) -> Attempt:
-    valid_to = on + timedelta(days=VALID_DAYS) if status == "completed" and course.expires else None
-    return Attempt(person, course.course_id, number, course.is_required, assigned, on, status, score, valid_to)
+def _done(asked: Attempt, course: Course, on: date, score: int) -> Attempt:
+    """The attempt as it was taken: 60 points pass."""
+    passed = score >= PASS_MARK
+    valid_to = on + timedelta(days=VALID_DAYS) if passed and course.expires else None
+    return replace(asked, completed=on, status="completed" if passed else "failed", score=score, valid_to=valid_to)
 
 
 def attempt_row(attempt: Attempt) -> tuple[str, ...]:

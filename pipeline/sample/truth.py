@@ -10,11 +10,13 @@ from typing import Any
 from pipeline.sample import answers, periods
 from pipeline.sample.answers import Right
 from pipeline.sample.clock import Span
+from pipeline.sample.organisation import Organisation
 from pipeline.sample.periods import Period
 
 Rows = Sequence[Any]
 Entry = dict[str, Any]
 SMALLEST_GROUP = 5
+SUPPRESSED = "suppressed: fewer than 5 people"
 ABOUT = (
     "Right values of the made-up organisation, computed from what happened in it and not from its exports. "
     "status is given when a value is not available or its period is not over or not ripe; otherwise compare n with "
@@ -74,22 +76,23 @@ def entries(kpis: dict[str, Kpi], span: Span) -> Iterator[Entry]:
         overall = [*periods.days(span), *periods.weeks(span), *periods.months(span)]
         for period in [*overall, *periods.windows(span, kpi.cadence)]:
             right = kpi.answer(kpi.rows(period.start, period.end))
-            yield _entry(kpi_id, kpi, period, ("", ""), right, span)
+            yield {"kpi_id": kpi_id, **_entry(period, ("", ""), right), **_status(kpi, period, right, span)}
         for period in periods.sliced(span):
-            rows = kpi.rows(period.start, period.end)
-            for dimension in kpi.dimensions:
-                yield from _slices(kpi_id, kpi, period, dimension, rows, span)
+            for cut, right in _slices(kpi, kpi.rows(period.start, period.end)):
+                yield {"kpi_id": kpi_id, **_entry(period, cut, right), **_status(kpi, period, right, span)}
 
 
-def _slices(kpi_id: str, kpi: Kpi, period: Period, dimension: str, rows: Rows, span: Span) -> Iterator[Entry]:
-    groups: dict[str, list[Any]] = {}
-    for row in rows:
-        groups.setdefault(getattr(row, dimension), []).append(row)
-    rights = {value: kpi.answer(group) for value, group in sorted(groups.items())}
-    hidden = _too_small(rights) if kpi.counts_people else set()
-    for value, right in rights.items():
-        shown = Right(None, right.n, reason="suppressed: fewer than 5 people") if value in hidden else right
-        yield _entry(kpi_id, kpi, period, (dimension, value), shown, span)
+def _slices(kpi: Kpi, rows: Rows) -> Iterator[tuple[tuple[str, str], Right]]:
+    """((dimension, value), answer) of every slice; groups of people too small to show have an n and no more."""
+    for dimension in kpi.dimensions:
+        groups: dict[str, list[Any]] = {}
+        for row in rows:
+            groups.setdefault(getattr(row, dimension), []).append(row)
+        rights = {value: kpi.answer(group) for value, group in sorted(groups.items())}
+        hidden = _too_small(rights) if kpi.counts_people else set()
+        for value, right in rights.items():
+            is_hidden = value in hidden
+            yield (dimension, value), Right(None, right.n, reason=SUPPRESSED) if is_hidden else right
 
 
 def _too_small(rights: dict[str, Right]) -> set[str]:
@@ -99,9 +102,8 @@ def _too_small(rights: dict[str, Right]) -> set[str]:
     return set(in_order[:2]) if len(small) == 1 else set(small)
 
 
-def _entry(kpi_id: str, kpi: Kpi, period: Period, cut: tuple[str, str], right: Right, span: Span) -> Entry:
-    entry: Entry = {
-        "kpi_id": kpi_id,
+def _entry(period: Period, cut: tuple[str, str], right: Right) -> Entry:
+    return {
         "grain": period.grain,
         "period_start": period.start.isoformat(),
         "period_end": period.end.isoformat(),
@@ -113,46 +115,55 @@ def _entry(kpi_id: str, kpi: Kpi, period: Period, cut: tuple[str, str], right: R
         "value": right.value,
         **right.more,
     }
+
+
+def _status(kpi: Kpi, period: Period, right: Right, span: Span) -> Entry:
     if right.value is None:
-        entry.update(status="not_available", reason=right.reason)
-    elif period.end + timedelta(days=kpi.ripens_days) > span.end:
-        entry["status"] = "immature"
-    return entry
+        return {"status": "not_available", "reason": right.reason}
+    is_ripe = period.end + timedelta(days=kpi.ripens_days) <= span.end
+    return {} if is_ripe else {"status": "immature"}
 
 
-def kpis(found: Any) -> dict[str, Kpi]:
-    """All KPIs of the catalogue over the ground truth (see `Found` in organisation.py)."""
-    roster = found.roster
+def kpis(org: Organisation) -> dict[str, Kpi]:
+    """All KPIs of the catalogue over what happened in the organisation."""
+    return {**_use_and_people(org), **_quality_and_cost(org), **_service(org)}
+
+
+def _use_and_people(org: Organisation) -> dict[str, Kpi]:
+    roster = org.roster
+    roster_rows = on_last_day(roster.on, roster.first, roster.last)
+    entitled, answered = on_each_day(org.entitlements.on), by_day(org.csat_answers)
+    tasks = by_day(org.verified_tasks)
     return {
-        "adoption_rate": Kpi(
-            on_each_day(found.entitlements.on), answers.adoption_rate, "weekly", ("department", "product"),
-            counts_people=True,
-        ),
-        "deflection_rate": Kpi(
-            by_day(found.support_contacts), answers.deflection_rate, "weekly", ("topic", "channel"), ripens_days=7
-        ),
-        "grounded_answer_rate": Kpi(
-            by_day(found.evaluated_answers), answers.grounded_answer_rate, "weekly", ("use_case", "evaluator_kind")
-        ),
-        "flagged_output_rate": Kpi(by_day(found.screened_outputs), answers.flagged_output_rate, "weekly", ("use_case",)),
-        "token_cost_per_session": Kpi(
-            by_day(found.traffic.session_costs), answers.token_cost_per_session, "daily", ("use_case", "department")
-        ),
-        "mttr": Kpi(by_day(found.outages), answers.mttr, "monthly", ("severity", "service")),
-        "p95_latency": Kpi(
-            by_day(found.traffic.requests), answers.p95_latency, "daily", ("use_case", "provider", "model")
-        ),
-        "tool_error_rate": Kpi(
-            by_day(found.traffic.tool_calls), answers.tool_error_rate, "daily", ("tool", "use_case")
-        ),
-        "csat_delta": Kpi(by_day(found.csat_answers), answers.csat_delta, "monthly", ("channel",)),
+        "adoption_rate": Kpi(entitled, answers.adoption_rate, "weekly", ("department", "product"), counts_people=True),
         "trained_share": Kpi(
-            on_last_day(roster.on, roster.first, roster.last), answers.trained_share, "monthly",
-            ("department", "region"), counts_people=True,
+            roster_rows, answers.trained_share, "monthly", ("department", "region"), counts_people=True
         ),
+        "csat_delta": Kpi(answered, answers.csat_delta, "monthly", ("channel",)),
+        "hours_saved": Kpi(tasks, answers.hours_saved, "monthly", ("use_case", "department")),
+    }
+
+
+def _quality_and_cost(org: Organisation) -> dict[str, Kpi]:
+    contacts, evaluated = by_day(org.support_contacts), by_day(org.evaluated_answers)
+    screened, costs = by_day(org.screened_outputs), by_day(org.traffic.session_costs)
+    return {
+        "deflection_rate": Kpi(contacts, answers.deflection_rate, "weekly", ("topic", "channel"), ripens_days=7),
+        "grounded_answer_rate": Kpi(evaluated, answers.grounded_answer_rate, "weekly", ("use_case", "evaluator_kind")),
+        "flagged_output_rate": Kpi(screened, answers.flagged_output_rate, "weekly", ("use_case",)),
+        "token_cost_per_session": Kpi(costs, answers.token_cost_per_session, "daily", ("use_case", "department")),
+    }
+
+
+def _service(org: Organisation) -> dict[str, Kpi]:
+    requests, tools = by_day(org.traffic.requests), by_day(org.traffic.tool_calls)
+    outages, releases, windows = by_day(org.outages), by_day(org.releases), by_day(org.served_windows)
+    return {
+        "mttr": Kpi(outages, answers.mttr, "monthly", ("severity", "service")),
+        "p95_latency": Kpi(requests, answers.p95_latency, "daily", ("use_case", "provider", "model")),
+        "tool_error_rate": Kpi(tools, answers.tool_error_rate, "daily", ("tool", "use_case")),
         "change_failure_rate": Kpi(
-            by_day(found.releases), answers.change_failure_rate, "monthly", ("service", "change_type"), ripens_days=7
+            releases, answers.change_failure_rate, "monthly", ("service", "change_type"), ripens_days=7
         ),
-        "availability": Kpi(by_day(found.served_windows), answers.availability, "daily", ("service",)),
-        "hours_saved": Kpi(by_day(found.verified_tasks), answers.hours_saved, "monthly", ("use_case", "department")),
-    }  # fmt: skip
+        "availability": Kpi(windows, answers.availability, "daily", ("service",)),
+    }

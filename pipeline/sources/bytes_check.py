@@ -23,7 +23,10 @@ _STILL = "(the file may still be being written)"
 
 @dataclass(frozen=True)
 class Limits:
-    """How large a file, a line of it, and a JSON document (which is parsed as a whole) may be."""
+    """How large a file, a line of it, and a JSON document (which is parsed as a whole) may be.
+
+    Lines are measured in chunks of a mebibyte, so a line limit below that may refuse shorter lines.
+    """
 
     max_bytes: int = 64 << 30
     max_line_bytes: int = 16 << 20

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _CHUNK = 1 << 20
-_REASONS = """CASE error_type
-    WHEN 'LINE SIZE OVER MAXIMUM' THEN 'a record longer than the limit'
-    WHEN 'INVALID ENCODING' THEN 'not UTF-8'
-    WHEN 'MISSING COLUMNS' THEN found || ' columns where ' || $width || ' were expected'
-    WHEN 'TOO MANY COLUMNS' THEN found || ' columns where ' || $width || ' were expected'
-    ELSE 'a quoted value does not end properly' END"""
+_UNBALANCED = FileProblem("unreadable", "cannot be read as csv: its quotes do not balance")
+_WRONG_COUNT = ("MISSING COLUMNS", "TOO MANY COLUMNS")
+_REASONS = {
+    "LINE SIZE OVER MAXIMUM": "a record longer than the limit",
+    "INVALID ENCODING": "not UTF-8",
+    "UNQUOTED VALUE": "a quoted value does not end properly",
+}
 
 
 def read_csv(con: DuckDBPyConnection, path: Path, *, known: tuple[str, ...], file_columns: str, limits: Limits) -> None:
@@ -63,7 +64,7 @@ def _one_line_end(path: Path) -> Iterator[Path]:
 
 
 def _read(con: DuckDBPyConnection, path: Path, header: Header, *, added: str, limits: Limits) -> dict[int, str]:
-    """Read the good records into `raw`, numbered as if each were one line; the reason of each bad one by its number."""
+    """Read the good records into `raw`, numbered as if each were one line; the kind of error of each bad one."""
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header.names)
     rejects = "store_rejects=true, rejects_table='raw_rejects', rejects_scan='raw_rejects_scan'"
     _drop_rejects(con)
@@ -75,7 +76,7 @@ def _read(con: DuckDBPyConnection, path: Path, header: Header, *, added: str, li
                   delim=',', quote='"', escape='"', {rejects}, {size_options(limits)})""",
             [str(path)],
         )
-        return _rejects(con, width=len(header.names))
+        return _rejects(con)
     finally:
         _drop_rejects(con)
 
@@ -84,14 +85,9 @@ def _drop_rejects(con: DuckDBPyConnection) -> None:
     con.execute("DROP TABLE IF EXISTS raw_rejects; DROP TABLE IF EXISTS raw_rejects_scan")
 
 
-def _rejects(con: DuckDBPyConnection, *, width: int) -> dict[int, str]:
-    """The reason of each rejected record by its number; the header is number one and blank lines count."""
-    result = con.execute(
-        f"""SELECT line, max({_REASONS}) FROM (
-              SELECT line, error_type, regexp_extract(error_message, 'Found: (\\d+)', 1) AS found FROM raw_rejects)
-            GROUP BY line ORDER BY line""",
-        {"width": str(width)},
-    )
+def _rejects(con: DuckDBPyConnection) -> dict[int, str]:
+    """DuckDB's kind of error of each rejected record by its number; the header is number one and blank lines count."""
+    result = con.execute("SELECT line, max(error_type::VARCHAR) FROM raw_rejects GROUP BY line ORDER BY line")
     return dict(result.fetchall())
 
 
@@ -115,27 +111,34 @@ class _Lines:
 
 def _record_lines(path: Path, *, width: int, rejected: dict[int, str], limits: Limits) -> _Lines:
     lines = _Lines()
-    for number, line, is_blank in _records(path, limits):
+    for number, (line, fields) in enumerate(_records(path, limits), start=1):
         if number == 1:
             continue
         if number in rejected:
-            lines.malformed.append((line, rejected[number]))
-        elif not is_blank or width == 1:
+            lines.malformed.append((line, _reason(rejected[number], fields=fields, width=width)))
+        elif fields or width == 1:
             lines.take_good(line)
     return lines
 
 
-def _records(path: Path, limits: Limits) -> Iterator[tuple[int, int, bool]]:
-    """Number of each record, header and blank lines included, the line it begins on, and whether it is blank."""
+def _reason(kind: str, *, fields: int, width: int) -> str:
+    """Why a record was rejected, in words; DuckDB itself does not count fields beyond the first wrong one."""
+    if kind in _WRONG_COUNT:
+        return f"{fields} columns where {width} were expected"
+    return _REASONS.get(kind, "not CSV")
+
+
+def _records(path: Path, limits: Limits) -> Iterator[tuple[int, int]]:
+    """The line each record begins on and its number of fields; header and blank lines, of no fields, are included."""
     before = csv.field_size_limit(2 * limits.max_line_bytes)
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
             reader, line = csv.reader(stream), 1
-            for number, record in enumerate(reader, start=1):
-                yield number, line, not record
+            for record in reader:
+                yield line, len(record)
                 line = reader.line_num + 1
     except csv.Error:
-        raise FileRefusedError(FileProblem("unreadable", "cannot be read as csv: its quotes do not balance")) from None
+        raise FileRefusedError(_UNBALANCED) from None
     finally:
         csv.field_size_limit(before)
 
@@ -143,7 +146,7 @@ def _records(path: Path, limits: Limits) -> Iterator[tuple[int, int, bool]]:
 def _renumber(con: DuckDBPyConnection, lines: _Lines, *, rows: int, header_lines: int) -> None:
     """Give the records in `raw` the lines found, and enter the malformed ones."""
     if lines.good != rows:
-        raise FileRefusedError(FileProblem("unreadable", "cannot be read as csv: its quotes do not balance"))
+        raise FileRefusedError(_UNBALANCED)
     bad_lines, reasons = [line for line, _ in lines.malformed], [reason for _, reason in lines.malformed]
     con.execute("INSERT INTO raw_malformed SELECT unnest(?::BIGINT[]), unnest(?::VARCHAR[])", [bad_lines, reasons])
     con.execute(

@@ -75,7 +75,7 @@ def _read_text(con: DuckDBPyConnection, path: Path, mapping: SourceMapping, file
         con.execute(
             f"""CREATE OR REPLACE TEMP TABLE raw_text AS
                 SELECT line, text, CASE WHEN json_valid(text) THEN json_type(text) END AS kind
-                FROM {lines_of(limits)} WHERE trim(text, chr(9) || chr(32)) <> ''""",
+                FROM {lines_of(limits)} WHERE regexp_matches(text, '\\S')""",
             [str(path)],
         )
         _keep_objects(con, mapping, file_columns)
@@ -133,7 +133,7 @@ def _keep_rows(con: DuckDBPyConnection, path: Path, *, width: int, file_columns:
     """Make `raw` of white-space separated lines of `width` columns; all else is malformed."""
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE raw_text AS SELECT line, regexp_extract_all(text, '\\S+') AS fields
-            FROM {lines_of(limits)} WHERE trim(text, chr(9) || chr(32)) <> ''""",
+            FROM {lines_of(limits)} WHERE regexp_matches(text, '\\S')""",
         [str(path)],
     )
     columns = ", ".join(f"fields[{number}] AS c{number}" for number in range(1, width + 1))

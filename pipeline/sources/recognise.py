@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LIKE = 0.5
 """Share of the required columns that must be there for a file to look like a source."""
 _MOST_WARNINGS = 10
-_UNKNOWN = "no source takes this file: neither its name nor its columns are known; `roi sources probe` drafts a mapping"
+_UNKNOWN = "no source takes this file: neither its name nor its columns are known; a mapping in sources/ would take it"
 
 
 @dataclass(frozen=True)

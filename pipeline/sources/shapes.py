@@ -171,7 +171,7 @@ def _parquet_columns(path: Path, con: duckdb.DuckDBPyConnection | None) -> Shape
         if stream.read(4) != b"PAR1":
             return Shape(problem="it is not a Parquet file")
     if con is None:
-        raise ValueError("a Parquet file can only be recognised with a connection")
+        return Shape(problem="a Parquet file is recognised only while the warehouse is open")
     try:
         described = con.execute("DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning=false)", [str(path)])
         return Shape(raw_names(row[0] for row in described.fetchall()))

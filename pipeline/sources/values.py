@@ -6,7 +6,8 @@ from pipeline.sources.sql import literal
 from pipeline.tables import Column
 
 # White space of ASCII, then no-break, figure and narrow spaces, the ideographic space, zero-width space and BOM.
-_BLANKS = " \t\n\r\v\f\u00a0\u2007\u202f\u3000\u200b\ufeff"
+_BLANK = r"[\s\x{0b}\x{a0}\x{2007}\x{202f}\x{3000}\x{200b}\x{feff}]"
+_AROUND = literal(rf"^{_BLANK}+|{_BLANK}+$")
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _CLOCK = r"\d{2}:\d{2}(:\d{2}(\.\d+)?)?"
 _OFFSET = r"(Z|z|UTC|GMT|[+-]\d{2}(:?\d{2}(:?\d{2})?)?)"
@@ -18,7 +19,7 @@ NOT_A_TIME = "not a time"
 
 def trimmed_sql(expression: str) -> str:
     """An expression as text without white space around it; NULL when it is blank or fails."""
-    return f"nullif(trim(TRY(\n{expression}\n)::VARCHAR, {literal(_BLANKS)}), '')"
+    return f"nullif(regexp_replace(TRY(\n{expression}\n)::VARCHAR, {_AROUND}, '', 'g'), '')"
 
 
 def value_sql(column: Column, text: str, *, zone: str) -> str:
@@ -64,8 +65,10 @@ def _instant_sql(text: str, zone: str) -> str:
 
 
 def _offset_sql(text: str) -> str:
-    return f"""TRY_CAST(regexp_replace(regexp_replace({text}, '\\s*(Z|z|UTC|GMT)$', '+00:00'),
-        '\\s+([+-][0-9:]+)$', '\\1') AS TIMESTAMPTZ)"""
+    """The instant of a time with offset; what DuckDB does not know, such as `z` or a blank before it, is put right."""
+    utc = f"regexp_replace({text}, '\\s*(Z|z|UTC|GMT)$', '+00:00')"
+    plain = f"regexp_replace({utc}, '\\s+([+-][0-9:]+)$', '\\1')"
+    return f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({plain} AS TIMESTAMPTZ))"
 
 
 def _local_sql(text: str, zone: str) -> str:
@@ -78,5 +81,5 @@ def _local_sql(text: str, zone: str) -> str:
 
 
 def _iso_sql(instant: str) -> str:
-    """An instant as text that casts back to it exactly, in a session of any time zone."""
-    return f"strftime(timezone('UTC', {instant}), '%Y-%m-%dT%H:%M:%S.%f+00:00')"
+    """An instant as text that casts back to it exactly in a session of any time zone, and sorts as the instants do."""
+    return f"(timezone('UTC', {instant})::VARCHAR || '+00:00')"

@@ -3,7 +3,7 @@
 (() => {
   "use strict";
   const CONFIG = { displayModeBar: false, responsive: true, showTips: false, doubleClick: false };
-  const PRINT_WIDTH = 660;
+  const PRINT_WIDTH = 960;
 
   const painted = (value, styles) => {
     if (typeof value === "string" && value.startsWith("--")) return styles.getPropertyValue(value).trim();

@@ -1,0 +1,576 @@
+"""One thing broken in a good catalogue gives one problem, at its place, with its code and its words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.catalog.check import examine, load_checked
+from pipeline.errors import Problem
+
+GOOD = """\
+# A catalogue with one KPI of every kind.
+version: 1
+
+roles:
+  head:
+    title: Head
+    layer: strategic
+    tier: 1
+    question: Is it worth it?
+    subscribes: [cost, speed]
+  engineer:
+    title: Engineer
+    layer: build_operate
+    tier: 1
+    question: Does it work?
+    subscribes:
+      - adoption
+  trainer:
+    title: Trainer
+    layer: enablement_adoption
+    tier: 3
+    question: Who is trained?
+
+metrics:
+  adoption:
+    name: Adoption
+    owner: head
+    question: Who uses it?
+    kind: ratio
+    fact: people_days
+    numerator: distinct(person_id) where is_active = 1
+    denominator: distinct(person_id)
+    unit: ratio
+    direction: up
+    cadence: weekly
+    dimensions: [department]
+    people: true
+    min_n: 5
+    interval: exact
+    target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}
+    leaves_out: Leavers.
+    pitfall: Seats are not people.
+    references: ["a book"]
+  cost:
+    name: Cost
+    owner: engineer
+    question: What does a session cost?
+    kind: ratio
+    fact: sessions
+    numerator: sum(cost_usd)
+    denominator: sum(sessions)
+    unknown: count(*) where unpriced > 0
+    unit: USD/session
+    direction: down
+    cadence: daily
+    dimensions: [use_case, department]
+    min_n: 30
+    interval: clustered
+    cluster: session_key
+    target:
+      at_most: 0.05
+      since: 2026-01-01
+      source: a plan
+    leaves_out: Tests.
+    pitfall: Cached tokens.
+  speed:
+    name: Speed
+    owner: engineer
+    question: How slow is it?
+    kind: percentile
+    fact: requests
+    value: latency_s
+    percentile: 0.95
+    unit: s
+    direction: down
+    cadence: daily
+    dimensions: [model]
+    min_n: 200
+    interval: order_statistics
+    leaves_out: Batches.
+    pitfall: Averages.
+  recovery:
+    name: Recovery
+    owner: engineer
+    question: How long is it down?
+    kind: survival_median
+    fact: incidents
+    start: started_at
+    end: resolved_at
+    unit: h
+    direction: down
+    cadence: monthly
+    min_n: 5
+    interval: greenwood
+    leaves_out: Duplicates.
+    pitfall: Open ones.
+  happiness:
+    name: Happiness
+    owner: head
+    question: Are they happier?
+    kind: difference
+    fact: answers
+    value: is_top2
+    arm: variant
+    treated: ai
+    control: baseline
+    first_per: respondent
+    unit: points
+    direction: up
+    cadence: monthly
+    dimensions: [channel]
+    min_n: 30
+    interval: newcombe
+    target: {at_least: 3, since: 2026-01-01, source: a plan}
+    leaves_out: Second answers.
+    pitfall: Not randomised.
+  trained:
+    name: Trained
+    owner: trainer
+    question: Who is trained?
+    kind: snapshot
+    fact: roster
+    numerator: sum(is_trained)
+    denominator: count(*)
+    unit: ratio
+    direction: up
+    cadence: monthly
+    dimensions: [department]
+    people: true
+    min_n: 5
+    interval: exact
+    leaves_out: Leavers.
+    pitfall: Old courses.
+  hours:
+    name: Hours
+    owner: head
+    question: How much time is saved?
+    kind: total
+    fact: tasks
+    total: sum(hours_saved)
+    unit: h
+    direction: up
+    cadence: monthly
+    min_n: 30
+    interval: clustered
+    cluster: session_key
+    leaves_out: Claims.
+    pitfall: Felt savings.
+"""
+
+FACTS = {
+    "people_days": {"day": "DATE", "person_id": "VARCHAR", "department": "VARCHAR", "is_active": "INTEGER"},
+    "sessions": {
+        "day": "DATE", "session_key": "VARCHAR", "use_case": "VARCHAR", "department": "VARCHAR", "sessions": "INTEGER",
+        "cost_usd": "DECIMAL(38,12)", "unpriced": "HUGEINT", "model": "VARCHAR", "tokens": "BIGINT",
+    },
+    "requests": {
+        "day": "DATE", "latency_s": "DOUBLE", "latency_ms": "DOUBLE", "model": "VARCHAR", "is_batch": "BOOLEAN",
+    },
+    "incidents": {
+        "day": "DATE", "started_at": "TIMESTAMP WITH TIME ZONE", "resolved_at": "TIMESTAMP WITH TIME ZONE",
+        "severity": "VARCHAR",
+    },
+    "answers": {
+        "day": "DATE", "is_top2": "INTEGER", "variant": "VARCHAR", "respondent": "VARCHAR", "channel": "VARCHAR",
+        "score": "DOUBLE",
+    },
+    "roster": {"day": "DATE", "department": "VARCHAR", "is_trained": "INTEGER", "person_id": "VARCHAR"},
+    "tasks": {"day": "DATE", "hours_saved": "DECIMAL(28,9)", "minutes_felt": "DOUBLE", "session_key": "VARCHAR"},
+}  # fmt: skip
+
+# Each mistake: what is replaced, by what, the passage the problem stands at (`§` marks the spot), code and message.
+MISTAKES = [
+    pytest.param(
+        "version: 1", "version: 2", "§version: 2", "C012", "found version 2, expected one of 1", id="version",
+    ),
+    pytest.param(
+        "    numerator: sum(is_trained)\n", "    numerater: sum(is_trained)\n", "§numerater:", "C010",
+        "found the key 'numerater', expected a key of the record, did you mean numerator?", id="typo in a key",
+    ),
+    pytest.param(
+        "    tier: 3\n", "    tier: 3\n    colour: red\n", "§colour:", "C010",
+        "found the key 'colour', expected one of title, layer, tier, question, subscribes", id="unknown key",
+    ),
+    pytest.param(
+        "    start: started_at\n", "    start: started_at\n    cluster: severity\n", "§cluster: severity", "C010",
+        "found the key 'cluster', expected a key of ratio, total only", id="key of another kind",
+    ),
+    pytest.param(
+        "at_least: 3, since: 2026-01-01, source", "at_least: 3, sinc: 2026-01-01, source", "§sinc:", "C010",
+        "found the key 'sinc', expected one of at_least, at_most, since, source, did you mean since?",
+        id="target key",
+    ),
+    pytest.param(
+        "    pitfall: Averages.\n", "", "§speed:", "C011", "found no key 'pitfall', expected it; it is required",
+        id="missing key",
+    ),
+    pytest.param(
+        "    kind: snapshot\n", "", "§trained:", "C011",
+        "found no key 'kind', expected one of ratio, snapshot, total, percentile, survival_median, difference",
+        id="missing kind",
+    ),
+    pytest.param(
+        "kind: percentile", "kind: percentil", "§kind: percentil", "C013",
+        "found 'percentil', expected one of ratio, snapshot, total, percentile, survival_median, difference, did "
+        "you mean percentile?", id="unknown kind",
+    ),
+    pytest.param(
+        "cadence: weekly", "cadence: weakly", "§cadence: weakly", "C012",
+        "found cadence 'weakly', expected one of daily, weekly, monthly, quarterly, did you mean weekly?",
+        id="choice",
+    ),
+    pytest.param(
+        "    people: true\n    min_n: 5\n    interval: exact\n    target",
+        "    people: no\n    min_n: 5\n    interval: exact\n    target", "§people: no", "C012",
+        "found people 'no', expected true or false", id="no is text",
+    ),
+    pytest.param(
+        "min_n: 200", "min_n: 12:30", "§min_n: 12", "C012", "found min_n '12:30', expected a whole number",
+        id="12:30 is text",
+    ),
+    pytest.param(
+        "min_n: 200", "min_n: 0", "§min_n: 0", "C012", "found min_n 0, expected at least 1", id="too small",
+    ),
+    pytest.param(
+        "min_n: 200", "min_n: '200'", "§min_n: '", "C012", "found min_n '200', expected a whole number", id="quoted",
+    ),
+    pytest.param(
+        "min_n: 200", "min_n: true", "§min_n: t", "C012", "found min_n true, expected a whole number", id="flag",
+    ),
+    pytest.param(
+        "tier: 3", "tier: 4", "§tier: 4", "C012", "found tier 4, expected at most 3", id="tier",
+    ),
+    pytest.param(
+        "percentile: 0.95", "percentile: 95", "§percentile: 95", "C012", "found percentile 95, expected less than 1",
+        id="percentile in percent",
+    ),
+    pytest.param(
+        "name: Speed", "name: 1.10", "§name: 1.10", "C012",
+        "found name 1.10, expected text; quote it when it looks like a number", id="number as text",
+    ),
+    pytest.param(
+        "name: Speed", "name:", "§name:\n    owner: engineer\n    question: How slow", "C012",
+        "found name without a value, expected text; quote it when it looks like a number", id="no value",
+    ),
+    pytest.param(
+        "name: Speed", 'name: "  "', '§name: "  "', "C012", "found name '  ', expected text that is not empty",
+        id="blank",
+    ),
+    pytest.param(
+        "name: Speed",
+        f"name: {'x' * 401}", "§name: xx", "C012",
+        f"found name '{'x' * 58}…, expected at most 400 characters",
+        id="too long",
+    ),
+    pytest.param(
+        "name: Speed", 'name: "a\\x1b[31mb"', '§name: "a', "C012",
+        "found name 'a\\x1b[31mb', expected one line of text without control characters", id="control character",
+    ),
+    pytest.param(
+        "dimensions: [model]", "dimensions: model", "§dimensions: model", "C012",
+        "found dimensions 'model', expected a list, such as [a, b]", id="text for a list",
+    ),
+    pytest.param(
+        "dimensions: [model]", "dimensions: [Model]", "§Model]", "C012",
+        "found dimensions 'Model', expected 2 to 63 lower-case letters, digits and _, a letter first",
+        id="upper case",
+    ),
+    pytest.param(
+        "  recovery:\n", "  Time to recovery:\n", "§Time to recovery:", "C012",
+        "found the id 'Time to recovery', expected 2 to 63 lower-case letters, digits and _, a letter first",
+        id="bad id",
+    ),
+    pytest.param(
+        "at_most: 0.05", "at_most: five", "§at_most: five", "C012", "found at_most 'five', expected a number",
+        id="word",
+    ),
+    pytest.param(
+        "at_most: 0.05", "at_most: .inf", "§at_most: .inf", "C012", "found at_most '.inf', expected a number",
+        id="infinite",
+    ),
+    pytest.param(
+        "      since: 2026-01-01", "      since: 2026-02-30", "§since: 2026-02-30", "C012",
+        "found since '2026-02-30', expected a date of the calendar, written as 2026-01-31", id="no such day",
+    ),
+    pytest.param(
+        "      since: 2026-01-01", "      since: 20260101", "§since: 20260101", "C012",
+        "found since 20260101, expected a date of the calendar, written as 2026-01-31", id="a number as date",
+    ),
+    pytest.param(
+        "      at_most: 0.05\n", "      at_most: 0.05\n      at_least: 0.01\n", "§target:\n      at_most: 0.05",
+        "C014", "found both of at_least and at_most, expected one of the two", id="two sides",
+    ),
+    pytest.param(
+        "      at_most: 0.05\n", "", "§target:\n      since", "C014",
+        "found neither of at_least and at_most, expected one of the two", id="no side",
+    ),
+    pytest.param(
+        "    owner: trainer", "    owner: trianer", "§owner: trianer", "C020",
+        "found owner 'trianer', expected one of head, engineer, trainer, did you mean trainer?", id="owner",
+    ),
+    pytest.param(
+        "owner: trainer", "owner: no", "§owner: no", "C020",
+        "found owner 'no', expected one of head, engineer, trainer", id="owner no",
+    ),
+    pytest.param(
+        "      - adoption\n", "      - adaption\n", "§adaption", "C021",
+        "found a subscription to 'adaption', expected one of adoption, cost, speed, recovery, happiness, trained, "
+        "hours, did you mean adoption?", id="unknown subscription",
+    ),
+    pytest.param(
+        "[cost, speed]", "[cost, hours, speed]", "§hours, speed]", "C022",
+        "found a subscription to 'hours', expected KPIs of others; head owns this one and sees it anyway",
+        id="own KPI",
+    ),
+    pytest.param(
+        "metrics:\n", "  auditor: {title: Auditor, layer: strategic, tier: 1, question: Is it so?}\n\nmetrics:\n",
+        "§auditor:", "C023",
+        "found role 'auditor' of tier 1 without a KPI, expected a KPI it owns or subscribes to, or a later tier",
+        id="idle role",
+    ),
+    pytest.param(
+        "name: Recovery", "name: sPEED", "§name: sPEED", "C024",
+        "found name 'sPEED', expected another one; speed has it already", id="same name",
+    ),
+    pytest.param(
+        "title: Trainer", "title: Head", "§title: Head\n    layer: enablement", "C024",
+        "found title 'Head', expected another one; head has it already", id="same title",
+    ),
+    pytest.param(
+        "[use_case, department]", "[use_case, department, use_case]", "§use_case]", "C025",
+        "found 'use_case' a second time in dimensions, expected it once", id="listed twice",
+    ),
+    pytest.param(
+        "fact: roster", "fact: rooster", "§fact: rooster", "C030",
+        "found fact 'rooster', expected one of people_days, sessions, requests, incidents, answers, roster, tasks, "
+        "did you mean roster?", id="unknown fact",
+    ),
+    pytest.param(
+        "total: sum(hours_saved)", "total: sums(hours_saved)", "§total: sums", "C031",
+        "found total sums(hours_saved), expected sum(column), count(*) or distinct(column), each with or without "
+        "`where ...`, did you mean sum?", id="bad expression",
+    ),
+    pytest.param(
+        "where is_active = 1", "where lower(department) = 'x'", "§numerator: distinct", "C031",
+        "found numerator 'LOWER(department)', expected columns and literals joined by = <> < <= > >=, in, is null, "
+        "and, or, not", id="function in a condition",
+    ),
+    pytest.param(
+        "    numerator: sum(cost_usd)", "    numerator: sum(cost_us)", "§numerator: sum(cost_us)", "C032",
+        "found column 'cost_us' in numerator, expected a column of sessions, did you mean cost_usd?", id="column",
+    ),
+    pytest.param(
+        "where is_active = 1", "where active = 1", "§numerator: distinct", "C032",
+        "found column 'active' in numerator, expected one of day, person_id, department, is_active, did you mean "
+        "is_active?", id="column of a condition",
+    ),
+    pytest.param(
+        "    denominator: distinct(person_id)\n", "    denominator: distinct(person)\n",
+        "§denominator: distinct(person)", "C032",
+        "found column 'person' in denominator, expected one of day, person_id, department, is_active, did you mean "
+        "person_id?", id="column of a denominator",
+    ),
+    pytest.param(
+        "where unpriced > 0", "where unprised > 0", "§unknown:", "C032",
+        "found column 'unprised' in unknown, expected a column of sessions, did you mean unpriced?",
+        id="column of unknown",
+    ),
+    pytest.param(
+        "value: latency_s", "value: latencies", "§value: latencies", "C032",
+        "found column 'latencies' in value, expected one of day, latency_s, latency_ms, model, is_batch, did you "
+        "mean latency_s?", id="column of value",
+    ),
+    pytest.param(
+        "end: resolved_at", "end: solved_at", "§end: solved", "C032",
+        "found column 'solved_at' in end, expected one of day, started_at, resolved_at, severity, did you mean "
+        "resolved_at?", id="column of end",
+    ),
+    pytest.param(
+        "start: started_at", "start: start_at", "§start: start_at", "C032",
+        "found column 'start_at' in start, expected one of day, started_at, resolved_at, severity, did you mean "
+        "started_at?", id="column of start",
+    ),
+    pytest.param(
+        "arm: variant", "arm: varient", "§arm: varient", "C032",
+        "found column 'varient' in arm, expected one of day, is_top2, variant, respondent, channel, score, did you "
+        "mean variant?", id="column of arm",
+    ),
+    pytest.param(
+        "first_per: respondent", "first_per: respondant", "§first_per:", "C032",
+        "found column 'respondant' in first_per, expected one of day, is_top2, variant, respondent, channel, "
+        "score, did you mean respondent?", id="first_per",
+    ),
+    pytest.param(
+        "cluster: session_key\n    target", "cluster: session\n    target", "§cluster: session\n", "C032",
+        "found column 'session' in cluster, expected a column of sessions, did you mean sessions?",
+        id="column of cluster",
+    ),
+    pytest.param(
+        "numerator: sum(is_trained)", "numerator: sum(person_id)", "§numerator: sum(person_id)", "C033",
+        "found numerator person_id of type VARCHAR, expected whole numbers or DECIMAL; sums of anything else fail "
+        "or differ between runs", id="sum of text",
+    ),
+    pytest.param(
+        "total: sum(hours_saved)", "total: sum(minutes_felt)", "§total: sum", "C033",
+        "found total minutes_felt of type DOUBLE, expected whole numbers or DECIMAL; sums of anything else fail or "
+        "differ between runs", id="sum of floating point",
+    ),
+    pytest.param(
+        "value: latency_s", "value: model", "§value: model", "C033",
+        "found value model of type VARCHAR, expected a number", id="percentile of text",
+    ),
+    pytest.param(
+        "end: resolved_at", "end: severity", "§end: severity", "C033",
+        "found end severity of type VARCHAR, expected a date or time", id="end is no time",
+    ),
+    pytest.param(
+        "value: is_top2", "value: score", "§value: score", "C033",
+        "found value score of type DOUBLE, expected a whole number, 0 or 1", id="share of floating point",
+    ),
+    pytest.param(
+        "arm: variant", "arm: score", "§arm: score", "C033", "found arm score of type DOUBLE, expected text",
+        id="arm type",
+    ),
+    pytest.param(
+        "where is_active = 1", "where is_active = 'yes'", "§numerator: distinct", "C033",
+        "found is_active of type INTEGER used as text or a time in numerator, expected a literal of the column's "
+        "own type", id="number against text",
+    ),
+    pytest.param(
+        "where is_active = 1", "where is_active", "§numerator: distinct", "C033",
+        "found is_active of type INTEGER used as a flag (true or false) in numerator, expected a literal of the "
+        "column's own type", id="number as a flag",
+    ),
+    pytest.param(
+        "dimensions: [model]", "dimensions: [modell]", "§modell", "C034",
+        "found dimension 'modell', expected one of model, did you mean model?", id="dimension",
+    ),
+    pytest.param(
+        "dimensions: [model]", "dimensions: [latency_s]", "§latency_s]", "C033",
+        "found dimension latency_s of type DOUBLE, expected a text column", id="dimension of numbers",
+    ),
+    pytest.param(
+        "[use_case, department]", "[use_case, session_key]", "§session_key]", "C036",
+        "found dimension 'session_key', expected a column that groups people or sessions, not one each",
+        id="identifying",
+    ),
+    pytest.param(
+        "    denominator: distinct(person_id)\n", "    denominator: sum(is_active)\n", "§numerator: distinct", "C035",
+        "found distinct(person_id) where is_active = 1 over sum(is_active), expected both distinct over one "
+        "column, or neither", id="distinct over sum",
+    ),
+    pytest.param(
+        "    denominator: distinct(person_id)\n", "    denominator: distinct(is_active)\n", "§numerator: distinct",
+        "C035",
+        "found distinct(person_id) where is_active = 1 over distinct(is_active), expected both distinct over one "
+        "column, or neither", id="distinct of two things",
+    ),
+    pytest.param(
+        "total: sum(hours_saved)", "total: distinct(session_key)", "§total: distinct", "C035",
+        "found total distinct(session_key), expected sum(column) or count(*), which add up over days",
+        id="distinct total",
+    ),
+    pytest.param(
+        "    unit: USD/session", "    unit: ratio", "§unit: ratio\n    direction: down", "C040",
+        "found unit 'ratio', expected USD/session for this ratio", id="money as ratio",
+    ),
+    pytest.param(
+        "    unit: s\n", "    unit: h\n", "§unit: h\n    direction: down\n    cadence: daily", "C040",
+        "found unit 'h', expected s for this percentile", id="unit of percentile",
+    ),
+    pytest.param(
+        "value: latency_s", "value: latency_ms", "§unit: s\n", "C040",
+        "found unit 's', expected a column in s; latency_ms is in ms", id="milliseconds",
+    ),
+    pytest.param(
+        "    unit: h\n    direction: down", "    unit: s\n    direction: down\n    # hours",
+        "§unit: s\n    direction: down\n    # ", "C040", "found unit 's', expected h for this survival_median",
+        id="unit of survival",
+    ),
+    pytest.param(
+        "unit: points", "unit: count", "§unit: count", "C040",
+        "found unit 'count', expected points for this difference", id="unit of difference",
+    ),
+    pytest.param(
+        "    unit: h\n    direction: up", "    unit: ratio\n    direction: up",
+        "§unit: ratio\n    direction: up\n    cadence: monthly\n    min_n: 30", "C040",
+        "found unit 'ratio', expected h or USD or count for this total", id="unit of total",
+    ),
+    pytest.param(
+        "at_least: 3,", "at_most: 3,", "§at_most: 3,", "C041",
+        "found at_most with direction up, expected at_least, or the other direction", id="wrong side",
+    ),
+    pytest.param(
+        "at_most: 0.05", "at_least: 0.05", "§at_least: 0.05", "C041",
+        "found at_least with direction down, expected at_most, or the other direction", id="wrong side, other way",
+    ),
+    pytest.param(
+        "at_least: 0.20", "at_least: 20", "§at_least: 20", "C042",
+        "found a target of 20, expected 0 to 1 for ratio, did you mean 0.2?", id="percent as ratio",
+    ),
+    pytest.param(
+        "at_most: 0.05", "at_most: -0.05", "§at_most: -0.05", "C042",
+        "found a target of -0.05, expected at least 0 for USD/session", id="negative target",
+    ),
+    pytest.param(
+        "    cluster: session_key\n    target", "    target", "§interval: clustered\n    target", "C043",
+        "found interval clustered without cluster, expected cluster: the column that groups rows", id="no cluster",
+    ),
+    pytest.param(
+        "    interval: clustered\n    cluster: session_key\n    target",
+        "    interval: exact\n    cluster: session_key\n    target", "§cluster: session_key\n    target", "C043",
+        "found cluster with interval exact, expected interval: clustered, or no cluster", id="idle cluster",
+    ),
+    pytest.param(
+        "control: baseline", "control: ai", "§control: ai", "C044",
+        "found the same for treated and control, expected two different ones", id="same arms",
+    ),
+    pytest.param(
+        "end: resolved_at", "end: started_at", "§end: started_at", "C044",
+        "found the same for start and end, expected two different ones", id="same times",
+    ),
+    pytest.param(
+        "    denominator: count(*)", "    denominator:  sum( is_trained )", "§denominator:  sum", "C044",
+        "found the same for numerator and denominator, expected two different ones", id="same measures",
+    ),
+]  # fmt: skip
+
+
+def written(folder: Path, text: str) -> Path:
+    """The text as a catalogue file."""
+    path = folder / "metrics_catalog.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def place(text: str, marked: str) -> str:
+    """`file:line:column` of the spot marked with § in the one passage of the text that reads so."""
+    before, after = marked.split("§")
+    assert text.count(before + after) == 1, f"{marked!r} is not one passage"
+    head = text[: text.index(before + after) + len(before)]
+    return f"metrics_catalog.yaml:{head.count(chr(10)) + 1}:{len(head) - head.rfind(chr(10))}"
+
+
+def broken(old: str, new: str) -> str:
+    """The good catalogue with its one passage `old` replaced."""
+    assert GOOD.count(old) == 1, f"{old!r} stands {GOOD.count(old)} times in the good catalogue"
+    return GOOD.replace(old, new)
+
+
+def test_the_good_catalogue_is_good(tmp_path: Path) -> None:
+    """Nothing is wrong with the text that the mistakes are seeded in."""
+    catalog = load_checked(written(tmp_path, GOOD), facts=FACTS)
+    assert [metric.kind for metric in catalog.metrics.values()] == [
+        "ratio", "ratio", "percentile", "survival_median", "difference", "snapshot", "total",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "at", "code", "message"), MISTAKES)
+def test_one_mistake_gives_one_problem(tmp_path: Path, old: str, new: str, at: str, *, code: str, message: str) -> None:
+    """Breaking one thing gives exactly that problem, at its line and column, with its code and message."""
+    text = broken(old, new)
+    _, problems = examine(written(tmp_path, text), facts=FACTS)
+    assert problems == [Problem(place(text, at), code, message)]

@@ -1,0 +1,142 @@
+"""The pages in a real Chromium: no request leaves, nothing fails, nothing scrolls sideways, everything prints."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_reports_edition import edition
+
+from pipeline.reports import render
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium with chromedriver on this machine"),
+]
+SWITCHES = [
+    "headless",
+    "no-sandbox",
+    "disable-gpu",
+    "disable-quic",
+    "no-first-run",
+    "disable-background-networking",
+    "disable-component-update",
+    "disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made edition as pages."""
+    out = tmp_path_factory.mktemp("site")
+    render(edition(), out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A headless Chromium that writes down its console and its requests."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for switch in [*SWITCHES, f"user-data-dir={tmp_path_factory.mktemp('profile')}"]:
+        options.add_argument(f"--{switch}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+def _open(browser: Any, path: Path, *, width: int = 1280, scheme: str = "light", scripts: bool = True) -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": [feature]})
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
+    for log in ("browser", "performance"):
+        browser.get_log(log)
+    browser.get(path.as_uri())
+
+
+def _requests(browser: Any) -> list[str]:
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+
+
+def _drawn(browser: Any) -> bool:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    script = (
+        "return document.readyState === 'complete' && "
+        "[...document.querySelectorAll('.plot')].every(box => box.querySelector('.main-svg'))"
+    )
+    return bool(WebDriverWait(browser, 20).until(lambda found: found.execute_script(script)))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_request_leaves_and_no_error_is_logged(browser: Any, site: Path, scheme: str) -> None:
+    """Every page, in both schemes: charts are drawn, all requests are files of the edition, the console is empty."""
+    for path in sorted(site.glob("*.html")):
+        _open(browser, path, scheme=scheme)
+        assert _drawn(browser), path.name
+        outside = [url for url in _requests(browser) if not url.startswith((site.as_uri(), "data:", "blob:"))]
+        assert outside == [], path.name
+        assert browser.get_log("browser") == [], path.name
+
+
+def test_no_payload_runs(browser: Any, site: Path) -> None:
+    """The hostile names of the made edition set window.hit if any of them runs; no label holds a link."""
+    for path in sorted(site.glob("*.html")):
+        _open(browser, path)
+        assert browser.execute_script("return window.hit") is None, path.name
+        assert browser.execute_script("return document.querySelectorAll('svg a, img').length") == 0, path.name
+
+
+def test_nothing_scrolls_sideways_at_320_pixels(browser: Any, site: Path) -> None:
+    """Tables stack or scroll inside their own box; a box that scrolls can be reached by keyboard."""
+    for path in sorted(site.glob("*.html")):
+        _open(browser, path, width=320)
+        wide = browser.execute_script(
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert wide <= 0, path.name
+        wider = "[...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth)"
+        assert browser.execute_script(f"return {wider}.every(box => box.tabIndex === 0)"), path.name
+
+
+def test_numbers_are_visible_with_scripts_off(browser: Any, site: Path) -> None:
+    """The scorecard shows, the table of a chart opens by itself, and no empty plot takes up room."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    _open(browser, site / "genai_engineer.html", scripts=False)
+    try:
+        assert "$0.06" in browser.find_element(By.ID, "scorecard").text
+        summary = browser.find_element(By.CSS_SELECTOR, ".chart details > summary")
+        summary.send_keys(Keys.ENTER)
+        assert browser.find_element(By.CSS_SELECTOR, ".chart details td").is_displayed()
+        assert browser.find_element(By.CSS_SELECTOR, ".plot").size["height"] == 0
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_print_shows_what_is_closed_on_screen(browser: Any, site: Path) -> None:
+    """On paper a closed definition takes up room, and column heads repeat on each page."""
+    _open(browser, site / "genai_engineer.html")
+    height = (
+        "const found = document.querySelector('.definition dl');"
+        "return found.checkVisibility() && found.getBoundingClientRect().height"
+    )
+    assert not browser.execute_script(height)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert browser.execute_script(height) > 50
+    head = "return getComputedStyle(document.querySelector('.cards thead')).display"
+    assert browser.execute_script(head) == "table-header-group"
+    printed = browser.execute_cdp_cmd("Page.printToPDF", {})["data"]
+    assert base64.b64decode(printed).startswith(b"%PDF")

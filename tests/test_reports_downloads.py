@@ -1,0 +1,110 @@
+"""The downloads: the contract's columns, exact numbers, and text no spreadsheet runs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from test_reports_edition import edition
+
+from pipeline.reports import EditionData, downloads
+from pipeline.reports.model import CONTRACT_COLUMNS
+
+
+@pytest.fixture(scope="module")
+def data() -> EditionData:
+    """One made edition."""
+    return edition()
+
+
+@pytest.fixture(scope="module")
+def folder(data: EditionData, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its downloads."""
+    out = tmp_path_factory.mktemp("data")
+    downloads.write(data, out)
+    return out
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_text_that_looks_like_a_formula_is_quoted(start: str) -> None:
+    """A spreadsheet shows it as text; other text and numbers stay as they are."""
+    assert downloads.csv_cell(downloads.printed(f"{start}1+1")) == f"'{start}1+1"
+    assert downloads.csv_cell(downloads.printed("Claims")) == "Claims"
+    assert downloads.csv_cell(downloads.printed(-1.5)) == "-1.5"
+
+
+@pytest.mark.parametrize(
+    ("number", "printed"),
+    [
+        (0.1, "0.1"),
+        (1e-07, "0.0000001"),
+        (1e21, "1" + "0" * 21),
+        (100.0, "100"),
+        (-0.0, "0"),
+        (Decimal("1204.50000000000000"), "1204.5"),
+        (Decimal("0E-14"), "0"),
+        (Decimal("100"), "100"),
+        (7, "7"),
+    ],
+)
+def test_numbers_have_no_exponent_and_no_trailing_zeros(number: float | int | Decimal, printed: str) -> None:
+    """Exact to the last digit, readable to every tool."""
+    assert downloads.plain(number) == printed
+
+
+def test_csv_json_and_parquet_say_the_same(data: EditionData, folder: Path) -> None:
+    """Three formats, one content, the contract's columns in their order."""
+    document = json.loads((folder / "kpi_values.json").read_text(encoding="utf-8"))
+    rows = _rows(folder / "kpi_values.csv")
+    found = duckdb.sql(f"SELECT * FROM '{folder / 'kpi_values.parquet'}'")
+    assert document["columns"] == found.columns == list(rows[0]) == list(CONTRACT_COLUMNS)
+    typed = found.fetchall()
+    assert len(rows) == len(document["rows"]) == len(typed) == len(data.values)
+    value, start, numerator = (CONTRACT_COLUMNS.index(name) for name in ("value", "period_start", "numerator"))
+    for text, plain, exact in zip(rows, document["rows"], typed, strict=True):
+        assert plain[value] == exact[value] == (float(text["value"]) if text["value"] else None)
+        assert exact[start] == date.fromisoformat(text["period_start"])
+        assert exact[numerator] == (Decimal(text["numerator"]) if text["numerator"] else None)
+
+
+def test_formulas_of_dimension_values_are_quoted_in_the_file(folder: Path) -> None:
+    """The payload reaches the CSV with an apostrophe, JSON and Parquet as it is."""
+    names = {row["dimension_value"] for row in _rows(folder / "kpi_values.csv")}
+    assert {'\'=HYPERLINK("http://x.invalid")', "'@SUM(A1)"} <= names
+    assert not any(name.startswith(("=", "+", "-", "@")) for name in names)
+    found = duckdb.sql(f"SELECT DISTINCT dimension_value FROM '{folder / 'kpi_values.parquet'}'").fetchall()
+    assert ("@SUM(A1)",) in found
+
+
+def test_notes_say_why_each_value_is_not_available(data: EditionData, folder: Path) -> None:
+    """One note per absent value, each with a reason."""
+    notes = _rows(folder / "notes.csv")
+    assert len(notes) == int(data.values["value"].isna().sum()) > 0
+    assert all(note["reason"] for note in notes)
+    assert list(notes[0]) == list(downloads.NOTE_COLUMNS)
+
+
+def test_loads_balance_and_have_the_contract_columns(folder: Path) -> None:
+    """rows_in = loaded + duplicate + quarantined in every line."""
+    rows = _rows(folder / "loads.csv")
+    assert list(rows[0]) == ["file", "source", "rows_in", "loaded", "duplicate", "quarantined", "reason"]
+    for row in rows:
+        assert int(row["rows_in"]) == sum(int(row[name]) for name in ("loaded", "duplicate", "quarantined"))
+
+
+def test_edition_json_names_inputs_and_sources(folder: Path) -> None:
+    """Number, catalogue hash, each input with hash and rows, each source with how far it reaches."""
+    found = json.loads((folder / "edition.json").read_text(encoding="utf-8"))
+    assert (found["number"], found["as_of"], len(found["inputs"])) == (7, "2026-11-20", 3)
+    assert found["sources"][0]["data_through"] == "2026-11-20"
+    assert found["inputs"][0]["file_hash"]

@@ -1,0 +1,137 @@
+"""Files are refused for their bytes, or for not being whole, with the reason and the place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.sources.bytes_check import Limits, inspect_bytes, inspect_complete, line_facts
+from pipeline.sources.mapping import SourceMapping
+
+STILL = "(the file may still be being written)"
+
+
+def mapping(reader: str, **more: object) -> SourceMapping:
+    """A mapping of nothing, for its reader."""
+    return SourceMapping.model_validate({"source": "some", "describes": "x", "reader": reader, "files": ["*"], **more})
+
+
+def file(folder: Path, content: bytes) -> Path:
+    """A file of that content."""
+    path = folder / "export"
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"a,b\n1,2\n", b"\xef\xbb\xbfa,b\r\n1,2\r\n", "größe,naïve,日本,🙂\n".encode(), b"x", b"PAR1 and more PAR1"],
+    ids=["plain", "BOM and CR LF", "multi-byte", "one byte", "parquet"],
+)
+def test_good_bytes_pass(tmp_path: Path, content: bytes) -> None:
+    """UTF-8 with or without BOM and with any line end is taken, and so is Parquet."""
+    assert inspect_bytes(file(tmp_path, content)) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", f"empty: the file has no bytes {STILL}"),
+        (b"name\nM\xfcller\n", "not UTF-8: byte 0xfc at offset 6; export it as UTF-8"),
+        (b"a" * 10 + b"\0b\n", "a NUL byte at offset 10; text has none"),
+        ("a,b\n".encode("utf-16"), "not UTF-8 text: it looks like UTF-16; export it as UTF-8"),
+        (b"\x1f\x8b\x08rest", "not UTF-8 text: it looks like a gzip archive; export it as UTF-8"),
+        (b"PK\x03\x04rest", "not UTF-8 text: it looks like a zip archive or a spreadsheet; export it as UTF-8"),
+        ("café".encode()[:-1], f"incomplete: the file ends inside a character {STILL}"),
+        (b"PAR1 half a file", f"incomplete: the Parquet file has no footer {STILL}"),
+    ],
+)
+def test_bad_bytes_are_named(tmp_path: Path, content: bytes, reason: str) -> None:
+    """What is wrong with the bytes is said, with the offset where there is one."""
+    problem = inspect_bytes(file(tmp_path, content))
+    assert problem is not None
+    assert str(problem) == reason
+
+
+@pytest.mark.parametrize("before", [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (3 << 20) + 5])
+def test_offsets_are_right_across_chunks(tmp_path: Path, before: int) -> None:
+    """A bad byte at, before and after the border of a chunk of a mebibyte has its offset in the whole file."""
+    problem = inspect_bytes(file(tmp_path, b"a" * before + b"\xff" + b"a" * 9))
+    assert problem is not None
+    assert problem.reason == f"not UTF-8: byte 0xff at offset {before}; export it as UTF-8"
+
+
+@pytest.mark.parametrize("before", [(1 << 20) - 1, (1 << 20) - 2])
+def test_a_character_across_chunks_is_whole(tmp_path: Path, before: int) -> None:
+    """A character of three bytes that lies on the border is no fault; with its last byte wrong it is one."""
+    assert inspect_bytes(file(tmp_path, b"a" * before + "日".encode() + b"\n")) is None
+    problem = inspect_bytes(file(tmp_path, b"a" * before + "日".encode()[:2] + b"\n"))
+    assert problem is not None
+    assert problem.reason == f"not UTF-8: a byte at offset {before}; export it as UTF-8"
+
+
+def test_the_size_limit_counts_bytes(tmp_path: Path) -> None:
+    """A file of the limit is taken, one byte more is not."""
+    assert inspect_bytes(file(tmp_path, b"a" * 10), limits=Limits(max_bytes=10)) is None
+    problem = inspect_bytes(file(tmp_path, b"a" * 11), limits=Limits(max_bytes=10))
+    assert problem is not None
+    assert problem.reason == "too large: 11 bytes where at most 10 are taken"
+
+
+@pytest.mark.parametrize("reader", ["csv", "jsonl", "trec"])
+def test_a_file_of_lines_ends_with_a_line_end(tmp_path: Path, reader: str) -> None:
+    """Cut anywhere inside its last line the file is incomplete; whole, or declared to end so, it is not."""
+    whole = b"a b\n{} 1\n"
+    for cut in range(5, len(whole)):
+        problem = inspect_complete(file(tmp_path, whole[:cut]), mapping=mapping(reader))
+        assert problem is not None
+        assert problem.reason == f"incomplete: the last line has no line end {STILL}"
+        assert inspect_complete(tmp_path / "export", mapping=mapping(reader, final_newline=False)) is None
+    assert inspect_complete(file(tmp_path, whole), mapping=mapping(reader)) is None
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("limit", [1 << 20, (1 << 20) + 7, 3 << 20])
+def test_the_line_limit_counts_bytes_of_a_line(tmp_path: Path, end: bytes, limit: int) -> None:
+    """A line of the limit is taken and a longer one is not, first, in the middle or last, across chunks or not."""
+    for lines in ([b"x" * limit, b"a"], [b"a", b"x" * limit, b"a"], [b"a", b"x" * limit]):
+        path = file(tmp_path, end.join(lines) + end)
+        assert inspect_complete(path, mapping=mapping("csv"), limits=Limits(max_line_bytes=limit)) is None
+        problem = inspect_complete(path, mapping=mapping("csv"), limits=Limits(max_line_bytes=limit - 1))
+        assert problem is not None
+        assert problem.reason == f"too large: a line of more than {limit - 1} bytes"
+
+
+def test_a_json_document_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    """It is parsed as a whole, so it may not be as large as a file of lines; a long line of it is no matter."""
+    path = file(tmp_path, b"[1]" + b" " * 97)
+    assert (
+        inspect_complete(path, mapping=mapping("json"), limits=Limits(max_document_bytes=100, max_line_bytes=1)) is None
+    )
+    problem = inspect_complete(path, mapping=mapping("json"), limits=Limits(max_document_bytes=99))
+    assert problem is not None
+    assert problem.reason == "too large: a JSON document of 100 bytes where at most 99 are taken"
+
+
+def test_an_ignored_file_need_not_be_whole(tmp_path: Path) -> None:
+    """Nothing of it is loaded, so nothing of it can be missing."""
+    assert inspect_complete(file(tmp_path, b"cut"), mapping=mapping("csv", ignore="not ours")) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "lines", "is_uniform"),
+    [
+        (b"a\nb\n", 2, True),
+        (b"a\r\nb\r\n", 2, True),
+        (b"a\rb\r", 2, False),
+        (b"a\nb", 2, True),
+        (b"a\r\nb\nc\rd\r\n", 4, False),
+        (b"a" * ((1 << 20) - 1) + b"\r\n" + b"b\r\n", 2, True),
+    ],
+    ids=["LF", "CR LF", "CR", "no end", "mixed", "CR LF across chunks"],
+)
+def test_lines_are_counted_whatever_ends_them(tmp_path: Path, content: bytes, lines: int, is_uniform: bool) -> None:
+    """LF, CR LF and CR each end one line; only LF alone and CR LF alone can be read as they are."""
+    facts = line_facts(file(tmp_path, content))
+    assert (facts.lines, facts.is_uniform) == (lines, is_uniform)
