@@ -271,4 +271,3 @@ def _with_warehouse(chosen: Settings) -> Settings:
 
 def _print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
-

@@ -49,9 +49,7 @@ class Ingest:
     now: datetime
 
 
-def take_in(
-    ingest: Ingest, arrivals: Iterable[Arrival], *, progress: Callable[[str], None] = lambda _: None
-) -> Taken:
+def take_in(ingest: Ingest, arrivals: Iterable[Arrival], *, progress: Callable[[str], None] = lambda _: None) -> Taken:
     """Take in every file that is new, or could not be taken before and may be now."""
     taken = Taken()
     known = ledger.known(ingest.con, mappings_hash=ingest.mappings_hash)
@@ -169,9 +167,7 @@ def _refuse(ingest: Ingest, arrival: Arrival, reason: str, taken: Taken) -> None
     taken.quarantined += rows
 
 
-def _enter_file(
-    ingest: Ingest, arrival: Arrival, *, source: str, status: str, reason: str, records_in: int
-) -> None:
+def _enter_file(ingest: Ingest, arrival: Arrival, *, source: str, status: str, reason: str, records_in: int) -> None:
     ledger.enter_file(
         ingest.con,
         arrival,

@@ -22,12 +22,11 @@ from pipeline.errors import BlockedError, ExitCode, Problem, RoiError
 from pipeline.settings import Settings
 from pipeline.warehouse.connection import create_schemas, open_warehouse, warehouse
 from pipeline.warehouse.lock import run_lock
-from pipeline.warehouse.publish import publish_file, publish_folder, start_work_copy
 from pipeline.warehouse.pseudonym import load_key
+from pipeline.warehouse.publish import publish_file, publish_folder, start_work_copy
 from pipeline.warehouse.receive import Arrival, receive
 
 if TYPE_CHECKING:
-    from pipeline.engine.states import Rebuilt
     from pipeline.ingest import Ingest, Taken
 
 Progress = Callable[[str], None]
@@ -187,7 +186,9 @@ def _stages(
     progress("Taking in exports")
     taken = take_in(ingest, arrivals, progress=lambda name: progress(f"Taking in {name}"))
     progress("Building states")
-    rebuilt = build_states(con, catalog, since_load=since_load, progress=lambda fact: progress(f"Building states of {fact}"))
+    rebuilt = build_states(
+        con, catalog, since_load=since_load, progress=lambda fact: progress(f"Building states of {fact}")
+    )
     summary = _compute(con, settings, catalog, taken, progress, run_id=run_id)
     summary.states = [asdict(entry) for entry in rebuilt]
     _check(con, settings, summary, progress, run_id=run_id)
@@ -203,7 +204,13 @@ def _ingest(con: duckdb.DuckDBPyConnection, settings: Settings, mappings: tuple[
 
 
 def _compute(
-    con: duckdb.DuckDBPyConnection, settings: Settings, catalog: Catalog, taken: Taken, progress: Progress, *, run_id: int
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    catalog: Catalog,
+    taken: Taken,
+    progress: Progress,
+    *,
+    run_id: int,
 ) -> Summary:
     from pipeline.engine.editions import create_editions, store_edition
     from pipeline.engine.rollup import as_of_day, roll_up

@@ -19,8 +19,8 @@ from pipeline.tables import load_tables
 from pipeline.warehouse.connection import create_schemas, open_warehouse
 from pipeline.warehouse.load import load_rows
 from pipeline.warehouse.lock import run_lock
-from pipeline.warehouse.publish import publish_file, publish_folder, start_work_copy
 from pipeline.warehouse.pseudonym import define_pseudonym, load_key
+from pipeline.warehouse.publish import publish_file, publish_folder, start_work_copy
 from pipeline.warehouse.receive import receive
 
 KEY = b"k" * 32
@@ -139,7 +139,9 @@ def test_a_row_that_contradicts_another_is_quarantined_with_the_place_of_the_oth
 
 
 @pytest.mark.parametrize("order", [("1", "2", "3"), ("3", "2", "1"), ("2", "3", "1"), ("2", "1", "3")])
-def test_the_newest_version_wins_in_any_order_of_arrival(con: duckdb.DuckDBPyConnection, order: tuple[str, ...]) -> None:
+def test_the_newest_version_wins_in_any_order_of_arrival(
+    con: duckdb.DuckDBPyConnection, order: tuple[str, ...]
+) -> None:
     """Version 3 stands, 1 and 2 are history, and all three count as loaded."""
     for version in order:
         batch(con, [("a", int(version), 10, version)])

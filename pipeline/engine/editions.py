@@ -93,7 +93,9 @@ def _restate(con: duckdb.DuckDBPyConnection, *, number: int, why: str) -> None:
 
 def edition_values(con: duckdb.DuckDBPyConnection, number: int) -> pd.DataFrame:
     """Return the values as edition `number` said them, with its number, in catalogue-neutral order."""
-    columns = ", ".join(f'CAST("{name}" AS VARCHAR) AS "{name}"' if name in _EXACT else f'"{name}"' for name in PUBLISHED[:-1])
+    columns = ", ".join(
+        f'CAST("{name}" AS VARCHAR) AS "{name}"' if name in _EXACT else f'"{name}"' for name in PUBLISHED[:-1]
+    )
     frame = con.execute(
         f"SELECT {columns}, CAST({number} AS BIGINT) AS edition, reason FROM kpi.values WHERE first_edition <= {number} "
         f"AND coalesce(last_edition, {number}) >= {number} "

@@ -114,7 +114,11 @@ def _published(
     if not found:
         raise ConfigurationError(
             f"The newest edition has no such value of {kpi_id}.",
-            [Problem("--period, --by", "E003", f"nothing at {period or '28d'} {dimension}={value}; periods are {PERIODS}")],
+            [
+                Problem(
+                    "--period, --by", "E003", f"nothing at {period or '28d'} {dimension}={value}; periods are {PERIODS}"
+                )
+            ],
         )
     return found[0]
 

@@ -34,7 +34,10 @@ def leaves(catalog: Catalog) -> dict[str, list[Leaf]]:
     found: dict[str, list[Leaf]] = {}
     for fact in dict.fromkeys(metric.fact for metric in catalog.metrics.values()):
         metrics = {kpi_id: metric for kpi_id, metric in catalog.metrics.items() if metric.fact == fact}
-        found[fact] = [_cells(fact, metrics), *(leaf for kpi_id, metric in metrics.items() for leaf in _own(kpi_id, metric))]
+        found[fact] = [
+            _cells(fact, metrics),
+            *(leaf for kpi_id, metric in metrics.items() for leaf in _own(kpi_id, metric)),
+        ]
     return found
 
 
@@ -76,7 +79,10 @@ def slices(dimensions: tuple[str, ...], *, also: str = "") -> tuple[str, str]:
         return "'' AS dimension, '' AS dimension_value", f"GROUPING SETS ({sets})"
     name = " ".join(f"WHEN grouping({one}) = 0 THEN '{one}'" for one in dimensions)
     value = " ".join(f"WHEN grouping({one}) = 0 THEN {one}" for one in dimensions)
-    return f"CASE {name} ELSE '' END AS dimension, CASE {value} ELSE '' END AS dimension_value", f"GROUPING SETS ({sets})"
+    return (
+        f"CASE {name} ELSE '' END AS dimension, CASE {value} ELSE '' END AS dimension_value",
+        f"GROUPING SETS ({sets})",
+    )
 
 
 def _cells(fact: str, metrics: dict[str, Metric]) -> Leaf:

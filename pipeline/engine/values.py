@@ -182,7 +182,9 @@ def _set_status(frame: pd.DataFrame, metric: Metric, end: date) -> None:
     closed = [one + timedelta(days=metric.matures_after_days) for one in frame["period_end"]]
     young = np.array([one > end for one in closed], dtype=bool)
     frame.loc[young, "status"] = "immature"
-    frame.loc[young, "reason"] = [f"provisional until {one.isoformat()}" for one, is_young in zip(closed, young, strict=True) if is_young]
+    frame.loc[young, "reason"] = [
+        f"provisional until {one.isoformat()}" for one, is_young in zip(closed, young, strict=True) if is_young
+    ]
     _set_unavailable(frame, metric)
 
 
@@ -205,7 +207,9 @@ def _set_unavailable(frame: pd.DataFrame, metric: Metric) -> None:
         hidden = unknown > 0
         frame.loc[hidden, ["value", "numerator", "interval_low", "interval_high"]] = None
         frame.loc[hidden, "status"] = "not_available"
-        frame.loc[hidden, "reason"] = [f"{int(one)} could not be measured ({metric.unknown})" for one in unknown[hidden]]
+        frame.loc[hidden, "reason"] = [
+            f"{int(one)} could not be measured ({metric.unknown})" for one in unknown[hidden]
+        ]
     else:
         apart = (unknown > 0) & ~missing
         notes = [f"{int(one)} of unknown value left out" for one in unknown[apart]]

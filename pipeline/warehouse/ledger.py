@@ -57,9 +57,7 @@ def enter_file(
     """Enter what became of one file's content; a file tried again replaces its earlier entry."""
     for name in ("files", "warnings", "totals"):
         con.execute(f"DELETE FROM ledger.{name} WHERE file_hash = ?", [arrival.file_hash])
-    con.execute(
-        "DELETE FROM ledger.quarantine WHERE file_hash = ? AND table_name = ''; ", [arrival.file_hash]
-    )
+    con.execute("DELETE FROM ledger.quarantine WHERE file_hash = ? AND table_name = ''; ", [arrival.file_hash])
     con.execute("DELETE FROM ledger.loads WHERE file_hash = ? AND table_name = ''", [arrival.file_hash])
     con.execute(
         "INSERT INTO ledger.files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -88,7 +86,9 @@ def enter_unreadable(
         )
         rows = int(_scalar(con, "SELECT count(*) FROM raw_malformed"))
     if rows:
-        con.execute("INSERT INTO ledger.loads VALUES (?, ?, ?, '', ?, 0, 0, ?)", [load_id, run_id, file_hash, rows, rows])
+        con.execute(
+            "INSERT INTO ledger.loads VALUES (?, ?, ?, '', ?, 0, 0, ?)", [load_id, run_id, file_hash, rows, rows]
+        )
 
 
 def _scalar(con: duckdb.DuckDBPyConnection, sql: str) -> int:
