@@ -1,1 +1,1 @@
-"""The nightly KPI and ROI pipeline: read the rooms in the order of docs/architecture.md to follow a row from export to page."""
+"""The nightly KPI and ROI pipeline; in the order of docs/architecture.md its rooms follow a row from export to page."""

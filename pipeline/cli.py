@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _unexpected(error: Exception) -> str:
-    """Say that this is a fault of genai-roi; the details, which may quote data, go to a file only its owner can read."""
+    """Say that this is our fault; the details, which may quote data, go to a file only its owner can read."""
     import os
     import traceback
 
@@ -191,18 +191,14 @@ def sources_list(as_json: Json = False) -> None:
     from pipeline.sources.mapping import load_mappings
 
     mappings = load_mappings([folder for folder in settings().mapping_folders if folder.is_dir()])
-    found = [
-        {"source": one.source, "reader": one.reader, "files": list(one.files), "tables": sorted(one.tables or {}), "describes": one.describes}
-        for one in mappings
-    ]  # fmt: skip
     if as_json:
-        _print_json(found)
+        keys = ("source", "reader", "files", "describes")
+        _print_json([{key: getattr(one, key) for key in keys} | {"tables": sorted(one.tables)} for one in mappings])
     else:
         from pipeline.summary import print_table
 
-        print_table(("source", "reader", "file names", "fills"), [
-            (one["source"], one["reader"], ", ".join(one["files"]), ", ".join(one["tables"]) or "not loaded") for one in found
-        ])  # fmt: skip
+        body = [(one.source, one.reader, ", ".join(one.files), ", ".join(sorted(one.tables))) for one in mappings]
+        print_table(("source", "reader", "file names", "fills"), body)
 
 
 @sources_app.command("probe")
@@ -269,5 +265,5 @@ def _with_warehouse(chosen: Settings) -> Settings:
     return chosen
 
 
-def _print_json(value: Any) -> None:
+def _print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))

@@ -66,8 +66,6 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
         raise RoiError("There is no edition yet; run make nightly first.")
     number = int(str(edition["number"]))
     checks = [json.loads(str(row["result"])) for row in rows(con, "SELECT result FROM ledger.checks ORDER BY position")]
-    sources = _sources(con)
-    loads = rows(con, _LOADS)
     return EditionData(
         catalog=catalog,
         values=edition_values(con, number),
@@ -78,10 +76,9 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
             "input_hash": edition["input_hash"],
             "warehouse": warehouse,
             "versions": json.loads(str(edition["notes"])) | {"pages": pages_hash()},
-            "status": _status(checks, loads),
         },
-        sources=sources,
-        loads=loads,
+        sources=_sources(con),
+        loads=rows(con, _LOADS),
         quarantine=rows(con, _QUARANTINE),
         checks=checks,
         restatements=rows(con, _RESTATEMENTS, [number]),
@@ -97,12 +94,6 @@ def pages_hash() -> str:
         if path.suffix in {".py", ".html", ".css", ".js"}:
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _status(checks: list[Record], loads: list[Record]) -> str:
-    if any(not check["passed"] for check in checks):
-        return "incomplete"
-    return "provisional" if any(load["status"] == "quarantined" for load in loads) else "final"
 
 
 def _sources(con: duckdb.DuckDBPyConnection) -> list[Record]:
@@ -124,7 +115,8 @@ def _sources(con: duckdb.DuckDBPyConnection) -> list[Record]:
 
 def _through_sql() -> str:
     parts = " UNION ALL ".join(
-        f"SELECT _file, CAST(min({table.day}) AS DATE) AS a, CAST(max({table.day}) AS DATE) AS b FROM core.{table.name} GROUP BY _file"
+        f"SELECT _file, CAST(min({table.day}) AS DATE) AS a, CAST(max({table.day}) AS DATE) AS b "
+        f"FROM core.{table.name} GROUP BY _file"
         for table in load_tables().values()
         if table.day
     )

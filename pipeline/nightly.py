@@ -20,14 +20,15 @@ from pipeline.catalog.hashes import catalog_hash
 from pipeline.catalog.model import Catalog
 from pipeline.errors import BlockedError, ExitCode, Problem, RoiError
 from pipeline.settings import Settings
-from pipeline.warehouse.connection import create_schemas, open_warehouse, warehouse
+from pipeline.warehouse.connection import create_schemas, warehouse
 from pipeline.warehouse.lock import run_lock
 from pipeline.warehouse.pseudonym import load_key
 from pipeline.warehouse.publish import publish_file, publish_folder, start_work_copy
 from pipeline.warehouse.receive import Arrival, receive
 
 if TYPE_CHECKING:
-    from pipeline.ingest import Ingest, Taken
+    from pipeline.ingest import Taken
+    from pipeline.sources.mapping import SourceMapping
 
 Progress = Callable[[str], None]
 
@@ -55,23 +56,37 @@ class Summary:
         return ExitCode.WARNINGS if self.warnings else ExitCode.OK
 
 
+@dataclass(frozen=True)
+class _Run:
+    """What the stages of one run share."""
+
+    settings: Settings
+    catalog: Catalog
+    mappings: tuple[SourceMapping, ...]
+    arrivals: list[Arrival]
+    progress: Progress
+
+
 def run_nightly(settings: Settings, *, rebuild: bool = False, progress: Progress = lambda _: None) -> Summary:
     """Run every stage and publish a new edition, or say that there is nothing to do.
 
     Raises ConfigurationError (nothing run), LockedError, BlockedError (old edition kept) or RoiError.
     """
-    from pipeline.sources.mapping import load_mappings, mappings_hash
+    from pipeline.sources.mapping import load_mappings
 
     _preflight(settings)
+    progress("Checking definitions")
     catalog = load_checked(settings.catalog, facts=bound_facts())
     mappings = load_mappings([folder for folder in settings.mapping_folders if folder.is_dir()])
     with run_lock(settings.lock):
         progress("Receiving files")
-        arrivals = list(receive(settings.exports, settings.received))
-        if not rebuild and _nothing_new(settings, catalog, arrivals, mappings_hash(mappings)):
-            return _unchanged(settings, catalog, progress)
+        run = _Run(settings, catalog, mappings, list(receive(settings.exports, settings.received)), progress)
+        if not rebuild and _nothing_new(run):
+            return _unchanged(run)
         start_work_copy(settings.warehouse, settings.work, empty=rebuild)
-        summary = _work(settings, catalog, arrivals, mappings, progress)
+        with warehouse(settings.work, key=load_key(settings.key), threads=settings.threads) as con:
+            summary = _work(con, run)
+            con.execute("CHECKPOINT")
         publish_file(settings.work, settings.warehouse)
         draw_pages(settings, catalog, progress)
         summary.pages_drawn = True
@@ -109,37 +124,37 @@ def _preflight(settings: Settings) -> None:
         raise RoiError("The run cannot start.", problems)
 
 
-def _nothing_new(settings: Settings, catalog: Catalog, arrivals: list[Arrival], mappings: str) -> bool:
+def _nothing_new(run: _Run) -> bool:
     """Return whether files, mappings, catalogue and facts are those of the published edition."""
     from pipeline.engine.editions import latest_edition
     from pipeline.engine.leaves import leaf_hash, leaves
+    from pipeline.sources.mapping import mappings_hash
     from pipeline.warehouse import ledger
 
-    if not settings.warehouse.exists():
+    if not run.settings.warehouse.exists():
         return False
-    with warehouse(settings.warehouse, read_only=True, threads=settings.threads) as con:
+    with warehouse(run.settings.warehouse, read_only=True) as con:
         edition = latest_edition(con)
-        known = ledger.known(con, mappings_hash=mappings)
+        known = ledger.known(con, mappings_hash=mappings_hash(run.mappings))
         states = set(con.execute("SELECT state, hash FROM states.hashes").fetchall())
-    if edition is None or edition["catalog_hash"] != catalog_hash(catalog) or known.retry:
+    if edition is None or edition["catalog_hash"] != catalog_hash(run.catalog) or known.retry:
         return False
-    wanted = {(leaf.table, leaf_hash(leaf)) for states_of in leaves(catalog).values() for leaf in states_of}
-    return wanted == states and all((one.name, one.file_hash) in known.arrivals for one in arrivals)
+    wanted = {(leaf.table, leaf_hash(leaf)) for states_of in leaves(run.catalog).values() for leaf in states_of}
+    return wanted == states and all((one.name, one.file_hash) in known.arrivals for one in run.arrivals)
 
 
-def _unchanged(settings: Settings, catalog: Catalog, progress: Progress) -> Summary:
+def _unchanged(run: _Run) -> Summary:
     """Leave the edition as it is; draw its pages again only when they are missing or another's."""
     from pipeline.edition import pages_hash
     from pipeline.engine.editions import latest_edition
 
-    with warehouse(settings.warehouse, read_only=True, threads=settings.threads) as con:
+    settings = run.settings
+    with warehouse(settings.warehouse, read_only=True) as con:
         edition = latest_edition(con) or {}
-        row = con.execute("SELECT count(*) FROM kpi.values WHERE last_edition IS NULL").fetchone()
-    summary = Summary(settings.name, int(str(edition["number"])), str(edition["as_of"]))
-    summary.values = int(row[0]) if row else 0
-    drawn = _drawn_edition(settings.reports)
-    if drawn != (settings.name, summary.edition, pages_hash()):
-        draw_pages(settings, catalog, progress)
+        ((values,),) = con.execute("SELECT count(*) FROM kpi.values WHERE last_edition IS NULL").fetchall()
+    summary = Summary(settings.name, int(str(edition["number"])), str(edition["as_of"]), values=values)
+    if _drawn_edition(settings.reports) != (settings.name, summary.edition, pages_hash()):
+        draw_pages(settings, run.catalog, run.progress)
         summary.pages_drawn = True
     return summary
 
@@ -152,102 +167,61 @@ def _drawn_edition(reports: Path) -> tuple[str, int, str] | None:
         return None
 
 
-def _work(
-    settings: Settings, catalog: Catalog, arrivals: list[Arrival], mappings: tuple[object, ...], progress: Progress
-) -> Summary:
+def _work(con: duckdb.DuckDBPyConnection, run: _Run) -> Summary:
     """Do everything that changes the warehouse, on the work copy."""
-    con = open_warehouse(settings.work, key=load_key(settings.key), threads=settings.threads)
-    try:
-        summary = _stages(con, settings, catalog, arrivals, mappings, progress)
-        con.execute("CHECKPOINT")
-    finally:
-        con.close()
-    return summary
-
-
-def _stages(
-    con: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    catalog: Catalog,
-    arrivals: list[Arrival],
-    mappings: tuple[object, ...],
-    progress: Progress,
-) -> Summary:
     from pipeline.engine.states import build_states
     from pipeline.facts import create_views
-    from pipeline.ingest import take_in
+    from pipeline.ingest import Ingest, take_in
+    from pipeline.sources.mapping import mappings_hash
     from pipeline.warehouse import ledger
 
     create_schemas(con)
     create_views(con)
-    run_id = ledger.start_run(con, started_at=settings.now)
+    run_id = ledger.start_run(con, started_at=run.settings.now)
     since_load = ledger.next_load(con)
-    ingest = _ingest(con, settings, mappings, run_id)
-    progress("Taking in exports")
-    taken = take_in(ingest, arrivals, progress=lambda name: progress(f"Taking in {name}"))
-    progress("Building states")
+    ingest = Ingest(con, run.mappings, mappings_hash(run.mappings), run_id, run.settings.now)
+    run.progress("Taking in exports")
+    taken = take_in(ingest, run.arrivals, progress=lambda name: run.progress(f"Taking in {name}"))
+    run.progress("Building states")
     rebuilt = build_states(
-        con, catalog, since_load=since_load, progress=lambda fact: progress(f"Building states of {fact}")
+        con, run.catalog, since_load=since_load, progress=lambda fact: run.progress(f"Building states of {fact}")
     )
-    summary = _compute(con, settings, catalog, taken, progress, run_id=run_id)
+    run.progress("Computing KPIs")
+    summary = _compute(con, run, taken, run_id=run_id)
     summary.states = [asdict(entry) for entry in rebuilt]
-    _check(con, settings, summary, progress, run_id=run_id)
+    run.progress("Checking the warehouse")
+    _check(con, run, summary, run_id=run_id)
     con.execute("UPDATE ledger.runs SET summary = ? WHERE run_id = ?", [json.dumps(asdict(summary)), run_id])
     return summary
 
 
-def _ingest(con: duckdb.DuckDBPyConnection, settings: Settings, mappings: tuple[object, ...], run_id: int) -> Ingest:
-    from pipeline.ingest import Ingest
-    from pipeline.sources.mapping import mappings_hash
-
-    return Ingest(con, mappings, mappings_hash(mappings), run_id, settings.now)  # type: ignore[arg-type]
-
-
-def _compute(
-    con: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    catalog: Catalog,
-    taken: Taken,
-    progress: Progress,
-    *,
-    run_id: int,
-) -> Summary:
+def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id: int) -> Summary:
     from pipeline.engine.editions import create_editions, store_edition
     from pipeline.engine.rollup import as_of_day, roll_up
     from pipeline.engine.values import compute_values
 
-    progress("Computing KPIs")
-    as_of = as_of_day(con, catalog)
+    as_of = as_of_day(con, run.catalog)
     if as_of is None:
-        raise RoiError(_nothing_usable(con, settings))
-    roll_up(con, catalog, as_of=as_of)
-    values = compute_values(con, catalog, as_of=as_of)
+        raise RoiError(_nothing_usable(con, run.settings))
+    roll_up(con, run.catalog, as_of=as_of)
+    values = compute_values(con, run.catalog, as_of=as_of)
     create_editions(con)
     number = store_edition(
         con,
         values,
         as_of=as_of,
-        catalog_hash=catalog_hash(catalog),
+        catalog_hash=catalog_hash(run.catalog),
         input_hash=_input_hash(con),
         run_id=run_id,
         why="new rows from " + ", ".join(sorted(taken.sources)) if taken.sources else "recomputed",
         notes={"genai-roi": version("genai-roi"), "duckdb": duckdb.__version__},
     )
-    restated = con.execute("SELECT count(*) FROM kpi.restatements WHERE edition = ?", [number]).fetchone()
-    summary = Summary(settings.name, number, as_of, new_edition=True, values=len(values))
-    summary.restated = int(restated[0]) if restated else 0
+    ((restated,),) = con.execute("SELECT count(*) FROM kpi.restatements WHERE edition = ?", [number]).fetchall()
+    summary = Summary(run.settings.name, number, as_of, new_edition=True, values=len(values), restated=restated)
     summary.files = {
-        "loaded": taken.files_loaded,
-        "duplicate": taken.files_duplicate,
-        "quarantined": taken.files_quarantined,
-        "ignored": taken.files_ignored,
+        fate: getattr(taken, f"files_{fate}") for fate in ("loaded", "duplicate", "quarantined", "ignored")
     }
-    summary.rows = {
-        "rows_in": taken.rows_in,
-        "loaded": taken.loaded,
-        "duplicate": taken.duplicate,
-        "quarantined": taken.quarantined,
-    }
+    summary.rows = {fate: getattr(taken, fate) for fate in ("rows_in", "loaded", "duplicate", "quarantined")}
     if taken.quarantined:
         summary.warnings.append(
             f"{taken.files_quarantined} files and {taken.quarantined} rows were quarantined: reports/run.html says why"
@@ -269,16 +243,13 @@ def _input_hash(con: duckdb.DuckDBPyConnection) -> str:
     return hashlib.sha256("\n".join(row[0] for row in hashes).encode()).hexdigest()[:12]
 
 
-def _check(
-    con: duckdb.DuckDBPyConnection, settings: Settings, summary: Summary, progress: Progress, *, run_id: int
-) -> None:
+def _check(con: duckdb.DuckDBPyConnection, run: _Run, summary: Summary, *, run_id: int) -> None:
     """Let Great Expectations judge the batch and the warehouse; raise BlockedError when it must not be published."""
     from datetime import date
 
     from pipeline.checks import blocking, run_checks
 
-    progress("Checking")
-    results = run_checks(con, as_of=date.fromisoformat(summary.as_of), now=settings.now, run_id=str(run_id))
+    results = run_checks(con, as_of=date.fromisoformat(summary.as_of), now=run.settings.now, run_id=str(run_id))
     con.execute("DELETE FROM ledger.checks")
     for position, result in enumerate(results):
         con.execute("INSERT INTO ledger.checks VALUES (?, ?)", [position, json.dumps(asdict(result))])

@@ -24,7 +24,7 @@ class Settings:
 
     @property
     def name(self) -> str:
-        """Name of the organisation's warehouse, taken from the exports folder: each folder has a warehouse of its own."""
+        """Name of the organisation's warehouse, taken from its exports folder: each folder has its own."""
         return re.sub(r"[^a-z0-9]+", "_", self.exports.name.lower()).strip("_") or "exports"
 
     @property

@@ -97,12 +97,12 @@ def edition_values(con: duckdb.DuckDBPyConnection, number: int) -> pd.DataFrame:
         f'CAST("{name}" AS VARCHAR) AS "{name}"' if name in _EXACT else f'"{name}"' for name in PUBLISHED[:-1]
     )
     frame = con.execute(
-        f"SELECT {columns}, CAST({number} AS BIGINT) AS edition, reason FROM kpi.values WHERE first_edition <= {number} "
-        f"AND coalesce(last_edition, {number}) >= {number} "
+        f"SELECT {columns}, CAST({number} AS BIGINT) AS edition, reason FROM kpi.values "
+        f"WHERE first_edition <= {number} AND coalesce(last_edition, {number}) >= {number} "
         "ORDER BY kpi_id, dimension, dimension_value, grain, period_start, period_end"
     ).df()
     for name in _EXACT:
-        exact = [None if text is None or text != text else Decimal(text) for text in frame[name]]  # noqa: PLR0124 - NaN
+        exact = [Decimal(text) if isinstance(text, str) else None for text in frame[name]]
         frame[name] = frame[name].astype(object)
         frame[name] = exact
     for name in ("period_start", "period_end"):

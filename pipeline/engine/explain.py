@@ -10,7 +10,8 @@ import duckdb
 
 from pipeline.catalog.expressions import parse_measure
 from pipeline.catalog.model import Catalog, Difference, Metric, Percentile, Ratio, Snapshot, SurvivalMedian, Total
-from pipeline.engine.leaves import is_distinct
+from pipeline.engine.editions import latest_edition
+from pipeline.engine.leaves import measurable
 from pipeline.errors import ConfigurationError, Problem
 from pipeline.facts import load_facts
 from pipeline.tables import load_tables
@@ -79,7 +80,8 @@ def explain(
     dimension, value = _slice(kpi_id, metric, by)
     published = _published(con, kpi_id, parse_period(period) if period else None, dimension, value)
     found = Period(str(published["grain"]), _day(published["period_start"]), _day(published["period_end"]))
-    sql = _rows_sql(metric, found, dimension, value)
+    until = _day((latest_edition(con) or {})["as_of"])
+    sql = _rows_sql(metric, found, dimension, value, until=until)
     explanation = Explanation(kpi_id, metric, found, dimension, value, published, sql)
     explanation.from_rows = rows(con, sql)[0]
     explanation.files = _files(con, metric, found)
@@ -112,13 +114,10 @@ def _published(
         list(parameters),
     )
     if not found:
+        by = f"for {dimension}={value}" if dimension else "in total"
         raise ConfigurationError(
             f"The newest edition has no such value of {kpi_id}.",
-            [
-                Problem(
-                    "--period, --by", "E003", f"nothing at {period or '28d'} {dimension}={value}; periods are {PERIODS}"
-                )
-            ],
+            [Problem("--period, --by", "E003", f"nothing at {period or '28d'} {by}; periods are {PERIODS}")],
         )
     return found[0]
 
@@ -127,8 +126,11 @@ def _day(value: object) -> date:
     return date.fromisoformat(str(value)[:10])
 
 
-def _rows_sql(metric: Metric, period: Period, dimension: str, value: str) -> str:
-    """SQL that computes the value from the rows of the fact, by another way than states and roll-ups."""
+def _rows_sql(metric: Metric, period: Period, dimension: str, value: str, *, until: date) -> str:
+    """SQL that computes the value from the rows of the fact, by another way than states and roll-ups.
+
+    What has not ended at the end of day `until` is censored there.
+    """
     where = f"day >= DATE '{period.start}' AND day < DATE '{period.end}'"
     if isinstance(metric, Snapshot):
         where = f"day = (SELECT max(day) FROM facts.{metric.fact} WHERE {where})"
@@ -149,10 +151,7 @@ def _rows_sql(metric: Metric, period: Period, dimension: str, value: str) -> str
             f"count(*) - count({metric.value}) AS unknown {source}"
         )
     if isinstance(metric, SurvivalMedian):
-        return (
-            f"SELECT count(*) AS n, count({metric.end}) AS ended, count(*) - count({metric.end}) AS still_open, "
-            f"median(epoch_us({metric.end}) - epoch_us({metric.start})) / 3.6e9 AS median_of_ended_only {source}"
-        )
+        return _survival_sql(metric, f"{source} AND {measurable(metric)}", until)
     return _difference_sql(metric, source)
 
 
@@ -164,6 +163,20 @@ def _measure(text: str) -> str:
     return f"count(DISTINCT {measure.column}){condition}"
 
 
+def _survival_sql(metric: SurvivalMedian, source: str, until: date) -> str:
+    """The Kaplan-Meier product over the times at which something ended, largest group at risk first."""
+    horizon = f"TIMESTAMPTZ '{until + timedelta(days=1)} 00:00:00+00'"
+    hours = f"(epoch_us(coalesce({metric.end}, {horizon})) - epoch_us({metric.start})) / 3.6e9"
+    return (
+        f"WITH spans AS (SELECT {hours} AS hours, {metric.end} IS NOT NULL AS has_ended {source}), "
+        "steps AS (SELECT hours, count(*) AS spans, count(*) FILTER (WHERE has_ended) AS ended, "
+        "sum(count(*)) OVER (ORDER BY hours DESC) AS at_risk FROM spans GROUP BY hours), "
+        "curve AS (SELECT *, product(1 - ended / at_risk) OVER (ORDER BY hours) AS surviving FROM steps) "
+        "SELECT min(hours) FILTER (WHERE surviving <= 0.5 + 1e-12) AS value, sum(spans) AS n, sum(ended) AS ended "
+        "FROM curve"
+    )
+
+
 def _difference_sql(metric: Difference, source: str) -> str:
     first = (
         f"SELECT {metric.arm} AS arm, {metric.first_per}, arg_min({metric.value}, first_order) AS value {source} "
@@ -173,7 +186,8 @@ def _difference_sql(metric: Difference, source: str) -> str:
         f"sum(value) FILTER (WHERE arm = '{arm}') AS {name}_k, count(*) FILTER (WHERE arm = '{arm}') AS {name}_n"
         for name, arm in (("treated", metric.treated), ("control", metric.control))
     )
-    return f"SELECT *, 100.0 * (treated_k / treated_n - control_k / control_n) AS value FROM (SELECT {arms} FROM ({first}))"
+    share = "100.0 * (treated_k / treated_n - control_k / control_n)"
+    return f"SELECT *, {share} AS value FROM (SELECT {arms} FROM ({first}))"
 
 
 def _files(con: duckdb.DuckDBPyConnection, metric: Metric, period: Period) -> list[Record]:
@@ -183,14 +197,16 @@ def _files(con: duckdb.DuckDBPyConnection, metric: Metric, period: Period) -> li
         table = load_tables()[name]
         where = "TRUE"
         if table.day:
-            where = f"CAST({table.day} AS DATE) >= DATE '{period.start}' AND CAST({table.day} AS DATE) < DATE '{period.end}'"
+            day = f"CAST({table.day} AS DATE)"
+            where = f"{day} >= DATE '{period.start}' AND {day} < DATE '{period.end}'"
         parts.append(
-            f"SELECT '{name}' AS table_name, _file, count(*) AS rows, min(_line) AS first_line, max(_line) AS last_line "
-            f"FROM core.{name} WHERE {where} GROUP BY _file"
+            f"SELECT '{name}' AS table_name, _file, count(*) AS rows, min(_line) AS first_line, "
+            f"max(_line) AS last_line FROM core.{name} WHERE {where} GROUP BY _file"
         )
     return rows(
         con,
-        f"SELECT t.table_name, f.name AS file, f.source, t.rows, t.first_line, t.last_line, substr(t._file, 1, 12) AS hash "
+        "SELECT t.table_name, f.name AS file, f.source, t.rows, t.first_line, t.last_line, "
+        "substr(t._file, 1, 12) AS hash "
         f"FROM ({' UNION ALL '.join(parts)}) AS t JOIN ledger.files AS f ON f.file_hash = t._file ORDER BY ALL",
     )
 
@@ -206,7 +222,5 @@ def formula(metric: Metric) -> str:
         return f"{metric.percentile:.0%} quantile of {metric.value}, over {metric.fact}"
     if isinstance(metric, SurvivalMedian):
         return f"Kaplan-Meier median of {metric.end} - {metric.start}, over {metric.fact}"
-    return f"share of {metric.value} for {metric.treated} minus {metric.control}, first answer per {metric.first_per}, over {metric.fact}"
-
-
-__all__ = ["PERIODS", "Explanation", "Period", "explain", "formula", "is_distinct", "parse_period"]
+    arms = f"share of {metric.value} for {metric.treated} minus {metric.control}"
+    return f"{arms}, first answer per {metric.first_per}, over {metric.fact}"

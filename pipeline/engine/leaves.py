@@ -2,7 +2,7 @@
 
 A state query is the only one that reads raw rows. It is a plain `SELECT ... GROUP BY day, ...` over one fact, so that
 any engine can run it, and what it stores merges exactly over days: counts and decimal sums (`cells`), one row per
-person (`members`), sums of squares over clusters (`moments`), log buckets (`histogram`), start and end (`spans`).
+person (`members`), sums of squares over clusters (`moments`), log buckets (`buckets`), start and end (`spans`).
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def cell_measures(kpi_id: str, metric: Metric) -> Iterator[tuple[str, str]]:
     if metric.unknown:
         yield f"{kpi_id}__unknown", parse_measure(metric.unknown).sql()
     elif isinstance(metric, Percentile):
-        yield f"{kpi_id}__unknown", f"count(*) - count({metric.value})"
+        yield f"{kpi_id}__unknown", f"count(*) - count({bucket_sql(metric.value)})"
+    elif isinstance(metric, SurvivalMedian):
+        yield f"{kpi_id}__unknown", f"count(*) - sum(CASE WHEN {measurable(metric)} THEN 1 ELSE 0 END)"
 
 
 def slices(dimensions: tuple[str, ...], *, also: str = "") -> tuple[str, str]:
@@ -104,17 +106,22 @@ def _own(kpi_id: str, metric: Metric) -> Iterator[Leaf]:
     elif isinstance(metric, Difference):
         yield Leaf(f"members_{kpi_id}", fact, _first_values(metric))
     elif isinstance(metric, Percentile):
-        yield Leaf(f"histogram_{kpi_id}", fact, _histogram(metric))
+        yield Leaf(f"buckets_{kpi_id}", fact, _histogram(metric))
     elif isinstance(metric, SurvivalMedian):
         columns, groups = slices(metric.dimensions, also=f"{metric.start}, {metric.end}")
         yield Leaf(
             f"spans_{kpi_id}",
             fact,
             f"SELECT day, {columns}, {metric.start} AS start_at, {metric.end} AS end_at, count(*) AS events "
-            f"FROM {_dirty(fact)} GROUP BY {groups}",
+            f"FROM {_dirty(fact)} AND {measurable(metric)} GROUP BY {groups}",
         )
     elif is_clustered(metric):
         yield Leaf(f"moments_{kpi_id}", fact, _moments(metric))
+
+
+def measurable(metric: SurvivalMedian) -> str:
+    """SQL that holds for a row whose duration can be told: begun, and not ended before it began."""
+    return f"{metric.start} IS NOT NULL AND ({metric.end} IS NULL OR {metric.end} >= {metric.start})"
 
 
 def _members(metric: Ratio) -> str:
@@ -141,10 +148,10 @@ def _first_values(metric: Difference) -> str:
 
 
 def _histogram(metric: Percentile) -> str:
-    bucket = bucket_sql(metric.value)
     columns, groups = slices(metric.dimensions, also="bucket")
-    inner = f"SELECT *, {bucket} AS bucket FROM {_dirty(metric.fact)} AND {metric.value} IS NOT NULL"
-    return f"SELECT day, {columns}, bucket, count(*) AS events FROM ({inner}) AS x GROUP BY {groups}"
+    inner = f"SELECT *, {bucket_sql(metric.value)} AS bucket FROM {_dirty(metric.fact)}"
+    measured = f"({inner}) AS x WHERE bucket IS NOT NULL"
+    return f"SELECT day, {columns}, bucket, count(*) AS events FROM {measured} GROUP BY {groups}"
 
 
 def _moments(metric: Metric) -> str:

@@ -6,7 +6,6 @@ import duckdb
 
 from pipeline.catalog.model import Catalog, Difference, Metric, Percentile, Snapshot, SurvivalMedian, Total
 from pipeline.engine.leaves import cell_measures, is_clustered, is_distinct, slices
-from pipeline.statistics.histogram import GAMMA
 
 _PERIODS = """
 CREATE OR REPLACE TEMP TABLE periods AS
@@ -14,28 +13,27 @@ WITH days AS (SELECT CAST(unnest(range($first::DATE, $end::DATE, INTERVAL 1 DAY)
 calendar AS (
   SELECT 'day' AS grain, day AS period_start, day + 1 AS period_end FROM days UNION
   SELECT 'week', CAST(date_trunc('week', day) AS DATE), CAST(date_trunc('week', day) AS DATE) + 7 FROM days UNION
-  SELECT 'month', CAST(date_trunc('month', day) AS DATE), CAST(date_trunc('month', day) + INTERVAL 1 MONTH AS DATE) FROM days
+  SELECT 'month', CAST(date_trunc('month', day) AS DATE), CAST(date_trunc('month', day) + INTERVAL 1 MONTH AS DATE)
+  FROM days
 )
 SELECT cadence, grain, period_start, period_end
 FROM calendar, (VALUES ('daily'), ('weekly'), ('monthly')) AS cadences(cadence)
 UNION
 SELECT cadence, '28d', period_end - 28, period_end
-FROM calendar JOIN (VALUES ('daily', 'day'), ('weekly', 'week'), ('monthly', 'month')) AS ends(cadence, grain) USING (grain)
-WHERE period_end <= $end
+FROM calendar JOIN (VALUES ('daily', 'day'), ('weekly', 'week'), ('monthly', 'month')) AS ends(cadence, grain)
+USING (grain) WHERE period_end <= $end AND period_end - 28 >= $first
 UNION
-SELECT cadence, '28d', $end::DATE - 28, $end::DATE FROM (VALUES ('daily'), ('weekly'), ('monthly')) AS cadences(cadence)
+SELECT cadence, '28d', $end::DATE - 28, $end::DATE
+FROM (VALUES ('daily'), ('weekly'), ('monthly')) AS cadences(cadence)
 """
 
 _KEYS = "grain, period_start, period_end, dimension, dimension_value"
 
-_COLUMNS = {
+COLUMNS = {
     "numerator": "DECIMAL(38, 12)",
     "denominator": "DECIMAL(38, 12)",
     "n": "BIGINT",
     "unknown": "DECIMAL(38, 12)",
-    "value": "DOUBLE",
-    "low": "DOUBLE",
-    "high": "DOUBLE",
     "clusters": "BIGINT",
     "sum_x": "DOUBLE",
     "sum_y": "DOUBLE",
@@ -59,26 +57,33 @@ def as_of_day(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> str | None:
     return row[0] if row else None
 
 
+def first_day(con: duckdb.DuckDBPyConnection, fact: str) -> str | None:
+    """Return the first day a fact has data for (ISO), or None when it has none."""
+    ((first,),) = con.execute(f"SELECT min(day)::VARCHAR FROM states.cells_{fact}").fetchall()
+    return None if first is None else str(first)
+
+
 def roll_up(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: str) -> None:
     """Write table `rolled`: one row per KPI, period and slice that has data, and per period in total.
 
     Columns: kpi_id, grain, period_start, period_end (dates, end exclusive), dimension, dimension_value, then those of
-    `_COLUMNS`, NULL where a kind has no use for them. Survival KPIs get their counts here and their median from
-    `rolled_spans`.
+    `COLUMNS`, NULL where a kind has no use for them. What a period of a percentile or survival KPI is worked out
+    from stands beside it, in `rolled_buckets` and `rolled_spans`.
     """
-    names = ", ".join(f"{name} {sql_type}" for name, sql_type in _COLUMNS.items())
+    names = ", ".join(f"{name} {sql_type}" for name, sql_type in COLUMNS.items())
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE rolled(kpi_id VARCHAR, grain VARCHAR, period_start DATE, period_end DATE, "
         f"dimension VARCHAR, dimension_value VARCHAR, {names})"
     )
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE rolled_spans(kpi_id VARCHAR, grain VARCHAR, period_start DATE, period_end DATE, "
-        "dimension VARCHAR, dimension_value VARCHAR, start_at TIMESTAMPTZ, end_at TIMESTAMPTZ, events BIGINT)"
-    )
+    for name, extra in (("spans", "start_at TIMESTAMPTZ, end_at TIMESTAMPTZ"), ("buckets", "bucket INTEGER")):
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE rolled_{name}(kpi_id VARCHAR, grain VARCHAR, period_start DATE, "
+            f"period_end DATE, dimension VARCHAR, dimension_value VARCHAR, {extra}, events BIGINT)"
+        )
     for kpi_id, metric in catalog.metrics.items():
-        row = con.execute(f"SELECT min(day)::VARCHAR FROM states.cells_{metric.fact}").fetchone()
-        if row and row[0]:
-            con.execute(_PERIODS.replace("$first", f"'{row[0]}'").replace("$end", f"(DATE '{as_of}' + 1)"))
+        first = first_day(con, metric.fact)
+        if first is not None:
+            con.execute(_PERIODS.replace("$first", f"DATE '{first}'").replace("$end", f"(DATE '{as_of}' + 1)"))
             _roll_kpi(con, kpi_id, metric)
 
 
@@ -88,23 +93,20 @@ def _roll_kpi(con: duckdb.DuckDBPyConnection, kpi_id: str, metric: Metric) -> No
         query = _distinct(kpi_id, metric)
     elif isinstance(metric, Difference):
         query = _difference(kpi_id, metric)
-    elif isinstance(metric, Percentile):
-        query = _percentile(con, kpi_id, metric)
-    elif isinstance(metric, SurvivalMedian):
-        _spans(con, kpi_id, metric)
-        query = _additive(metric, "sum(events) AS n")
+    elif isinstance(metric, Percentile | SurvivalMedian):
+        name, columns = ("buckets", "bucket") if isinstance(metric, Percentile) else ("spans", "start_at, end_at")
+        _gather(con, kpi_id, metric, state=name, columns=columns)
+        query = _known(metric)
     else:
         query = _sums(kpi_id, metric)
     con.execute(f"CREATE OR REPLACE TEMP TABLE rolled_kpi AS {query}")
     given = [row[0] for row in con.execute("DESCRIBE rolled_kpi").fetchall()]
     names = ", ".join(name for name in given if name not in _KEYS.split(", "))
     con.execute(
-        f"INSERT INTO rolled BY NAME SELECT '{kpi_id}' AS kpi_id, {_KEYS}, {names} FROM ("
-        f"SELECT p.grain, p.period_start, p.period_end, r.* EXCLUDE (grain, period_start, period_end) "
-        f"FROM periods AS p JOIN rolled_kpi AS r USING (grain, period_start, period_end) WHERE p.cadence = '{metric.cadence}' "
-        f"UNION ALL BY NAME SELECT grain, period_start, period_end, '' AS dimension, '' AS dimension_value FROM periods "
-        f"WHERE cadence = '{metric.cadence}' AND (grain, period_start, period_end) NOT IN "
-        f"(SELECT (grain, period_start, period_end) FROM rolled_kpi WHERE dimension = '')) ORDER BY ALL"
+        f"INSERT INTO rolled BY NAME SELECT '{kpi_id}' AS kpi_id, {_KEYS}, {names} FROM (FROM rolled_kpi "
+        "UNION ALL BY NAME SELECT grain, period_start, period_end, '' AS dimension, '' AS dimension_value "
+        f"FROM periods WHERE cadence = '{metric.cadence}' AND (grain, period_start, period_end) NOT IN "
+        "(SELECT (grain, period_start, period_end) FROM rolled_kpi WHERE dimension = '')) ORDER BY ALL"
     )
 
 
@@ -147,9 +149,12 @@ def _sums(kpi_id: str, metric: Metric) -> str:
     return query
 
 
-def _additive(metric: Metric, measures: str) -> str:
-    state = "(SELECT *, rows AS events FROM daily)"
-    return f"SELECT {_KEYS}, {measures} FROM {_join(metric, state)} GROUP BY {_KEYS}"
+def _known(metric: Metric) -> str:
+    """SQL that counts per period and slice the rows of known value and the others."""
+    return (
+        f"SELECT {_KEYS}, CAST(sum(rows) - sum(unknown) AS BIGINT) AS n, sum(unknown) AS unknown "
+        f"FROM {_join(metric, 'daily')} GROUP BY {_KEYS}"
+    )
 
 
 def _member_slices(metric: Metric, also: str) -> tuple[str, str]:
@@ -186,53 +191,9 @@ def _difference(kpi_id: str, metric: Difference) -> str:
     )
 
 
-def _spans(con: duckdb.DuckDBPyConnection, kpi_id: str, metric: Metric) -> None:
+def _gather(con: duckdb.DuckDBPyConnection, kpi_id: str, metric: Metric, *, state: str, columns: str) -> None:
+    """Bring together what a period's percentile or median is worked out from."""
     con.execute(
-        f"INSERT INTO rolled_spans SELECT '{kpi_id}', {_KEYS}, start_at, end_at, sum(events) "
-        f"FROM {_join(metric, f'states.spans_{kpi_id}')} GROUP BY {_KEYS}, start_at, end_at ORDER BY ALL"
+        f"INSERT INTO rolled_{state} SELECT '{kpi_id}', {_KEYS}, {columns}, sum(events) "
+        f"FROM {_join(metric, f'states.{state}_{kpi_id}')} GROUP BY {_KEYS}, {columns} ORDER BY ALL"
     )
-
-
-def _percentile(con: duckdb.DuckDBPyConnection, kpi_id: str, metric: Percentile) -> str:
-    """Find the buckets of four ranks: the two around the percentile, and the bounds of its interval."""
-    from pipeline.statistics.intervals import order_statistic_ranks
-
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE buckets AS SELECT {_KEYS}, bucket, sum(events) AS events, "
-        f"sum(sum(events)) OVER (PARTITION BY {_KEYS} ORDER BY bucket) AS reached, "
-        f"sum(sum(events)) OVER (PARTITION BY {_KEYS}) AS n "
-        f"FROM {_join(metric, f'states.histogram_{kpi_id}')} GROUP BY {_KEYS}, bucket"
-    )
-    sizes = [row[0] for row in con.execute("SELECT DISTINCT CAST(n AS BIGINT) FROM buckets ORDER BY 1").fetchall()]
-    low, high = order_statistic_ranks(sizes, metric.percentile)
-    con.execute("CREATE OR REPLACE TEMP TABLE ranks(n BIGINT, low_rank BIGINT, high_rank BIGINT)")
-    if sizes:
-        ranks = [
-            (size, int(a) if a == a else None, int(b) if b == b else None)  # noqa: PLR0124 - NaN: no such rank
-            for size, a, b in zip(sizes, low, high, strict=True)
-        ]
-        con.executemany("INSERT INTO ranks VALUES (?, ?, ?)", ranks)
-    place = f"((n - 1) * {metric.percentile})"
-    wanted = {
-        "below": ("middle", f"floor({place}) + 1"),
-        "above": ("middle", f"ceil({place}) + 1"),
-        "low": ("lower", "low_rank"),
-        "high": ("upper", "high_rank"),
-    }
-    found = ", ".join(
-        f"{_value_of(f'min(bucket) FILTER (WHERE reached >= {rank})', edge)} AS {name}"
-        for name, (edge, rank) in wanted.items()
-    )
-    return (
-        f"SELECT {_KEYS}, d.unknown, x.n, below + (above - below) * ({place} - floor({place})) AS value, low, high FROM "
-        f"(SELECT {_KEYS}, CAST(n AS BIGINT) AS n, {found} FROM buckets LEFT JOIN ranks USING (n) GROUP BY {_KEYS}, n) AS x "
-        f"FULL JOIN ({_additive(metric, 'sum(unknown) AS unknown')}) AS d USING ({_KEYS})"
-    )
-
-
-_EDGES = {"middle": 2 / (GAMMA + 1), "lower": 1 / GAMMA, "upper": 1.0}
-
-
-def _value_of(bucket: str, edge: str) -> str:
-    """SQL of the value a bucket stands for, or of its edge; the bucket of zero underflows to 0."""
-    return f"({_EDGES[edge]!r} * power({GAMMA!r}, {bucket}))"

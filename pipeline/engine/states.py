@@ -45,7 +45,7 @@ def build_states(
         fact = load_facts()[name]
         whole = _stale(con, states)
         _find_dirty(con, fact, whole=whole, since_load=since_load)
-        if whole or con.execute("SELECT count(*) FROM dirty").fetchone() != (0,):
+        if whole or con.execute("SELECT count(*) FROM dirty").fetchall() != [(0,)]:
             for leaf in states:
                 _build(con, leaf, whole=whole)
             rebuilt.append(_enter(con, fact, whole=whole))
@@ -99,6 +99,6 @@ def _enter(con: duckdb.DuckDBPyConnection, fact: Fact, *, whole: bool) -> Rebuil
     if not whole:
         con.execute("DELETE FROM states.built WHERE fact = ? AND day IN (SELECT day FROM dirty)", [fact.name])
     con.execute("INSERT INTO states.built SELECT ?, day FROM dirty ORDER BY day", [fact.name])
-    row = con.execute("SELECT count(*), min(day)::VARCHAR, max(day)::VARCHAR FROM dirty").fetchone()
-    assert row is not None  # noqa: S101 - an aggregate always gives a row
-    return Rebuilt(fact.name, row[0], row[1] or "", row[2] or "")
+    counted = "SELECT count(*), coalesce(min(day)::VARCHAR, ''), coalesce(max(day)::VARCHAR, '') FROM dirty"
+    ((days, first_day, last_day),) = con.execute(counted).fetchall()
+    return Rebuilt(fact.name, days, first_day, last_day)

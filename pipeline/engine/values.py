@@ -9,10 +9,12 @@ import duckdb
 import numpy as np
 
 from pipeline.catalog.hashes import definition_hash
-from pipeline.catalog.model import Catalog, Difference, Metric, Percentile, Ratio, SurvivalMedian, Total
+from pipeline.catalog.model import Catalog, Difference, Metric, Percentile, SurvivalMedian, Total
 from pipeline.engine.leaves import is_clustered
+from pipeline.engine.rollup import COLUMNS, first_day
 from pipeline.engine.suppression import suppress
 from pipeline.statistics import intervals
+from pipeline.statistics.histogram import Histograms
 from pipeline.statistics.process_behaviour import signal_words
 from pipeline.statistics.survival import kaplan_meier_median
 from pipeline.statistics.verdict import verdict
@@ -32,8 +34,11 @@ METHODS = {
 }
 
 
-_ROLLED = """SELECT * REPLACE (numerator::VARCHAR AS numerator, denominator::VARCHAR AS denominator)
-             FROM rolled WHERE kpi_id = ? ORDER BY ALL"""  # as text: a data frame would turn decimals into doubles
+_ROLLED = f"""SELECT * REPLACE (numerator::VARCHAR AS numerator, denominator::VARCHAR AS denominator)
+             FROM rolled WHERE kpi_id = ? ORDER BY {", ".join(KEYS)}"""  # text: a frame makes doubles of decimals
+_BESIDE = f"""SELECT place, {{columns}}, events FROM {{table}} JOIN
+              (SELECT *, row_number() OVER (ORDER BY {", ".join(KEYS)}) - 1 AS place FROM rolled WHERE kpi_id = $kpi)
+              USING ({", ".join(KEYS)}) WHERE {{table}}.kpi_id = $kpi ORDER BY ALL"""
 
 
 def compute_values(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: str) -> pd.DataFrame:
@@ -56,21 +61,26 @@ def compute_values(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: s
 def _finish(
     con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, metric: Metric, end: date
 ) -> pd.DataFrame:
-    frame = frame.sort_values(KEYS, kind="stable", ignore_index=True)
     for column in ("period_start", "period_end"):
         frame[column] = frame[column].astype("datetime64[s]").dt.date
     _measure(con, frame, kpi_id, metric, end)
     _set_status(frame, metric, end)
+    _note_short_window(con, frame, metric)
     _judge(frame, metric)
     suppress(frame, people=metric.people)
-    grain = CADENCE_GRAIN[metric.cadence]
-    at_cadence = (frame["grain"] == grain) & (frame["dimension"] == "")
-    frame["signal"] = ""
-    frame.loc[at_cadence, "signal"] = signal_words(frame.loc[at_cadence, "value"].to_numpy(dtype=float))
+    _set_signal(frame, metric)
     frame["owner"], frame["unit"] = metric.owner, metric.unit
     frame["definition_hash"] = definition_hash(metric)
     frame["interval_method"] = METHODS[metric.interval]
     return frame[PUBLISHED]
+
+
+def _set_signal(frame: pd.DataFrame, metric: Metric) -> None:
+    """Tell signal from noise at the KPI's own cadence, in total; points that cannot be judged are not on the chart."""
+    frame["signal"] = ""
+    charted = (frame["grain"] == CADENCE_GRAIN[metric.cadence]) & (frame["dimension"] == "")
+    values = frame["value"].where(frame["status"] == "computed")[charted]
+    frame.loc[charted, "signal"] = signal_words(values.to_numpy(dtype=float))
 
 
 PUBLISHED = [
@@ -88,9 +98,7 @@ def _no_source(kpi_id: str, metric: Metric, end: date) -> pd.DataFrame:
         "kpi_id": kpi_id, "grain": "28d", "period_start": pd.Timestamp(end - timedelta(days=28)),
         "period_end": pd.Timestamp(end), "dimension": "", "dimension_value": "",
     }  # fmt: skip
-    empty = ("numerator", "denominator", "n", "unknown", "value", "low", "high", "clusters", "sum_x", "sum_y", "sum_xx",
-             "sum_xy", "sum_yy", "treated_k", "treated_n", "control_k", "control_n")  # fmt: skip
-    frame = pd.DataFrame([row | dict.fromkeys(empty)])
+    frame = pd.DataFrame([row | dict.fromkeys(COLUMNS)])
     frame.attrs["no_source"] = metric.fact
     return frame
 
@@ -98,9 +106,9 @@ def _no_source(kpi_id: str, metric: Metric, end: date) -> pd.DataFrame:
 def _measure(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, metric: Metric, end: date) -> None:
     """Fill value and interval by the kind of the KPI."""
     if isinstance(metric, SurvivalMedian):
-        value, low, high = _survival(con, frame, kpi_id, metric, end)
+        value, low, high = _survival(con, frame, kpi_id, end)
     elif isinstance(metric, Percentile):
-        value, low, high = (_floats(frame, name) for name in ("value", "low", "high"))
+        value, low, high = _percentile(con, frame, kpi_id, metric)
     elif isinstance(metric, Difference):
         value, low, high = _points(frame)
     else:
@@ -135,9 +143,10 @@ def _clustered(frame: pd.DataFrame, metric: Metric) -> tuple[np.ndarray, np.ndar
     sums = [_floats(frame, name) for name in ("clusters", "sum_x", "sum_y", "sum_xx", "sum_xy", "sum_yy")]
     if isinstance(metric, Total):
         return intervals.clustered_total(sums[0], sums[1], sums[3])
-    if isinstance(metric, Ratio) and metric.unit == "ratio":
-        return intervals.clustered_share(*sums)
-    return intervals.clustered_ratio(*sums, floor=0.0)
+    clusters, x, y, xx, xy, yy = sums
+    if metric.unit == "ratio":
+        return intervals.clustered_share(clusters, x, y, xx, xy, yy)
+    return intervals.clustered_ratio(clusters, x, y, xx, xy, yy, floor=0.0)
 
 
 def _points(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -148,27 +157,47 @@ def _points(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return value, 100 * low, 100 * high
 
 
-def _survival(
-    con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, metric: SurvivalMedian, end: date
+def _percentile(
+    con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, metric: Percentile
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    spans = con.execute(
-        f"SELECT {', '.join(KEYS)}, epoch_us(start_at) AS a, epoch_us(end_at) AS b, events FROM rolled_spans "
-        "WHERE kpi_id = ? ORDER BY ALL",
-        [kpi_id],
-    ).df()
+    held = con.execute(_BESIDE.format(columns="bucket", table="rolled_buckets"), {"kpi": kpi_id}).fetchnumpy()
+    periods = Histograms.of(held["place"], held["bucket"], held["events"], len(frame))
+    return periods.quantile(metric.percentile), *periods.quantile_interval(metric.percentile)
+
+
+def _survival(
+    con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, end: date
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is still open at the end of the data is censored there."""
+    columns = "epoch_us(start_at) AS started, epoch_us(end_at) AS ended"
+    held = con.execute(_BESIDE.format(columns=columns, table="rolled_spans"), {"kpi": kpi_id}).df()
     horizon = int(datetime(end.year, end.month, end.day, tzinfo=UTC).timestamp()) * 1_000_000
-    for column in ("period_start", "period_end"):
-        spans[column] = spans[column].astype("datetime64[s]").dt.date
-    found = {}
-    for key, group in spans.groupby(KEYS, sort=False):
+    held["hours"] = (held["ended"].fillna(horizon) - held["started"]).astype(float) / 3.6e9
+    found, ended = np.full((3, len(frame)), np.nan), np.full(len(frame), np.nan)
+    for place, group in held.groupby("place"):
         times = group["events"].to_numpy()
-        hours = (group["b"].fillna(horizon) - group["a"]).to_numpy(dtype=float) / 3.6e9
-        result = kaplan_meier_median(np.repeat(hours, times), np.repeat(group["b"].notna().to_numpy(), times))
-        found[key] = (result.median, result.low, result.high, result.events)
-    rows = [found.get(tuple(key), (None, None, None, 0)) for key in frame[KEYS].itertuples(index=False, name=None)]
-    frame["numerator"], frame["denominator"] = [row[3] for row in rows], frame["n"]
-    columns = np.array([row[:3] for row in rows], dtype=float).reshape(-1, 3)
-    return columns[:, 0], columns[:, 1], columns[:, 2]
+        is_ended = np.repeat(group["ended"].notna().to_numpy(), times)
+        result = kaplan_meier_median(np.repeat(group["hours"].to_numpy(), times), is_ended)
+        found[:, place], ended[place] = (result.median, result.low, result.high), result.events
+    frame["numerator"], frame["denominator"] = ended, frame["n"]
+    return found[0], found[1], found[2]
+
+
+def _note_short_window(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, metric: Metric) -> None:
+    """Say of 28 days that the data do not fill how many of them they do."""
+    first = first_day(con, metric.fact)
+    if first is None:
+        return
+    begin = date.fromisoformat(first)
+    short = (frame["grain"] == "28d") & (frame["period_start"] < begin) & (frame["value"].notna())
+    notes = [f"data begin on {first}: {(end - begin).days} of 28 days" for end in frame.loc[short, "period_end"]]
+    frame.loc[short, "reason"] = [
+        _joined(old, note) for old, note in zip(frame.loc[short, "reason"], notes, strict=True)
+    ]
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
 
 
 def _set_status(frame: pd.DataFrame, metric: Metric, end: date) -> None:
@@ -190,33 +219,39 @@ def _set_status(frame: pd.DataFrame, metric: Metric, end: date) -> None:
 
 def _set_unavailable(frame: pd.DataFrame, metric: Metric) -> None:
     missing = np.isnan(_floats(frame, "value"))
-    nothing = np.nan_to_num(_floats(frame, "n")) == 0
-    reason = np.where(nothing, "no data in this period", "fewer than half recovered yet" if isinstance(metric, SurvivalMedian)
-                      else "one of the two groups has no answers" if isinstance(metric, Difference) else "zero denominator")  # fmt: skip
+    nothing = (np.nan_to_num(_floats(frame, "n")) == 0) & np.isnan(_floats(frame, "numerator"))
+    _withhold(frame, nothing, "no data in this period")
+    _withhold(frame, missing & ~nothing, _EMPTY_HANDED.get(type(metric), "zero denominator"))
     if "no_source" in frame.attrs:
-        reason = np.full(len(frame), "no export fills this yet")
-    frame.loc[missing, "status"] = "not_available"
-    frame.loc[missing, "reason"] = reason[missing]
-    if isinstance(metric, Total):
-        empty = nothing & ~missing
-        frame.loc[empty, ["value", "numerator"]] = None
-        frame.loc[empty, "status"] = "not_available"
-        frame.loc[empty, "reason"] = "no data in this period"
+        frame["reason"] = "no export fills this yet"
+    _set_unknown(frame, metric)
+
+
+_EMPTY_HANDED: dict[type, str] = {
+    SurvivalMedian: "fewer than half recovered yet",
+    Difference: "one of the two groups has no answers",
+}
+
+
+def _withhold(frame: pd.DataFrame, rows: np.ndarray, reason: str | list[str]) -> None:
+    frame.loc[rows, ["value", "interval_low", "interval_high"]] = np.nan
+    frame.loc[rows, "status"] = "not_available"
+    frame.loc[rows, "reason"] = reason
+
+
+def _set_unknown(frame: pd.DataFrame, metric: Metric) -> None:
+    """Rows of unknown value: a sum cannot be told without them; a percentile or median leaves them out and says so."""
     unknown = np.nan_to_num(_floats(frame, "unknown"))
     if metric.unknown:
         hidden = unknown > 0
-        frame.loc[hidden, ["value", "numerator", "interval_low", "interval_high"]] = None
-        frame.loc[hidden, "status"] = "not_available"
-        frame.loc[hidden, "reason"] = [
-            f"{int(one)} could not be measured ({metric.unknown})" for one in unknown[hidden]
-        ]
-    else:
-        apart = (unknown > 0) & ~missing
-        notes = [f"{int(one)} of unknown value left out" for one in unknown[apart]]
-        frame.loc[apart, "reason"] = [
-            "; ".join(part for part in (old, note) if part)
-            for old, note in zip(frame.loc[apart, "reason"], notes, strict=True)
-        ]
+        frame.loc[hidden, "numerator"] = None
+        _withhold(frame, hidden, [f"{int(one)} could not be measured ({metric.unknown})" for one in unknown[hidden]])
+        return
+    apart = unknown > 0
+    notes = [f"{int(one)} of unknown value left out" for one in unknown[apart]]
+    frame.loc[apart, "reason"] = [
+        _joined(old, note) for old, note in zip(frame.loc[apart, "reason"], notes, strict=True)
+    ]
 
 
 def _judge(frame: pd.DataFrame, metric: Metric) -> None:

@@ -6,18 +6,22 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from decimal import Decimal
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.reports import formats
 from pipeline.reports.cells import cell
 from pipeline.reports.model import CONTRACT_COLUMNS, Download, EditionData, Record
+from pipeline.warehouse.connection import warehouse
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Out = TypeVar("Out")
+Table = dict[str, list[str | None]]
+"""Columns of printed cells; None is unknown."""
 
 ORDER = ["kpi_id", "grain", "period_start", "period_end", "dimension", "dimension_value"]
 LOAD_COLUMNS = ("file", "source", "rows_in", "loaded", "duplicate", "quarantined", "reason")
@@ -70,28 +74,46 @@ def csv_cell(value: str | None) -> str:
     return f"'{value}" if is_formula else value
 
 
-@lru_cache(maxsize=4096)
-def _json_text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
 def json_cell(value: str | None) -> str:
     """A JSON value; numbers keep every digit they have."""
-    return "null" if value is None else value if isinstance(value, Digits) else _json_text(value)
+    return "null" if value is None else value if isinstance(value, Digits) else json.dumps(value, ensure_ascii=False)
 
 
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
+class _Once(dict[Hashable, Out]):
+    """A function's answers by argument: most cells of a column repeat, and each is worked out once."""
+
+    def __init__(self, answer: Callable[[Any], Out]) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def __missing__(self, value: Hashable) -> Out:
+        found = self[value] = self._answer(value)
+        return found
+
+
+def _each(answer: Callable[[Any], Out], cells: Sequence[Any]) -> list[Out]:
+    """An answer per cell of one column; equal cells share it, unless types are mixed.
+
+    1 equals True and a printed -1 equals the text "-1", but they do not print the same.
+    """
+    is_mixed = len(set(map(type, cells)) - {type(None)}) > 1
+    known = _Once(answer)
+    return [answer(value) for value in cells] if is_mixed else [known[value] for value in cells]
+
+
+def csv_text(columns: Table) -> str:
     """CSV with a header line; line ends are line feeds on every system."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([csv_cell(value) for value in row] for row in rows)
+    writer.writerows(zip(*(_each(csv_cell, cells) for cells in columns.values()), strict=True))
     return out.getvalue()
 
 
-def json_text(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
+def json_text(columns: Table) -> str:
     """Column-oriented JSON, one row a line, so that a difference between editions is readable."""
-    lines = ",\n".join(f"[{','.join(json_cell(value) for value in row)}]" for row in rows)
+    rows = zip(*(_each(json_cell, cells) for cells in columns.values()), strict=True)
+    lines = ",\n".join(f"[{','.join(row)}]" for row in rows)
     return f'{{"columns": {json.dumps(list(columns))},\n"rows": [\n{lines}\n]}}\n'
 
 
@@ -105,58 +127,57 @@ def contract_frame(values: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(ORDER, kind="stable").reset_index(drop=True)
 
 
-def _write_parquet(columns: Sequence[str], rows: Sequence[Sequence[str | None]], path: Path) -> None:
+def _write_parquet(columns: Table, path: Path) -> None:
     """Parquet with declared types; cells go in as text and are cast, so that no type is guessed."""
-    import duckdb
     import pandas as pd
 
-    texts = pd.DataFrame(rows, columns=list(columns), dtype=object)
+    texts = pd.DataFrame(columns, dtype=object)
     casts = ", ".join(f'CAST("{name}" AS {_SQL_TYPES.get(name, "VARCHAR")}) AS "{name}"' for name in columns)
-    con = duckdb.connect(config={"threads": 1})
-    try:
-        con.execute("SET enable_progress_bar=false")
+    with warehouse(Path(":memory:"), threads=1) as con:
         con.register("texts", texts)
         target = str(path).replace("'", "''")
         con.execute(f"COPY (SELECT {casts} FROM texts) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
-    finally:
-        con.close()
 
 
-def _cells(frame: pd.DataFrame, columns: Sequence[str]) -> list[list[str | None]]:
-    """The cells of some columns as text, row by row."""
-    return [[printed(value) for value in row] for row in frame[list(columns)].to_numpy(dtype=object).tolist()]
+def _texts(frame: pd.DataFrame, columns: Sequence[str]) -> Table:
+    """Some columns of a frame as text, column by column."""
+    return {name: _each(printed, frame[name].astype(object).tolist()) for name in columns}
 
 
-def _picked(rows: Iterable[Record], columns: Sequence[str]) -> list[list[str | None]]:
-    """Some keys of records as text; lists become words."""
-    found = [[row.get(name) for name in columns] for row in rows]
-    return [[printed(" ".join(value) if isinstance(value, (list, tuple)) else value) for value in row] for row in found]
+def _picked(rows: Iterable[Record], columns: Sequence[str]) -> Table:
+    """Some keys of records as columns of text; lists become words."""
+    found = list(rows)
+
+    def words(value: object) -> object:
+        return " ".join(value) if isinstance(value, (list, tuple)) else value
+
+    return {name: [printed(words(row.get(name))) for row in found] for name in columns}
 
 
-def _edition_text(data: EditionData) -> str:
+def _edition_text(data: EditionData, status: str) -> str:
     inputs = [{name: row[name] for name in ("file", "file_hash", "source", "status", "rows_in")} for row in data.loads]
-    document = {**data.edition, "inputs": inputs, "sources": data.sources, "totals": data.totals}
+    document = {**data.edition, "status": status, "inputs": inputs, "sources": data.sources, "totals": data.totals}
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n"
 
 
-def write(data: EditionData, folder: Path) -> list[Path]:
-    """Write every download into `folder`; return what was written."""
+def write(data: EditionData, folder: Path, *, status: str) -> list[Path]:
+    """Write every download into `folder`; return what was written. `status` is the edition's status word."""
     folder.mkdir(parents=True, exist_ok=True)
     frame = contract_frame(data.values)
     absent = frame[frame["value"].isna() | (frame["status"] == "not_available")]
-    rows = _cells(frame, CONTRACT_COLUMNS)
+    values = _texts(frame, CONTRACT_COLUMNS)
     texts = {
-        "kpi_values.csv": csv_text(CONTRACT_COLUMNS, rows),
-        "kpi_values.json": json_text(CONTRACT_COLUMNS, rows),
-        "notes.csv": csv_text(NOTE_COLUMNS, _cells(absent, NOTE_COLUMNS)),
-        "loads.csv": csv_text(LOAD_COLUMNS, _picked(data.loads, LOAD_COLUMNS)),
-        "checks.csv": csv_text(CHECK_COLUMNS, _picked(data.checks, CHECK_COLUMNS)),
-        "restatements.csv": csv_text(RESTATEMENT_COLUMNS, _picked(data.restatements, RESTATEMENT_COLUMNS)),
-        "edition.json": _edition_text(data),
+        "kpi_values.csv": csv_text(values),
+        "kpi_values.json": json_text(values),
+        "notes.csv": csv_text(_texts(absent, NOTE_COLUMNS)),
+        "loads.csv": csv_text(_picked(data.loads, LOAD_COLUMNS)),
+        "checks.csv": csv_text(_picked(data.checks, CHECK_COLUMNS)),
+        "restatements.csv": csv_text(_picked(data.restatements, RESTATEMENT_COLUMNS)),
+        "edition.json": _edition_text(data, status),
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
-    _write_parquet(CONTRACT_COLUMNS, rows, folder / "kpi_values.parquet")
+    _write_parquet(values, folder / "kpi_values.parquet")
     return [folder / name for name in _WHAT]
 
 

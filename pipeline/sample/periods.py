@@ -44,11 +44,15 @@ def days(span: Span) -> list[Period]:
 
 
 def windows(span: Span, cadence: str) -> list[Period]:
-    """Trailing windows of 28 days that end with a month, or, for weekly KPIs, with the last whole week of one."""
+    """Trailing windows of 28 days that end with a month, or, for weekly KPIs, with the last whole week of one.
+
+    A window that the span does not fill is given only when it ends with the span.
+    """
     ends = [first_of_next_month(first) for first in span.months()]
     if cadence == "weekly":
         ends = [end - timedelta(days=end.weekday()) for end in ends]
-    return [Period("28d", end - timedelta(days=WINDOW_DAYS), end) for end in sorted({*ends, span.end})]
+    starts = {end: end - timedelta(days=WINDOW_DAYS) for end in sorted({*ends, span.end})}
+    return [Period("28d", start, end) for end, start in starts.items() if start >= span.start or end == span.end]
 
 
 def sliced(span: Span) -> list[Period]:
