@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipeline.engine.values import PUBLISHED
+from pipeline.warehouse.connection import rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,10 +37,8 @@ def create_editions(con: duckdb.DuckDBPyConnection) -> None:
 
 def latest_edition(con: duckdb.DuckDBPyConnection) -> dict[str, object] | None:
     """Return the newest edition, or None before the first."""
-    cursor = con.execute("SELECT * FROM kpi.editions ORDER BY number DESC LIMIT 1")
-    names = [column[0] for column in cursor.description or ()]
-    row = cursor.fetchone()
-    return dict(zip(names, row, strict=True)) if row else None
+    found = rows(con, "SELECT * FROM kpi.editions ORDER BY number DESC LIMIT 1")
+    return found[0] if found else None
 
 
 def store_edition(
@@ -112,9 +111,8 @@ def edition_values(con: duckdb.DuckDBPyConnection, number: int) -> pd.DataFrame:
 
 def editions(con: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
     """Return every edition, the newest first, with how many values it restated."""
-    cursor = con.execute(
+    return rows(
+        con,
         "SELECT number, as_of, catalog_hash, input_hash, (SELECT count(*) FROM kpi.restatements AS r "
-        "WHERE r.edition = e.number) AS restated FROM kpi.editions AS e ORDER BY number DESC"
+        "WHERE r.edition = e.number) AS restated FROM kpi.editions AS e ORDER BY number DESC",
     )
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

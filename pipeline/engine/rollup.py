@@ -53,8 +53,8 @@ def as_of_day(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> str | None:
         f"SELECT max(day) AS day FROM states.cells_{fact}"
         for fact in dict.fromkeys(metric.fact for metric in catalog.metrics.values())
     )
-    row = con.execute(f"SELECT max(day)::VARCHAR FROM ({parts})").fetchone()
-    return row[0] if row else None
+    ((last,),) = con.execute(f"SELECT max(day)::VARCHAR FROM ({parts})").fetchall()
+    return None if last is None else str(last)
 
 
 def first_day(con: duckdb.DuckDBPyConnection, fact: str) -> str | None:

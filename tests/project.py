@@ -1,0 +1,78 @@
+"""A project folder of its own for a test, driven through the command line as a user drives it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+ROOT = Path(__file__).resolve().parent.parent
+NOW = "2026-11-01T06:00:00Z"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with the catalogue in it, and the `roi` command run on it."""
+
+    root: Path
+
+    @classmethod
+    def new(cls, root: Path) -> Project:
+        """Make the folder."""
+        root.mkdir(parents=True)
+        shutil.copyfile(ROOT / "metrics_catalog.yaml", root / "metrics_catalog.yaml")
+        return cls(root)
+
+    @property
+    def reports(self) -> Path:
+        """The published pages."""
+        return self.root / "reports"
+
+    def command(self, *words: str | Path) -> list[str]:
+        """The command line of `roi` with these words."""
+        return [str(Path(sys.executable).with_name("roi")), *map(str, words)]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The environment of a run: this folder, and a clock that stands still."""
+        return os.environ | {"ROI_ROOT": str(self.root), "ROI_NOW": NOW, "PYTHONPATH": str(ROOT)} | more
+
+    def roi(self, *words: str | Path, exit_code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run `roi` and hold it to an exit code."""
+        done = subprocess.run(
+            self.command(*words), env=self.environment(**environment), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == exit_code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    def json(self, *words: str | Path, exit_code: int = 0, **environment: str) -> Any:
+        """Run `roi ... --json` and read what it prints."""
+        return json.loads(self.roi(*words, "--json", exit_code=exit_code, **environment).stdout)
+
+    def rows(self, warehouse: str, sql: str) -> list[tuple[Any, ...]]:
+        """Ask a published warehouse."""
+        with duckdb.connect(str(self.root / "data" / "warehouse" / f"{warehouse}.duckdb"), read_only=True) as con:
+            return con.execute(sql).fetchall()
+
+    def values(self) -> dict[tuple[str, ...], dict[str, str]]:
+        """The published values, by KPI, grain, period and slice."""
+        keys = ("kpi_id", "grain", "period_start", "period_end", "dimension", "dimension_value")
+        with (self.reports / "data" / "kpi_values.csv").open(encoding="utf-8", newline="") as file:
+            return {tuple(row[key] for key in keys): row for row in csv.DictReader(file)}
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of every published file."""
+        return {
+            path.relative_to(self.reports).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(self.reports.rglob("*"))
+            if path.is_file()
+        }

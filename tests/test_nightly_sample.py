@@ -1,0 +1,226 @@
+"""The nightly run on the sample organisation, through the command line: right answers, planted trouble, increments."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from project import ROOT, Project
+
+from pipeline.catalog.load import load_catalog
+from pipeline.catalog.model import Percentile
+from pipeline.statistics.histogram import ALPHA
+
+LAST_DAY = "2026-10-31"
+PAGES = {f"{role}.html" for role in load_catalog(ROOT / "metrics_catalog.yaml").reported_roles()}
+PERCENTILES = {
+    kpi for kpi, metric in load_catalog(ROOT / "metrics_catalog.yaml").metrics.items() if isinstance(metric, Percentile)
+}
+
+
+@dataclass(frozen=True)
+class Nights:
+    """Three nights: all but the last day's traffic, that day's three files, and nothing new."""
+
+    project: Project
+    truth: dict[str, Any]
+    first: dict[str, Any]
+    second: dict[str, Any]
+    third: dict[str, Any]
+    second_pages: dict[str, str]
+    third_pages: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
+    """Run the three nights once for the module."""
+    project = Project.new(tmp_path_factory.mktemp("sample") / "project")
+    project.roi("sample")
+    exports, aside = project.root / "data" / "exports" / "sample", project.root / "aside"
+    late = sorted(path for path in exports.rglob(f"*{LAST_DAY}*") if path.parent.name in ("langfuse", "litellm"))
+    assert len(late) == 3
+    aside.mkdir()
+    for path in late:
+        shutil.move(path, aside / path.name)
+    first = project.json("nightly", exit_code=3)
+    for path in late:
+        shutil.move(aside / path.name, path)
+    second = project.json("nightly")
+    second_pages = project.digests()
+    third = project.json("nightly")
+    truth = json.loads((exports / "truth.json").read_text(encoding="utf-8"))
+    return Nights(project, truth, first, second, third, second_pages, project.digests())
+
+
+def _differences(expected: dict[str, Any], found: dict[str, str]) -> list[str]:
+    """What of a value is not as the truth has it."""
+    wrong = []
+    if expected["value"] is None:
+        return [] if found["value"] == "" else [f"value {found['value']}, expected none"]
+    bound = ALPHA if expected["kpi_id"] in PERCENTILES else 1e-12
+    if found["value"] == "" or abs(float(found["value"]) - expected["value"]) > bound * abs(expected["value"]):
+        wrong.append(f"value {found['value']}, expected {expected['value']}")
+    for name in ("numerator", "denominator"):
+        if expected[name] is not None and (not found[name] or Decimal(found[name]) != Decimal(expected[name])):
+            wrong.append(f"{name} {found[name]}, expected {expected[name]}")
+    if found["n"] != str(expected["n"]):
+        wrong.append(f"n {found['n']}, expected {expected['n']}")
+    if "status" in expected and found["status"] != expected["status"]:
+        wrong.append(f"status {found['status']}, expected {expected['status']}")
+    return wrong
+
+
+@pytest.mark.parametrize("kpi", load_catalog(ROOT / "metrics_catalog.yaml").metrics)
+def test_every_right_answer_is_given(nights: Nights, kpi: str) -> None:
+    """Counts and money to the last digit, percentiles within 1 %, whichever night the rows came in."""
+    values, keys = (
+        nights.project.values(),
+        ("kpi_id", "grain", "period_start", "period_end", "dimension", "dimension_value"),
+    )
+    answers = [one for one in nights.truth["values"] if one["kpi_id"] == kpi]
+    assert len(answers) > 90
+    wrong = {}
+    for one in answers:
+        key = tuple(one[name] for name in keys)
+        if key not in values:
+            wrong[key] = [] if one["value"] is None else ["not published"]
+        else:
+            wrong[key] = _differences(one, values[key])
+    assert not {key: what for key, what in wrong.items() if what}
+
+
+def test_every_value_has_what_backs_it(nights: Nights) -> None:
+    """Unit, owner, n and definition on each; an interval unless the KPI is exact; no value without a reason."""
+    for key, row in nights.project.values().items():
+        assert row["unit"] and row["owner"] and row["definition_hash"] and row["edition"] == "2", key
+        assert row["status"] in {"computed", "immature", "insufficient_data", "not_available"}, key
+        assert (row["value"] == "") == (row["status"] == "not_available"), key
+        if row["status"] == "computed":
+            assert row["n"] not in ("", "0"), key
+            assert row["interval_method"] == "exact" or row["interval_high"] or row["interval_low"], key
+
+
+@pytest.mark.parametrize("status", ["loaded", "duplicate", "quarantined"])
+def test_planted_trouble_is_found_counted_and_named(nights: Nights, status: str) -> None:
+    """Each planted file has the fate, the counts and the reasons that were planted."""
+    planted = [one for one in nights.truth["planted"] if one["status"] == status]
+    assert planted
+    for one in planted:
+        _assert_planted(nights.project, one)
+
+
+def _assert_planted(project: Project, one: dict[str, Any]) -> None:
+    ((file_hash, duplicate_of, status, reason),) = project.rows(
+        "sample",
+        "SELECT file_hash, duplicate_of, f.status, f.reason FROM ledger.arrivals AS a JOIN ledger.files AS f "
+        f"USING (file_hash) WHERE a.name = '{one['file']}'",
+    )
+    assert duplicate_of == one.get("duplicate_of"), one
+    assert status == ("loaded" if duplicate_of else one["status"]), one
+    if one["status"] == "quarantined":
+        assert all(words in reason for words in one["reasons"]), (one, reason)
+        return
+    if duplicate_of:
+        return
+    loads = project.rows(
+        "sample",
+        f"SELECT table_name, rows_in, loaded, duplicate, quarantined FROM ledger.loads WHERE file_hash = '{file_hash}'",
+    )
+    counts = ("rows_in", "loaded", "duplicate", "quarantined")
+    expected = {name: tuple(told[key] for key in counts) for name, told in one["tables"].items()}
+    unreadable = one.get("unreadable", {"rows": 0, "reasons": []})
+    if unreadable["rows"]:
+        expected[""] = (unreadable["rows"], 0, 0, unreadable["rows"])
+    assert {name: tuple(rest) for name, *rest in loads} == expected, one
+    of_file = f"WHERE file_hash = '{file_hash}'"
+    said = [row[0] for row in project.rows("sample", f"SELECT reason FROM ledger.quarantine {of_file}")]
+    wanted = [words for told in one["tables"].values() for words in told["reasons"]] + unreadable["reasons"]
+    assert len(said) == len(wanted), (one, said)
+    assert not [words for words in wanted if not any(words in reason for reason in said)], (one, said)
+    warned = " ".join(row[0] for row in project.rows("sample", f"SELECT warning FROM ledger.warnings {of_file}"))
+    assert all(words in warned for words in one.get("warnings", [])), (one, warned)
+
+
+def test_nothing_else_is_lost(nights: Nights) -> None:
+    """Only planted files are quarantined from, and per file what came in is loaded, duplicate or quarantined."""
+    planted = {one["file"] for one in nights.truth["planted"]}
+    hit = "SELECT DISTINCT f.name FROM ledger.quarantine JOIN ledger.files AS f USING (file_hash)"
+    assert {name for (name,) in nights.project.rows("sample", hit)} <= planted
+    exports = nights.project.root / "data" / "exports" / "sample"
+    files = [path for path in exports.rglob("*") if path.is_file() and path.name != "truth.json"]
+    loads = (nights.project.reports / "data" / "loads.csv").read_text(encoding="utf-8").splitlines()
+    assert len(loads) - 1 == len(files) > 200
+    sums = nights.project.rows(
+        "sample", "SELECT count(*) FROM ledger.loads WHERE rows_in <> loaded + duplicate + quarantined"
+    )
+    assert sums == [(0,)]
+
+
+def test_one_more_day_rebuilds_that_day_alone(nights: Nights) -> None:
+    """Three files of one day touch the facts they feed, on that day and no other."""
+    assert nights.second["files"] == {"loaded": 3, "duplicate": 0, "quarantined": 0, "ignored": 0}
+    rebuilt = {
+        state["fact"]: (state["days"], state["first_day"], state["last_day"]) for state in nights.second["states"]
+    }
+    assert rebuilt == dict.fromkeys(
+        ("session_costs", "requests", "tool_calls", "verified_tasks"), (1, LAST_DAY, LAST_DAY)
+    )
+    assert Counter(state["days"] > 300 for state in nights.first["states"])[True] >= 9
+
+
+def test_values_that_change_are_shown_as_restated(nights: Nights) -> None:
+    """The week and month that were already told read differently once the last day is in, and the run says so."""
+    assert nights.second["restated"] > 0
+    why = nights.project.rows("sample", "SELECT DISTINCT why FROM kpi.restatements")
+    assert why == [("new rows from langfuse_observations, langfuse_traces, litellm_spend_logs",)]
+
+
+def test_a_night_without_news_does_no_work(nights: Nights) -> None:
+    """No file loaded, no state built, no new edition, every page the same to the byte."""
+    assert (nights.third["files"], nights.third["states"]) == ({}, [])
+    assert not nights.third["new_edition"] and not nights.third["pages_drawn"]
+    assert nights.third["edition"] == nights.second["edition"] == 2
+    assert nights.third_pages == nights.second_pages
+
+
+def test_every_page_is_there(nights: Nights) -> None:
+    """An index, one page per role, the analyst's page, and the data."""
+    assert {"index.html", "run.html", *PAGES} <= set(nights.third_pages)
+    assert {"data/kpi_values.csv", "data/kpi_values.json", "data/kpi_values.parquet", "data/edition.json",
+            "data/loads.csv"} <= set(nights.third_pages)  # fmt: skip
+
+
+def test_nobody_can_be_found_in_what_is_written(nights: Nights) -> None:
+    """No mail address of the directory stands in a page, a download or the warehouse."""
+    directory = next((nights.project.root / "data" / "exports" / "sample" / "hr").glob("*.csv"))
+    mails = {
+        word for line in directory.read_text(encoding="utf-8").splitlines() for word in line.split(",") if "@" in word
+    }
+    assert len(mails) > 100
+    written = [path for path in nights.project.reports.rglob("*") if path.is_file()]
+    written += (nights.project.root / "data" / "warehouse").glob("*.duckdb")
+    for path in written:
+        content = path.read_bytes()
+        assert not [mail for mail in mails if mail.encode() in content], path
+
+
+def test_the_summary_says_what_was_done(nights: Nights) -> None:
+    """Without news the run says so in one sentence, with the edition that stands."""
+    said = nights.project.roi("nightly").stdout
+    assert (
+        said == "Nothing new: 0 files loaded, 0 states rebuilt. Edition 2 of sample stands (data through 2026-10-31).\n"
+    )
+
+
+def test_a_value_can_be_explained_from_its_rows(nights: Nights) -> None:
+    """The published number and the one from the rows agree for every KPI that is not a percentile."""
+    for kpi in load_catalog(ROOT / "metrics_catalog.yaml").metrics:
+        told = nights.project.json("explain", kpi)
+        bound = ALPHA if kpi in PERCENTILES else 1e-9
+        assert float(told["from_rows"]["value"]) == pytest.approx(float(told["published"]["value"]), rel=bound), kpi
+        assert told["files"], kpi
