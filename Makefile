@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11+, make and git: `make nightly` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev sample nightly rebuild test test-browser format lint types catalog docs docs-check check lock clean
+.PHONY: help setup setup-dev sample nightly rebuild test test-browser proof-kill format lint types catalog docs docs-check check lock clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -45,6 +45,9 @@ test: $(VENV)/ready-dev ## Run the tests
 
 test-browser: $(VENV)/ready-dev ## Run the tests that open the pages in Chromium
 	@$(BIN)/python -m pytest -m browser
+
+proof-kill: $(VENV)/ready-dev ## Kill twenty runs at random moments and hold each rerun to the bytes of an unkilled one
+	@ROI_PROOF_KILLS=20 $(BIN)/python -m pytest tests/test_nightly_killed.py -o log_cli=true -o log_cli_level=INFO
 
 format: $(VENV)/ready-dev ## Rewrite the code in the house format
 	@$(BIN)/ruff check --fix --quiet pipeline tests

@@ -95,6 +95,7 @@ def print_explanation(explanation: Explanation, *, as_json: bool) -> None:
             "slice": {explanation.dimension: explanation.dimension_value} if explanation.dimension else {},
             "formula": formula(metric),
             "published": published,
+            "bound": explanation.bound,
             "from_rows": explanation.from_rows,
             "sql": explanation.sql,
             "files": explanation.files,
@@ -104,7 +105,8 @@ def print_explanation(explanation: Explanation, *, as_json: bool) -> None:
     where = f", {explanation.dimension} = {explanation.dimension_value}" if explanation.dimension else ""
     typer.echo(f"{metric.name} ({explanation.kpi_id}), {explanation.period}{where}")
     typer.echo(f"  {metric.question}")
-    print_table(("", ""), _explained(explanation, formula(metric), published))
+    for name, value in _explained(explanation, formula(metric), published):
+        typer.echo(f"  {name:<16}{value}")
     typer.echo("\nFiles read:")
     print_table(
         ("table", "file", "source", "rows", "lines", "hash"),
@@ -121,19 +123,32 @@ def _explained(explanation: Explanation, formula: str, published: dict[str, obje
     yield "formula", formula
     yield "left out", metric.leaves_out
     yield "definition", str(published["definition_hash"])
-    interval = f"{published['interval_low']} to {published['interval_high']} ({published['interval_method']})"
-    yield "published", f"{published['value']} {metric.unit}"
-    yield "numerator", _plain(published["numerator"])
-    yield "denominator", _plain(published["denominator"])
-    yield "n", str(published["n"])
-    yield "interval", interval if published["interval_low"] is not None else str(published["interval_method"])
-    yield "status", f"{published['status']} {published['reason']}".strip()
+    yield (
+        "published",
+        f"{_plain(published['value'])} {metric.unit}" + (f" ({explanation.bound})" if explanation.bound else ""),
+    )
+    for name in ("numerator", "denominator", "n"):
+        if published[name] is not None:
+            yield name, _plain(published[name])
+    yield "interval", _interval(published)
+    yield "status", ": ".join(part for part in (str(published["status"]), str(published["reason"])) if part)
     yield "verdict", str(published["verdict"]) or "no target"
     for name, value in explanation.from_rows.items():
         yield f"rows: {name}", _plain(value)
     yield "SQL", explanation.sql
 
 
+def _interval(published: dict[str, object]) -> str:
+    """Both ends and the method; an end that cannot be told is said to be open."""
+    low, high = (
+        "open" if published[name] is None else _plain(published[name]) for name in ("interval_low", "interval_high")
+    )
+    method = str(published["interval_method"])
+    return method if low == high == "open" else f"{low} to {high} (95 %, {method})"
+
+
 def _plain(value: object) -> str:
+    if value is None:
+        return "not available"
     text = str(value)
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text.lower() else text

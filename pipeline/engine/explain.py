@@ -14,6 +14,7 @@ from pipeline.engine.editions import latest_edition
 from pipeline.engine.leaves import measurable
 from pipeline.errors import ConfigurationError, Problem
 from pipeline.facts import load_facts
+from pipeline.statistics.histogram import ALPHA
 from pipeline.tables import load_tables
 from pipeline.warehouse.connection import rows
 
@@ -44,6 +45,7 @@ class Explanation:
     dimension_value: str
     published: Record
     sql: str
+    bound: str
     from_rows: Record = field(default_factory=dict)
     files: list[Record] = field(default_factory=list)
 
@@ -82,9 +84,10 @@ def explain(
     found = Period(str(published["grain"]), _day(published["period_start"]), _day(published["period_end"]))
     until = _day((latest_edition(con) or {})["as_of"])
     sql = _rows_sql(metric, found, dimension, value, until=until)
-    explanation = Explanation(kpi_id, metric, found, dimension, value, published, sql)
+    bound = f"from a histogram, within {ALPHA:.0%} of the exact value" if isinstance(metric, Percentile) else ""
+    explanation = Explanation(kpi_id, metric, found, dimension, value, published, sql, bound)
     explanation.from_rows = rows(con, sql)[0]
-    explanation.files = _files(con, metric, found)
+    explanation.files = _files(con, metric, found, dimension, value)
     return explanation
 
 
@@ -135,7 +138,7 @@ def _rows_sql(metric: Metric, period: Period, dimension: str, value: str, *, unt
     if isinstance(metric, Snapshot):
         where = f"day = (SELECT max(day) FROM facts.{metric.fact} WHERE {where})"
     if dimension:
-        where += f" AND {dimension} = '" + value.replace("'", "''") + "'"
+        where += f" AND {dimension} = {_text(value)}"
     source = f"FROM facts.{metric.fact} WHERE {where}"
     if isinstance(metric, Ratio | Snapshot):
         numerator, denominator = (_measure(text) for text in (metric.numerator, metric.denominator))
@@ -153,6 +156,10 @@ def _rows_sql(metric: Metric, period: Period, dimension: str, value: str, *, unt
     if isinstance(metric, SurvivalMedian):
         return _survival_sql(metric, f"{source} AND {measurable(metric)}", until)
     return _difference_sql(metric, source)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _measure(text: str) -> str:
@@ -190,8 +197,11 @@ def _difference_sql(metric: Difference, source: str) -> str:
     return f"SELECT *, {share} AS value FROM (SELECT {arms} FROM ({first}))"
 
 
-def _files(con: duckdb.DuckDBPyConnection, metric: Metric, period: Period) -> list[Record]:
-    """Files whose rows the fact read in the period, with their rows and lines, per table."""
+def _files(con: duckdb.DuckDBPyConnection, metric: Metric, period: Period, dimension: str, value: str) -> list[Record]:
+    """Files whose rows the fact read in the period, with their rows and lines, per table.
+
+    A table that holds the dimension itself is narrowed to the slice; others are listed whole.
+    """
     parts = []
     for name in load_facts()[metric.fact].reads:
         table = load_tables()[name]
@@ -199,6 +209,8 @@ def _files(con: duckdb.DuckDBPyConnection, metric: Metric, period: Period) -> li
         if table.day:
             day = f"CAST({table.day} AS DATE)"
             where = f"{day} >= DATE '{period.start}' AND {day} < DATE '{period.end}'"
+        if dimension in table.column_names:
+            where += f" AND coalesce({dimension}, 'unknown') = {_text(value)}"
         parts.append(
             f"SELECT '{name}' AS table_name, _file, count(*) AS rows, min(_line) AS first_line, "
             f"max(_line) AS last_line FROM core.{name} WHERE {where} GROUP BY _file"
