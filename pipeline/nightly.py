@@ -87,27 +87,33 @@ def run_nightly(settings: Settings, *, rebuild: bool = False, progress: Progress
         with warehouse(settings.work, key=load_key(settings.key), threads=settings.threads) as con:
             summary = _work(con, run)
             con.execute("CHECKPOINT")
+        _stage_pages(settings, catalog, settings.work, progress)
         publish_file(settings.work, settings.warehouse)
-        draw_pages(settings, catalog, progress)
+        publish_folder(settings.staged_reports, settings.reports)
         summary.pages_drawn = True
         return summary
 
 
 def draw_pages(settings: Settings, catalog: Catalog, progress: Progress = lambda _: None) -> None:
-    """Draw the pages of the newest edition from the warehouse and publish them."""
+    """Draw the pages of the newest published edition again and publish them."""
+    _stage_pages(settings, catalog, settings.warehouse, progress)
+    publish_folder(settings.staged_reports, settings.reports)
+
+
+def _stage_pages(settings: Settings, catalog: Catalog, source: Path, progress: Progress) -> None:
+    """Draw the pages of the newest edition in the database `source`, ready to be published."""
     from pipeline.edition import collect
     from pipeline.reports import render
 
     progress("Drawing pages")
     shutil.rmtree(settings.staged_reports, ignore_errors=True)
     settings.staged_reports.mkdir(parents=True)
-    with warehouse(settings.warehouse, read_only=True, threads=settings.threads) as con:
+    with warehouse(source, read_only=True, threads=settings.threads) as con:
         data = collect(con, catalog, warehouse=settings.name)
     render(data, settings.staged_reports)
     readme = settings.reports / "README.md"
     if readme.exists():
         shutil.copyfile(readme, settings.staged_reports / "README.md")
-    publish_folder(settings.staged_reports, settings.reports)
 
 
 def _preflight(settings: Settings) -> None:
@@ -181,10 +187,10 @@ def _work(con: duckdb.DuckDBPyConnection, run: _Run) -> Summary:
     since_load = ledger.next_load(con)
     ingest = Ingest(con, run.mappings, mappings_hash(run.mappings), run_id, run.settings.now)
     run.progress("Taking in exports")
-    taken = take_in(ingest, run.arrivals, progress=lambda name: run.progress(f"Taking in {name}"))
+    taken = take_in(ingest, run.arrivals, progress=lambda name: run.progress(f"Taking in exports: {name}"))
     run.progress("Building states")
     rebuilt = build_states(
-        con, run.catalog, since_load=since_load, progress=lambda fact: run.progress(f"Building states of {fact}")
+        con, run.catalog, since_load=since_load, progress=lambda fact: run.progress(f"Building states: {fact}")
     )
     run.progress("Computing KPIs")
     summary = _compute(con, run, taken, run_id=run_id)

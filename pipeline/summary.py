@@ -30,7 +30,7 @@ def progress_line(*, quiet: bool) -> Iterator[Progress]:
         stages: set[str] = set()
 
         def say(text: str) -> None:
-            stage = " ".join(text.split()[:2])
+            stage = text.partition(":")[0]
             if stage not in stages:
                 stages.add(stage)
                 console.print(f"{stage} ...", markup=False)

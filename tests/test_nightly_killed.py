@@ -131,9 +131,8 @@ def test_a_killed_run_leaves_no_trace(reference: Reference, tmp_path: Path, kill
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     reader.read()
-    print(
-        f"killed after {moment:.2f} of {reference.seconds:.2f} s, exit {process.returncode}, {reader.readings} readings"
-    )
+    logging.info("killed at %.2f of %.2f s, exit %s", moment, reference.seconds, process.returncode)
+    logging.info("%s readings meanwhile, editions %s", reader.readings, sorted(reader.seen))
     assert not reader.faults
     assert reader.readings > 0
     assert reader.seen <= {1, 2}
