@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "engine": {"errors", "tables", "catalog", "warehouse", "facts", "statistics"},
     "sample": {"errors"},
     "ingest": {"errors", "tables", "warehouse", "sources", "contracts"},
-    "reports": {"errors", "catalog", "facts", "statistics"},
+    "reports": {"warehouse", "errors", "catalog", "facts", "statistics"},
     "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports"},
 }
 FREE = {"assurance", "nightly", "summary", "cli", "__init__"}

@@ -140,3 +140,27 @@ def test_print_shows_what_is_closed_on_screen(browser: Any, site: Path) -> None:
     assert browser.execute_script(head) == "table-header-group"
     printed = browser.execute_cdp_cmd("Page.printToPDF", {})["data"]
     assert base64.b64decode(printed).startswith(b"%PDF")
+
+
+def test_print_leaves_long_tables_of_charts_closed(browser: Any, site: Path) -> None:
+    """Four hundred days would be twenty sheets; the chart is printed, and the downloads have the table."""
+    _open(browser, site / "genai_engineer.html")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    rows = "return document.querySelectorAll('.chart details.long tr').length"
+    assert browser.execute_script(rows) > 300
+    seen = "return [...document.querySelectorAll('.chart details.long td')].some(cell => cell.checkVisibility())"
+    assert not browser.execute_script(seen)
+
+
+def test_axis_labels_keep_clear_of_the_legend_at_320_pixels(browser: Any, site: Path) -> None:
+    """The legend stands above the plot, so that turned labels of the time axis have room below it."""
+    _open(browser, site / "ai_operations_engineer.html", width=320)
+    assert _drawn(browser)
+    below = (
+        "return [...document.querySelectorAll('.plot')].every(box => {"
+        "const legend = box.querySelector('.legend').getBoundingClientRect();"
+        "const ticks = [...box.querySelectorAll('.xtick text')].map(tick => tick.getBoundingClientRect())"
+        ".filter(place => place.height).map(place => place.top);"
+        "return ticks.length > 1 && Math.min(...ticks) >= legend.bottom})"
+    )
+    assert browser.execute_script(below)

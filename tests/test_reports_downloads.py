@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -26,7 +27,7 @@ def data() -> EditionData:
 def folder(data: EditionData, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its downloads."""
     out = tmp_path_factory.mktemp("data")
-    downloads.write(data, out)
+    downloads.write(data, out, status="provisional")
     return out
 
 
@@ -108,3 +109,16 @@ def test_edition_json_names_inputs_and_sources(folder: Path) -> None:
     assert (found["number"], found["as_of"], len(found["inputs"])) == (7, "2026-11-20", 3)
     assert found["sources"][0]["data_through"] == "2026-11-20"
     assert found["inputs"][0]["file_hash"]
+
+
+def test_edition_json_has_the_status_it_was_given(folder: Path) -> None:
+    """The word is handed in by who judges the roles; the edition's record has none of its own."""
+    assert json.loads((folder / "edition.json").read_text(encoding="utf-8"))["status"] == "provisional"
+    assert "status" not in edition().edition
+
+
+def test_equal_cells_of_different_types_print_each_their_own_way(tmp_path: Path, data: EditionData) -> None:
+    """A number -1 is a number, the text "-1" is text that a spreadsheet might run; True is not 1."""
+    odd = [{**data.checks[0], "observed": found} for found in (-1, "-1", True, 1)]
+    downloads.write(replace(data, checks=odd), tmp_path, status="final")
+    assert [row["observed"] for row in _rows(tmp_path / "checks.csv")] == ["-1", "'-1", "true", "1"]

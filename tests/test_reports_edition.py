@@ -161,7 +161,7 @@ def edition(**change: Any) -> EditionData:
         "catalog": catalogue,
         "values": frame(catalogue),
         "edition": {"number": 7, "as_of": "2026-11-20", "catalog_hash": "c" * 64, "input_hash": "d" * 64,
-                    "warehouse": "duckdb", "status": "provisional",
+                    "warehouse": "duckdb",
                     "versions": {"duckdb": "2.0.0", "genai-roi": "0.1.0"}},
         "sources": [
             _source("langfuse_observations", "calls, sessions, tasks", AS_OF, 120_450, 12),

@@ -144,7 +144,9 @@ def test_pages_reach_only_their_own_folder(site: Path) -> None:
             if target and target.startswith("#"):
                 assert target[1:] in ids, (path.name, target)
             elif target and target != "data:,":
-                assert (site / target).is_file(), (path.name, target)
+                file, _, anchor = target.partition("#")
+                assert (site / file).is_file(), (path.name, target)
+                assert not anchor or f'id="{anchor}"' in (site / file).read_text(encoding="utf-8"), (path.name, target)
 
 
 def test_ids_are_unique_and_tables_are_real(site: Path) -> None:
@@ -250,7 +252,7 @@ def test_a_kpi_without_any_value_says_so(data: EditionData, tmp_path: Path) -> N
     render(replace(data, values=data.values[data.values["kpi_id"] != "hours_saved"]), tmp_path)
     said = "".join(parsed(tmp_path / "chief_ai_officer.html").text)
     assert "Nothing can be said yet: no number of this role is available" in said
-    assert "no value was handed on" in said
+    assert "nothing was computed for this KPI" in said
     assert "not built" in said
 
 
@@ -288,7 +290,8 @@ def test_an_edition_without_values_still_has_its_pages(data: EditionData, tmp_pa
     empty = replace(data, values=data.values.iloc[:0], sources=[], loads=[], quarantine=[], checks=[], restatements=[])
     render(empty, tmp_path)
     said = "".join(parsed(tmp_path / "index.html").text)
-    assert said.count("Nothing can be said yet") == 9
+    assert said.count("Nothing can be said yet: no number of this role is available") == 9
+    assert "Nothing can be said yet: no KPI has a current value" in said
     assert "No file has arrived." in "".join(parsed(tmp_path / "run.html").text)
 
 

@@ -7,19 +7,25 @@ scheme. Every text is escaped here as well, because Plotly turns `<a href>` in l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.catalog.model import AnyMetric
 from pipeline.reports import formats, words
 from pipeline.reports.model import Chart, ChartRow, Value
 from pipeline.reports.values import CADENCE_GRAIN
 
+if TYPE_CHECKING:
+    from pipeline.statistics.process_behaviour import XmR
+
 _TICKS = {"ratio": ".4~%", "USD/session": "$.3~r", "s": ",.4~r", "h": ",.4~r", "points": "+.3~r", "count": ",~r"}
-
-
+_HOVER = {"day": "%-d %b %Y", "week": "week from %-d %b %Y", "month": "%B %Y", "quarter": "Q%q %Y"}
 _QUIET = ("", "none", "trial")
+LEAST_FOR_LIMITS = 5
+"""Fewer points than this make no usual range worth drawing."""
 
 
 def library() -> Path:
@@ -43,26 +49,79 @@ def _significant(number: float | None) -> float | None:
     return None if number is None else float(f"{number:.6g}")
 
 
-def _band(rows: Sequence[Value]) -> dict[str, Any] | None:
-    """The interval as one filled polygon per unbroken run."""
+@dataclass(frozen=True)
+class Frame:
+    """What the y axis spans, the usual range drawn in it, and whether an interval reaches beyond it."""
+
+    low: float
+    high: float
+    usual: XmR | None
+    is_cut: bool
+
+
+def _bounds(metric: AnyMetric) -> tuple[float, float]:
+    """What a value of this unit can be at least and at most."""
+    return (-inf if metric.unit == "points" else 0.0), (1.0 if metric.unit == "ratio" else inf)
+
+
+def _usual(rows: Sequence[Value]) -> XmR | None:
+    """Process limits of the points that have enough data; None where there are too few for a range."""
+    from pipeline.statistics.process_behaviour import limits
+
+    known = [row.value for row in rows if row.value is not None and row.status == "computed"]
+    return limits(known) if len(known) >= LEAST_FOR_LIMITS else None
+
+
+def frame(rows: Sequence[Value], metric: AnyMetric) -> Frame:
+    """An axis made for the values: one wide interval must not press the line flat, so intervals are cut at its edge."""
+    floor, ceiling = _bounds(metric)
+    usual = _usual(rows)
+    inner = [row.value for row in rows if row.value is not None]
+    inner += [goal] if (goal := words.limit(metric)) is not None else []
+    inner += [max(usual.lower, floor), min(usual.upper, ceiling)] if usual else []
+    low, high = min(inner), max(inner)
+    room = 0.5 * ((high - low) or abs(high) or 1.0)
+    ends = [end for row in rows for end in (row.low, row.high) if end is not None and row.value is not None]
+    reach = [*inner, *(min(max(end, low - room), high + room) for end in ends)]
+    edge = 0.04 * ((max(reach) - min(reach)) or abs(high) or 1.0)
+    is_cut = any(not low - room <= end <= high + room for end in ends)
+    return Frame(max(min(reach), floor) - edge, min(max(reach), ceiling) + edge, usual, is_cut)
+
+
+def _band(rows: Sequence[Value], shown: Frame) -> dict[str, Any] | None:
+    """The interval as one filled polygon per unbroken run, cut at the frame."""
     x: list[str | None] = []
     y: list[float | None] = []
+
+    def cut(end: float | None) -> float | None:
+        return None if end is None else _significant(min(max(end, shown.low), shown.high))
+
     for run in _runs(rows):
         x += [row.start.isoformat() for row in [*run, *reversed(run)]] + [None]
-        y += [_significant(row.low) for row in run] + [_significant(row.high) for row in reversed(run)] + [None]
+        y += [cut(row.low) for row in run] + [cut(row.high) for row in reversed(run)] + [None]
     if not x:
         return None
+    name = "95 % interval, cut at the frame" if shown.is_cut else "95 % interval"
     return {"type": "scatter", "mode": "lines", "x": x[:-1], "y": y[:-1], "fill": "toself", "fillcolor": "--band",
-            "line": {"width": 0}, "hoverinfo": "skip", "name": "95 % interval"}  # fmt: skip
+            "line": {"width": 0}, "hoverinfo": "skip", "name": name}  # fmt: skip
 
 
-def _line(rows: Sequence[Value], name: str) -> dict[str, Any]:
+def _points(rows: Sequence[Value]) -> dict[str, Any]:
     return {
         "type": "scatter",
-        "mode": "lines" if len(rows) > 70 else "lines+markers",
         "x": [row.start.isoformat() for row in rows],
         "y": [_significant(row.value) for row in rows],
         "customdata": [row.n for row in rows],
+    }
+
+
+def _line(rows: Sequence[Value], name: str) -> dict[str, Any]:
+    """The values that have enough data; the others leave gaps that `_thin` fills with hollow marks."""
+    drawn = _points(rows)
+    ys = [y if row.status == "computed" else None for y, row in zip(drawn["y"], rows, strict=True)]
+    return drawn | {
+        "y": ys,
+        "mode": "lines" if len(rows) > 70 else "lines+markers",
         "connectgaps": False,
         "line": {"color": "--accent", "width": 1.3 if len(rows) > 70 else 2},
         "marker": {"color": "--accent", "size": 5},
@@ -70,10 +129,37 @@ def _line(rows: Sequence[Value], name: str) -> dict[str, Any]:
     }
 
 
-def _target(rows: Sequence[Value], limit: float) -> dict[str, Any]:
-    return {"type": "scatter", "mode": "lines", "x": [rows[0].start.isoformat(), rows[-1].start.isoformat()],
-            "y": [limit, limit], "line": {"color": "--target", "width": 1.5, "dash": "dash"}, "hoverinfo": "skip",
-            "name": "target"}  # fmt: skip
+def _thin(rows: Sequence[Value], metric: AnyMetric) -> dict[str, Any] | None:
+    """Values with too few data to be judged, hollow and unconnected."""
+    found = [row for row in rows if row.value is not None and row.status != "computed"]
+    if not found:
+        return None
+    marker = {"color": "--soft", "size": 6, "symbol": "circle-open", "line": {"width": 1.2}}
+    return _points(found) | {"mode": "markers", "marker": marker, "name": f"not judged: n below {metric.min_n}"}
+
+
+def _level(rows: Sequence[Value], levels: Sequence[float], style: dict[str, Any], name: str) -> dict[str, Any]:
+    """Horizontal lines through the whole chart."""
+    ends = [rows[0].start.isoformat(), rows[-1].start.isoformat()]
+    x = [at for _ in levels for at in (*ends, None)][:-1]
+    y = [_significant(at) for level in levels for at in (level, level, None)][:-1]
+    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": style, "hoverinfo": "skip", "name": name}
+
+
+def _target(rows: Sequence[Value], metric: AnyMetric) -> dict[str, Any] | None:
+    goal = words.limit(metric)
+    style = {"color": "--target", "width": 1.5, "dash": "dash"}
+    return None if goal is None else _level(rows, [goal], style, f"target: {words.target(metric)}")
+
+
+def _limits(rows: Sequence[Value], metric: AnyMetric, usual: XmR | None) -> dict[str, Any] | None:
+    """The limits of the usual range; one that the unit cannot reach is not drawn."""
+    if usual is None:
+        return None
+    floor, ceiling = _bounds(metric)
+    levels = [level for level in (usual.lower, usual.upper) if floor < level < ceiling]
+    style = {"color": "--soft", "width": 1, "dash": "dot"}
+    return _level(rows, levels, style, "limits of the usual range") if levels else None
 
 
 def _marked(rows: Sequence[Value]) -> dict[str, Any] | None:
@@ -88,31 +174,35 @@ def _marked(rows: Sequence[Value]) -> dict[str, Any] | None:
             "marker": {"color": "--signal", "size": 7, "symbol": "diamond"}}  # fmt: skip
 
 
-def _layout(metric: AnyMetric) -> dict[str, Any]:
+def _layout(metric: AnyMetric, grain: str, shown: Frame) -> dict[str, Any]:
     axis = {"gridcolor": "--rule", "linecolor": "--rule", "zeroline": False, "automargin": True}
+    title = {"text": formats.UNIT_WORDS[metric.unit], "font": {"color": "--soft", "size": 12}, "standoff": 8}
+    y_range = [_significant(shown.low), _significant(shown.high)]
     return {
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
-        "height": 300,
+        "height": 320,
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"color": "--ink", "family": "system-ui, sans-serif", "size": 13},
         "hovermode": "x unified",
-        "hoverlabel": {"bgcolor": "--paper", "bordercolor": "--rule"},
-        "legend": {"orientation": "h", "y": -0.18, "x": 0},
-        "xaxis": {**axis, "type": "date", "showgrid": False},
-        "yaxis": {**axis, "tickformat": _TICKS[metric.unit]},
+        "hoverlabel": {"bgcolor": "--paper", "bordercolor": "--rule", "font": {"color": "--ink"}},
+        "legend": {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom", "font": {"size": 12}},
+        "showlegend": True,
+        "xaxis": {**axis, "type": "date", "showgrid": False, "hoverformat": _HOVER[grain]},
+        "yaxis": {**axis, "tickformat": _TICKS[metric.unit], "title": title, "range": y_range},
         "dragmode": False,
         "separators": f".{formats.THIN}",
     }
 
 
 def figure(rows: Sequence[Value], metric: AnyMetric) -> dict[str, Any]:
-    """The figure of one KPI: interval band, line, target and signal marks."""
-    line = _line(rows, metric.name)
-    line["hovertemplate"] = f"%{{y:{_TICKS[metric.unit]}}}, n = %{{customdata:,}}<extra></extra>"
-    limit = words.limit(metric)
-    traces = [_band(rows), line, _target(rows, limit) if limit is not None else None, _marked(rows)]
-    return {"data": [trace for trace in traces if trace], "layout": _layout(metric)}
+    """The figure of one KPI: interval band, usual range, line, points not judged, target and signal marks."""
+    shown = frame(rows, metric)
+    line, thin = _line(rows, metric.name), _thin(rows, metric)
+    for trace in (line, thin or {}):
+        trace["hovertemplate"] = f"%{{y:{_TICKS[metric.unit]}}}, n = %{{customdata:,}}<extra></extra>"
+    traces = [_band(rows, shown), _limits(rows, metric, shown.usual), line, thin, _target(rows, metric), _marked(rows)]
+    return {"data": [trace for trace in traces if trace], "layout": _layout(metric, rows[0].grain, shown)}
 
 
 def _row(row: Value) -> ChartRow:
@@ -127,16 +217,32 @@ def _row(row: Value) -> ChartRow:
     )
 
 
-def chart(kpi_id: str, metric: AnyMetric, rows: Sequence[Value], title: str) -> Chart | None:
-    """A chart and its table; none where there is not a single value."""
-    if all(row.value is None for row in rows):
-        return None
+def _range_words(metric: AnyMetric, usual: XmR | None) -> str:
+    """Mean and limits as text, for readers without the drawing."""
+    if usual is None:
+        return ""
+    floor, ceiling = _bounds(metric)
+    low, high = (formats.amount(min(max(end, floor), ceiling), metric.unit) for end in (usual.lower, usual.upper))
+    trial = ", on trial below 13 points" if usual.trial else ""
+    return f". Mean {formats.amount(usual.mean, metric.unit)}, usual range {formats.span(low, high)}{trial}"
+
+
+def _subtitle(metric: AnyMetric, rows: Sequence[Value]) -> str:
     span = " to ".join(formats.period(row.grain, row.start, row.end) for row in (rows[0], rows[-1]))
-    every = CADENCE_GRAIN[metric.cadence]
+    every, cadence = rows[0].grain, CADENCE_GRAIN[metric.cadence]
+    thin = "" if every == cadence else f", because most {cadence}s have n below {metric.min_n} and are not judged"
+    said = f"{metric.name} per {every}{thin}, in {formats.UNIT_WORDS[metric.unit]}, {span}"
+    return said + _range_words(metric, _usual(rows))
+
+
+def chart(kpi_id: str, metric: AnyMetric, rows: Sequence[Value], title: str) -> Chart | None:
+    """A chart and its table; none where there are not two values to compare."""
+    if sum(row.value is not None for row in rows) < 2:
+        return None
     return Chart(
         id=f"chart-{kpi_id}",
         title=title,
-        subtitle=f"{metric.name} per {every}, {formats.UNIT_WORDS[metric.unit]}, {span}",
+        subtitle=_subtitle(metric, rows),
         spec=figure(rows, metric),
         rows=tuple(_row(row) for row in reversed(rows)),
     )

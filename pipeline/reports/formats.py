@@ -16,7 +16,7 @@ MONTHS = (
 )  # fmt: skip
 NOT_APPLICABLE = Figure("n/a", "not-applicable", "not applicable")
 UNIT_WORDS = {
-    "ratio": "percent of the denominator",
+    "ratio": "percent",
     "USD/session": "US dollars per session",
     "s": "seconds",
     "h": "hours",

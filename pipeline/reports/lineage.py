@@ -13,6 +13,9 @@ from pipeline.reports.model import Record, SourceRow
 LAG_DAYS = {"daily": 3, "weekly": 10, "monthly": 40, "quarterly": 120}
 """How far a source may lag behind the newest data before a KPI of that cadence calls it stale."""
 
+NO_DATE = "no event dates"
+REFERENCE = "not judged"
+
 
 @cache
 def tables_of(fact: str, *, of_events: bool = False) -> frozenset[str]:
@@ -51,7 +54,7 @@ def _date(found: object) -> date | None:
 
 
 def _lag_words(lag: int | None) -> str:
-    return "n/a" if lag is None else "up to date" if lag == 0 else f"{lag} day{'s' if lag > 1 else ''} behind"
+    return REFERENCE if lag is None else "up to date" if lag == 0 else f"{lag} day{'s' if lag > 1 else ''} behind"
 
 
 def source_row(source: Record, catalog: Catalog, as_of: date) -> SourceRow:
@@ -62,8 +65,8 @@ def source_row(source: Record, catalog: Catalog, as_of: date) -> SourceRow:
     return SourceRow(
         name=str(source["source"]),
         tables=", ".join(_tables(source)),
-        data_from=day(first) if first else "n/a",
-        data_through=day(through) if through else "n/a",
+        data_from=day(first) if first else NO_DATE,
+        data_through=day(through) if through else NO_DATE,
         lag=_lag_words(lag if limit is not None else None),
         is_stale=lag is not None and limit is not None and lag > limit,
         files=grouped(int(source["files"])),

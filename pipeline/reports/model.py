@@ -147,6 +147,7 @@ class KpiRow:
     bullet: Bullet | None
     verdict: Mark
     prior: Figure
+    prior_period: str
     change: str
     spark: Spark | None
     signal: Mark
@@ -232,13 +233,14 @@ class Correction:
 
 @dataclass(frozen=True)
 class Headline:
-    """One sentence about one KPI or role with its verdict, and for a role its status."""
+    """One sentence about one KPI or role with its verdict, and for a role its status and what backs the sentence."""
 
     text: str
     mark: Mark
     href: str = ""
     subject: str = ""
     status: Mark | None = None
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from pipeline.reports.model import (
     SliceRow,
     Value,
 )
-from pipeline.reports.values import Values, current, judged, prior, year
+from pipeline.reports.values import Values, current, judged, last_known, prior, year
 
 SLICES_SHOWN = 20
 CORRECTIONS_SHOWN = 30
@@ -59,14 +59,28 @@ class Edition:
         """The sentence about one KPI."""
         metric = self.catalog.metrics[kpi_id]
         seen = judged(self.values, kpi_id, metric)
-        return sentences.headline(self.current(kpi_id), seen, self.usual(seen), metric)
+        now = self.current(kpi_id)
+        return sentences.headline(
+            now, self.last_known(kpi_id), sentences.signal(seen, self.usual(seen), metric), metric
+        )
+
+    def last_known(self, kpi_id: str) -> Value | None:
+        """The newest value there is, however old."""
+        return last_known(self.values, kpi_id, self.catalog.metrics[kpi_id])
+
+    def moved(self, kpi_id: str) -> str:
+        """The signal of a KPI in a few words."""
+        metric = self.catalog.metrics[kpi_id]
+        seen = judged(self.values, kpi_id, metric)
+        return sentences.moved(seen, self.usual(seen), metric)
 
     def usual(self, seen: Value | None) -> float | None:
         """The mean of the series before the point that was judged."""
         if seen is None:
             return None
         series = self.values.series(seen.kpi_id, seen.grain)
-        before = [row.value for row in series if row.end <= seen.start and row.value is not None]
+        before = [row.value for row in series if row.end <= seen.start and row.value is not None
+                  and row.status == "computed"]  # fmt: skip
         return fmean(before) if before else None
 
 
@@ -74,7 +88,7 @@ def _absent(kpi_id: str, metric: AnyMetric) -> Value:
     """Stand-in for a KPI of which no value was handed on at all."""
     never = date.min
     return Value(kpi_id, "", never, never, "", "", None, metric.unit, None, None, None, None, None, "", "not_available",
-                 "", "", "", "no value was handed on", "")  # fmt: skip
+                 "", "", "", sentences.NO_VALUE, "")  # fmt: skip
 
 
 def _population(metric: AnyMetric) -> str:
@@ -122,21 +136,24 @@ def _flags(edition: Edition, now: Value) -> tuple[Mark, ...]:
     return tuple(words.FLAGS[letter] for letter, is_raised in raised.items() if is_raised)
 
 
-def _prior(edition: Edition, now: Value) -> tuple[Figure, str]:
+def _prior(edition: Edition, now: Value) -> tuple[Figure, str, str]:
+    """The value before, its period where that is not the one next to now, and the step from it to now."""
     before = prior(edition.values, now)
     if before is None:
-        return Figure("not available", "missing", "no earlier period has a value"), ""
+        return Figure("none", "not-applicable", "no earlier period has a value"), "", ""
+    when = formats.period(before.grain, before.start, before.end)
     if now.value is None or before.value is None:
-        return formats.figure(before), ""
-    return formats.figure(before), formats.change(now.value, before.value, now.unit)
+        return formats.figure(before), when, ""
+    return formats.figure(before), when, formats.change(now.value, before.value, now.unit)
 
 
 def _signal(edition: Edition, seen: Value | None, metric: AnyMetric) -> tuple[Mark, str]:
     if seen is None:
         return words.SIGNALS[""], ""
     when = formats.period(seen.grain, seen.start, seen.end)
-    side = sentences.side(seen, edition.usual(seen), metric) if seen.signal not in ("none", "trial") else ""
-    return words.SIGNALS.get(seen.signal, words.SIGNALS[""]), f"{when}{side}"
+    found = sentences.side(seen, edition.usual(seen), metric)
+    said = f"{when}, {found.where} than usual" if found and seen.signal not in ("none", "trial") else when
+    return words.SIGNALS.get(seen.signal, words.SIGNALS[""]), said
 
 
 def _note(metric: AnyMetric, now: Value) -> str:
@@ -152,7 +169,7 @@ def kpi_row(edition: Edition, kpi_id: str) -> KpiRow:
     now = edition.current(kpi_id) or _absent(kpi_id, metric)
     seen = judged(edition.values, kpi_id, metric)
     signal, signal_period = _signal(edition, seen, metric)
-    before, step = _prior(edition, now)
+    before, before_period, step = _prior(edition, now)
     is_paged = metric.owner in edition.catalog.reported_roles()
     value = formats.figure(now)
     return KpiRow(
@@ -166,6 +183,7 @@ def kpi_row(edition: Edition, kpi_id: str) -> KpiRow:
         bullet=geometry.bullet(now, metric),
         verdict=words.verdict(now) if metric.target else words.VERDICTS[""],
         prior=before,
+        prior_period=before_period,
         change=step,
         spark=geometry.spark(year(edition.values, kpi_id, metric)),
         signal=signal,

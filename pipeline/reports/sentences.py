@@ -3,43 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pipeline.catalog.model import AnyMetric
 from pipeline.reports import formats, words
 from pipeline.reports.model import Value
+from pipeline.reports.values import CADENCE_GRAIN
 
+NO_VALUE = "nothing was computed for this KPI"
 NOT_CAUSAL = "compares groups that were not randomised: a difference, not causal"
 
 
-def side(row: Value, usual: float | None, metric: AnyMetric) -> str:
-    """Where the judged point lies against the mean of its series, and whether that is the better side."""
+@dataclass(frozen=True)
+class Side:
+    """Where a judged point lies against the mean of its series, and whether that is better or worse."""
+
+    where: str
+    judgement: str
+
+
+def side(row: Value, usual: float | None, metric: AnyMetric) -> Side | None:
+    """Higher or lower than usual; None without a value, a mean, or a difference."""
     if row.value is None or usual is None or row.value == usual:
-        return ""
+        return None
     is_higher = row.value > usual
-    better = is_higher == (metric.direction == "up")
-    return f" ({'higher' if is_higher else 'lower'} than usual, the {'better' if better else 'worse'} side)"
+    is_better = is_higher == (metric.direction == "up")
+    return Side("higher" if is_higher else "lower", "better" if is_better else "worse")
+
+
+def moved(judged: Value | None, usual: float | None, metric: AnyMetric) -> str:
+    """The signal in a few words, without its rule."""
+    if judged is None:
+        return f"change not judged (too few data per {CADENCE_GRAIN[metric.cadence]})"
+    if judged.signal in ("none", "trial"):
+        return "no real change" + (" so far" if judged.signal == "trial" else "")
+    found = side(judged, usual, metric)
+    return f"real change for the {found.judgement}" if found else "real change"
 
 
 def signal(judged: Value | None, usual: float | None, metric: AnyMetric) -> str:
-    """The signal in words, with the period it was seen in."""
+    """The signal as a sentence, with the period it was seen in and the rule that found it."""
     if judged is None:
-        return "Too few values to tell signal from noise."
+        return f"Too few data per {CADENCE_GRAIN[metric.cadence]} to tell a real change from noise."
     when = formats.period(judged.grain, judged.start, judged.end)
-    mark = words.SIGNALS.get(judged.signal, words.SIGNALS[""])
     if judged.signal == "none":
         return f"No real change: {when} is within the usual range."
     if judged.signal == "trial":
-        return "No real change so far, on trial limits (fewer than 13 points)."
-    return f"Signal, {mark.word}: {mark.explains}, {when}{side(judged, usual, metric)}."
+        return "No real change so far; with fewer than 13 points the usual range may still move."
+    found = side(judged, usual, metric)
+    where = f"{when} is {found.where} than usual" if found else when
+    said = moved(judged, usual, metric)
+    return f"{said[:1].upper()}{said[1:]}: {where} ({words.SIGNALS[judged.signal].explains})."
 
 
 def course(judged: Value | None, usual: float | None, metric: AnyMetric) -> str:
-    """The title of a chart: the KPI, the signal in a word or two, and when."""
-    if judged is None:
-        return f"{metric.name}: not judged, too few values"
-    mark = words.SIGNALS.get(judged.signal, words.SIGNALS[""])
-    found = side(judged, usual, metric) if judged.signal not in ("none", "trial") else ""
-    return f"{metric.name}: {mark.word}, {formats.period(judged.grain, judged.start, judged.end)}{found}"
+    """The title of a chart: the KPI, what became of it, and when."""
+    said = f"{metric.name}: {moved(judged, usual, metric)}"
+    return f"{said}, {formats.period(judged.grain, judged.start, judged.end)}" if judged else said
 
 
 def against_target(row: Value, metric: AnyMetric) -> str:
@@ -47,8 +67,11 @@ def against_target(row: Value, metric: AnyMetric) -> str:
     if metric.target is None:
         return "no target is set"
     mark = words.verdict(row)
+    if mark.word == "inconclusive" and row.status == "computed":
+        return f"inconclusive, because the interval spans the target of {words.target(metric)}"
     if mark.word == "inconclusive":
-        return f"it cannot be told from the target of {words.target(metric)}"
+        state = words.STATUS_WORDS.get(row.status, row.status)
+        return f"not yet judged against the target of {words.target(metric)} ({state})"
     return f"the target of {words.target(metric)} was {mark.word}"
 
 
@@ -60,23 +83,32 @@ def value(row: Value, metric: AnyMetric) -> str:
     return formats.beside(row.value, limit, row.unit) if limit is not None else formats.amount(row.value, row.unit)
 
 
-def _spread(row: Value) -> str:
-    span = formats.interval(row).text
+def spread(row: Value) -> str:
+    """The interval and n of a value."""
+    span = formats.interval(row)
     n = formats.count(row.n).text
-    return f"exact count, n = {n}" if span == "exact" else f"95 % interval {span}, n = {n}"
+    if span.text == "exact":
+        return f"exact count, n = {n}"
+    return f"95 % interval {span.text}, n = {n}" if span.state == "value" else f"{span.why}, n = {n}"
 
 
-def headline(row: Value | None, judged: Value | None, usual: float | None, metric: AnyMetric) -> str:
-    """One KPI in a sentence or two."""
-    if row is None:
-        return f"{metric.name} is not available: no value was handed on."
-    if row.value is None:
-        return f"{metric.name} is not available: {formats.figure(row).why}."
+def absent(row: Value | None, last: Value | None) -> str:
+    """Why there is no value, and the last one there was."""
+    why = formats.figure(row).why if row else NO_VALUE
+    if last is None:
+        return why
+    when = formats.period(last.grain, last.start, last.end)
+    return f"{why}; last known {formats.figure(last).text} ({spread(last)}), {when}"
+
+
+def headline(row: Value | None, last: Value | None, moves: str, metric: AnyMetric) -> str:
+    """One KPI in a sentence or two; `last` is the last known value when there is none now, `moves` the signal."""
+    if row is None or row.value is None:
+        return f"{metric.name} is not available: {absent(row, last)}."
     when = formats.period(row.grain, row.start, row.end)
     causal = "" if words.is_causal(metric) else f" ({NOT_CAUSAL})"
     return (
-        f"{metric.name}{causal}: {value(row, metric)} ({_spread(row)}), {when}; "
-        f"{against_target(row, metric)}. {signal(judged, usual, metric)}"
+        f"{metric.name}{causal}: {value(row, metric)} ({spread(row)}), {when}; {against_target(row, metric)}. {moves}"
     )
 
 
@@ -89,24 +121,64 @@ def _phrase(row: Value, metric: AnyMetric) -> str:
     return f"{_name(metric)} {value(row, metric)}"
 
 
-def _verb(group: Sequence[tuple[Value, AnyMetric]], verb: str) -> str:
+def _group(group: Sequence[tuple[Value, AnyMetric]], verb: str) -> str:
+    """KPIs of one verdict as a clause."""
     if len(group) == 1:
         row, metric = group[0]
-        return f"{_name(metric)} {verb} its target: {value(row, metric)} against {words.target(metric)}"
-    return f"{formats.listed([_phrase(row, metric) for row, metric in group])} {verb} their targets"
+        if verb == "inconclusive":
+            return f"{_phrase(row, metric)} is inconclusive against its target of {words.target(metric)}"
+        return f"{_name(metric)} {verb} its target of {words.target(metric)}: {value(row, metric)}"
+    said = formats.listed([_phrase(row, metric) for row, metric in group])
+    return (
+        f"{said} are inconclusive against their targets" if verb == "inconclusive" else f"{said} {verb} their targets"
+    )
 
 
-def finding(rows: Sequence[tuple[Value | None, AnyMetric]]) -> str:
-    """The finding of a page as one sentence: what missed first, then what is open, then what met."""
+def finding(rows: Sequence[tuple[Value | None, Value | None, str, AnyMetric]]) -> str:
+    """The finding of a page as one sentence: what missed first, then what is open, then what met.
+
+    A row is the value now, the last known one, the movement in words, and the KPI.
+    """
+    known = [(row, moves, metric) for row, _, moves, metric in rows if row is not None and row.value is not None]
+    if not known:
+        return _nothing(rows)
+    parts = []
+    for verdict in ("missed", "inconclusive", "met"):
+        group = [(row, metric) for row, _, metric in known if metric.target and words.verdict(row).word == verdict]
+        parts += [_group(group, verdict)] if group else []
+    parts += [f"{_phrase(row, metric)}, {moves}; no target is set" for row, moves, metric in known if not metric.target]
+    missing = [_name(metric) for row, _, _, metric in rows if row is None or row.value is None]
+    parts += [f"{formats.listed(missing)} not available"] if missing else []
+    return _sentence("; ".join(parts))
+
+
+def _nothing(rows: Sequence[tuple[Value | None, Value | None, str, AnyMetric]]) -> str:
+    """The finding of a page that has no number now: since when, or that there never was one."""
+    old = [(last, metric) for _, last, _, metric in rows if last is not None]
+    if not old:
+        return "Nothing can be said yet: no number of this role is available"
+    newest = max((last for last, _ in old), key=lambda last: last.end)
+    since = formats.period(newest.grain, newest.start, newest.end)
+    names = formats.listed([_name(metric) for _, metric in old])
+    return _sentence(f"{names}: no current value; last measured: {since}")
+
+
+def programme(rows: Sequence[tuple[Value | None, AnyMetric]]) -> str:
+    """The finding of an edition: how many targets were met, which were not, and what is not known."""
     known = [(row, metric) for row, metric in rows if row is not None and row.value is not None]
     if not known:
-        return "Nothing can be said yet: no number of this role is available"
-    parts = []
-    for wanted, verb in (("missed", "missed"), ("inconclusive", "cannot be told from"), ("met", "met")):
-        group = [(row, metric) for row, metric in known if metric.target and words.verdict(row).word == wanted]
-        parts += [_verb(group, verb)] if group else []
-    parts += [f"{_phrase(row, metric)}, no target set" for row, metric in known if metric.target is None]
-    absent = [_name(metric) for row, metric in rows if row is None or row.value is None]
-    parts += [f"{formats.listed(absent)} not available"] if absent else []
-    sentence = "; ".join(parts)
-    return sentence[:1].upper() + sentence[1:]
+        return "Nothing can be said yet: no KPI has a current value"
+    aimed = [(words.verdict(row).word, metric) for row, metric in known if metric.target]
+    met = sum(word == "met" for word, _ in aimed)
+    parts = [f"{met} of {len(aimed)} target{'s' if len(aimed) != 1 else ''} met"] if aimed else ["No target to judge"]
+    for verdict in ("missed", "inconclusive"):
+        names = [_name(metric) for word, metric in aimed if word == verdict]
+        parts += [f"{verdict}: {formats.listed(names)}"] if names else []
+    if missing := len(rows) - len(known):
+        place = 0 if missing > len(known) else len(parts)
+        parts.insert(place, f"{missing} of {len(rows)} KPIs have no current value")
+    return "; ".join(parts)
+
+
+def _sentence(said: str) -> str:
+    return said[:1].upper() + said[1:]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.reports import charts, downloads, formats, lineage, rows, views, words
 from pipeline.reports.lint import lint
-from pipeline.reports.model import Download, EditionData, Record, RolePage
+from pipeline.reports.model import Download, EditionData, Mark, Record, RolePage
 from pipeline.reports.rows import Edition
 from pipeline.reports.values import index
 
@@ -23,8 +23,8 @@ POLICY = (
 )
 """Nothing from outside. `file:` is for readers who open the pages from disk in a browser where 'self' does not match
 files; 'unsafe-inline' is for styles alone, because Plotly writes them."""
+IN_PART = "the rows that were not taken are listed under Quarantine"
 _COUNTS = ("rows_in", "loaded", "duplicate", "quarantined")
-_EDITION_STATUS = {word: words.STATUSES[word] for word in ("final", "provisional", "incomplete")}
 
 
 @cache
@@ -43,16 +43,17 @@ def _templates() -> Environment:
     return templates
 
 
-def _common(data: EditionData, files: tuple[Download, ...]) -> dict[str, Any]:
+def _common(edition: Edition, status: Mark, files: tuple[Download, ...]) -> dict[str, Any]:
     """What every page shows."""
-    edition = data.edition
     return {
         "policy": POLICY,
-        "edition": edition,
-        "edition_status": _EDITION_STATUS.get(str(edition["status"]), words.STATUSES["incomplete"]),
+        "edition": edition.data.edition,
+        "edition_status": status,
         "downloads": files,
         "shapes": words,
-        "as_of": formats.day(rows.as_of(data)),
+        "as_of": formats.day(edition.as_of),
+        "failed": sum(not check["passed"] for check in edition.data.checks),
+        "checked": len(edition.data.checks),
     }
 
 
@@ -67,7 +68,8 @@ def _load(load: Record) -> Record:
     in_part = load["status"] != "quarantined" and int(load["quarantined"]) > 0
     mark = words.LOADS.get("in part" if in_part else str(load["status"]), words.LOADS["quarantined"])
     counts = {name: formats.grouped(int(load[name])) for name in _COUNTS}
-    return {**load, **counts, "mark": mark, "next": _next_step(load)}
+    reason = load["reason"] or (IN_PART if in_part else "")
+    return {**load, **counts, "reason": reason, "mark": mark, "next": _next_step(load)}
 
 
 def _run_page(edition: Edition) -> dict[str, Any]:
@@ -85,14 +87,22 @@ def _run_page(edition: Edition) -> dict[str, Any]:
         "totals": [{**row, "rows": formats.grouped(int(row["rows"])), "total": downloads.printed(row["total"])}
                    for row in data.totals],
         "checks": sorted(data.checks, key=lambda check: bool(check["passed"])),
-        "failed": sum(not check["passed"] for check in data.checks),
     }  # fmt: skip
 
 
 def _index_page(edition: Edition) -> dict[str, Any]:
     changed, cut = rows.corrections(edition, edition.catalog.metrics)
     roles = [views.role_headline(edition, role) for role in edition.catalog.reported_roles()]
-    return {"roles": roles, "corrections": changed, "corrections_left_off": cut}
+    owned = [kpi for role in edition.catalog.reported_roles() for kpi in edition.catalog.owned_by(role)]
+    return {
+        "finding": views.programme(edition),
+        "period": views.period(edition, owned),
+        "quarantined": formats.grouped(sum(int(load["quarantined"]) for load in edition.data.loads)),
+        "rows_in": formats.grouped(sum(int(load["rows_in"]) for load in edition.data.loads)),
+        "roles": roles,
+        "corrections": changed,
+        "corrections_left_off": cut,
+    }
 
 
 def _copy_assets(out: Path) -> list[Path]:
@@ -121,8 +131,9 @@ def render(data: EditionData, out: Path) -> list[Path]:
     pages: list[RolePage] = [views.role_page(edition, role) for role in edition.catalog.reported_roles()]
     lint(pages)
     out.mkdir(parents=True, exist_ok=True)
-    written = downloads.write(data, out / "data")
-    common = _common(data, downloads.described(written))
+    status = views.edition_status(edition)
+    written = downloads.write(data, out / "data", status=status.word)
+    common = _common(edition, status, downloads.described(written))
     written += _copy_assets(out)
     written += [_write(out, f"{page.id}.html", "role.html", {**common, "page": page}) for page in pages]
     written.append(_write(out, "run.html", "run.html", {**common, **_run_page(edition)}))

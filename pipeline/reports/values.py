@@ -20,6 +20,7 @@ CADENCE_GRAIN = {"daily": "day", "weekly": "week", "monthly": "month", "quarterl
 """The grain a KPI is judged on: its chart and its signal."""
 WINDOW_GRAIN = {"daily": "28d", "weekly": "28d", "monthly": "month", "quarterly": "quarter"}
 """The grain a KPI is headlined on: a trailing month's worth, so that one odd day makes no headline."""
+GRAINS = ("day", "week", "month", "quarter")
 POINTS_SHOWN = {"day": 400, "week": 60, "month": 36, "quarter": 20}
 """How far back a chart goes; older values are in the downloads."""
 
@@ -100,7 +101,7 @@ def closed(values: Values, rows: Sequence[Value], metric: AnyMetric) -> list[Val
 
 def current(values: Values, kpi_id: str, metric: AnyMetric) -> Value | None:
     """The value a page headlines: the newest closed one, else the newest there is; a gap is never papered over."""
-    for grain in (WINDOW_GRAIN[metric.cadence], CADENCE_GRAIN[metric.cadence]):
+    for grain in (WINDOW_GRAIN[metric.cadence], CADENCE_GRAIN[metric.cadence], "28d"):
         rows = values.series(kpi_id, grain)
         if rows:
             return (closed(values, rows, metric) or rows)[-1]
@@ -113,10 +114,24 @@ def prior(values: Values, now: Value) -> Value | None:
     return earlier[-1] if earlier else None
 
 
+def last_known(values: Values, kpi_id: str, metric: AnyMetric) -> Value | None:
+    """The newest value there is at the cadence of the KPI, however old."""
+    rows = [row for row in values.series(kpi_id, CADENCE_GRAIN[metric.cadence]) if row.value is not None]
+    return rows[-1] if rows else None
+
+
 def judged(values: Values, kpi_id: str, metric: AnyMetric) -> Value | None:
-    """The newest value of the cadence grain on which a signal was looked for, a closed one if there is one."""
-    rows = [row for row in values.series(kpi_id, CADENCE_GRAIN[metric.cadence]) if row.signal]
-    return (closed(values, rows, metric) or rows)[-1] if rows else None
+    """The newest value on which a signal was looked for, a closed one if there is one; finest grain first."""
+    for grain in coarser(CADENCE_GRAIN[metric.cadence]):
+        rows = [row for row in values.series(kpi_id, grain) if row.signal]
+        if rows:
+            return (closed(values, rows, metric) or rows)[-1]
+    return None
+
+
+def coarser(grain: str) -> tuple[str, ...]:
+    """A grain and those above it."""
+    return GRAINS[GRAINS.index(grain) :]
 
 
 def year(values: Values, kpi_id: str, metric: AnyMetric) -> list[Value]:
@@ -125,6 +140,21 @@ def year(values: Values, kpi_id: str, metric: AnyMetric) -> list[Value]:
 
 
 def shown(values: Values, kpi_id: str, metric: AnyMetric) -> tuple[Value, ...]:
-    """The values a chart draws: those of closed periods, for an open one would look like a fall."""
-    grain = CADENCE_GRAIN[metric.cadence]
-    return tuple(closed(values, values.series(kpi_id, grain), metric)[-POINTS_SHOWN[grain] :])
+    """The values a chart draws: those of closed periods, for an open one would look like a fall.
+
+    The finest grain, from the cadence upwards, at which at least half of the known values have enough data to be
+    judged; the first value known begins the chart.
+    """
+    drawn: list[Value] = []
+    for grain in coarser(CADENCE_GRAIN[metric.cadence]):
+        rows = _from_first_known(closed(values, values.series(kpi_id, grain), metric)[-POINTS_SHOWN[grain] :])
+        drawn = rows or drawn
+        known = [row for row in rows if row.value is not None]
+        if known and 2 * sum(row.status == "computed" for row in known) >= len(known):
+            return tuple(rows)
+    return tuple(drawn)
+
+
+def _from_first_known(rows: list[Value]) -> list[Value]:
+    first = next((at for at, row in enumerate(rows) if row.value is not None), len(rows))
+    return rows[first:]

@@ -10,6 +10,7 @@ from pipeline.reports.rows import Edition
 from pipeline.reports.values import judged, shown
 
 HEADLINES_LEAST, HEADLINES_MOST = 3, 5
+FRESHNESS = "source_freshness"
 
 
 def failed_checks(edition: Edition, kpi_ids: list[str]) -> list[Record]:
@@ -22,13 +23,16 @@ def failed_checks(edition: Edition, kpi_ids: list[str]) -> list[Record]:
 
 
 def status(edition: Edition, owned: list[str]) -> Mark:
-    """final, provisional, incomplete or not built: the worst thing that is true of the role's KPIs."""
+    """final, provisional, incomplete or not built: the worst thing that is true of the role's KPIs.
+
+    A role is not built while none of its KPIs ever had a value; one whose data has run dry is incomplete.
+    """
     current = [edition.current(kpi) for kpi in owned]
     known = [row for row in current if row is not None and row.value is not None]
     failed = failed_checks(edition, owned)
     blocked = [check for check in failed if check["severity"] == "block"]
     doubted = [check for check in failed if check["kpis"]]
-    if not known:
+    if not known and not any(edition.last_known(kpi) for kpi in owned):
         return words.STATUSES["not built"]
     if len(known) < len(owned) or blocked:
         return words.STATUSES["incomplete"]
@@ -37,19 +41,35 @@ def status(edition: Edition, owned: list[str]) -> Mark:
     return words.STATUSES["final"]
 
 
+def edition_status(edition: Edition) -> Mark:
+    """The worst of the roles' statuses."""
+    catalog = edition.catalog
+    return words.edition_status([status(edition, catalog.owned_by(role)) for role in catalog.reported_roles()])
+
+
 def _check_words(check: Record) -> str:
     return f"{check['subject']}: expected {check['expected']}, observed {check['observed']}"
 
 
-def _check_banner(edition: Edition, owned: list[str]) -> list[str]:
-    failed = failed_checks(edition, owned)
-    said = [f"Check failed on {_check_words(check)}." for check in failed[:2]]
-    return [*said, f"{len(failed) - 2} more checks failed."] if len(failed) > 2 else said
+def _check_banner(edition: Edition, owned: list[str], stale: set[str]) -> list[str]:
+    """Failed checks of the page's own KPIs, then those of the whole edition in one line; staleness has its own line."""
+    failed = [check for check in failed_checks(edition, owned)
+              if not (check["check"] == FRESHNESS and check["subject"] in stale)]  # fmt: skip
+    own = [check for check in failed if check["kpis"] or check["severity"] == "block"]
+    said = [f"Check failed on {_check_words(check)}." for check in own[:2]]
+    said += [f"{_checks(len(own) - 2)} more failed."] if len(own) > 2 else []
+    general = [str(check["subject"]) for check in failed if check not in own]
+    subjects = formats.listed(list(dict.fromkeys(general))[:3])
+    return [*said, f"{_checks(len(general))} of the edition as a whole failed ({subjects})."] if general else said
+
+
+def _checks(count: int) -> str:
+    return f"{count} check{'' if count == 1 else 's'}"
 
 
 def _banner(edition: Edition, owned: list[str], sources: list[SourceRow], restated: int) -> tuple[str, ...]:
     """What is wrong, and nothing else."""
-    said = _check_banner(edition, owned)
+    said = _check_banner(edition, owned, {row.name for row in sources if row.is_stale})
     raw = lineage.behind(edition.data.sources, edition.catalog, owned)
     lost = sum(int(source["quarantined"]) for source in raw)
     total = sum(int(source["rows_in"]) for source in raw)
@@ -84,7 +104,33 @@ def finding(edition: Edition, owned: list[str]) -> str:
     """The title of a role's page."""
     if not owned:
         return "No KPI of this role is built yet"
-    return sentences.finding([(edition.current(kpi), edition.catalog.metrics[kpi]) for kpi in owned])
+    return sentences.finding([
+        (edition.current(kpi), edition.last_known(kpi), edition.moved(kpi), edition.catalog.metrics[kpi])
+        for kpi in owned
+    ])  # fmt: skip
+
+
+def programme(edition: Edition) -> str:
+    """The title of the index: one sentence over the KPIs of all reported roles."""
+    catalog = edition.catalog
+    owned = [kpi for role in catalog.reported_roles() for kpi in catalog.owned_by(role)]
+    return sentences.programme([(edition.current(kpi), catalog.metrics[kpi]) for kpi in owned])
+
+
+def _details(edition: Edition, owned: list[str]) -> tuple[str, ...]:
+    """What backs the numbers of a role's one sentence, KPI by KPI; a single one needs no name."""
+    if len(owned) == 1:
+        return (_detail(edition, owned[0]),)
+    return tuple(f"{edition.catalog.metrics[kpi].name}: {_detail(edition, kpi)}" for kpi in owned)
+
+
+def _detail(edition: Edition, kpi_id: str) -> str:
+    """Interval, n, period and movement of a KPI, or why there is no value."""
+    row = edition.current(kpi_id)
+    if row is None or row.value is None:
+        return sentences.absent(row, edition.last_known(kpi_id))
+    when = formats.period(row.grain, row.start, row.end)
+    return f"{sentences.spread(row)}, {when}; {edition.moved(kpi_id)}"
 
 
 def role_headline(edition: Edition, role_id: str) -> Headline:
@@ -92,10 +138,12 @@ def role_headline(edition: Edition, role_id: str) -> Headline:
     owned = edition.catalog.owned_by(role_id)
     title = edition.catalog.roles[role_id].title
     mark = words.worst([line.mark for line in headlines(edition, owned)])
-    return Headline(finding(edition, owned), mark, f"{role_id}.html", title, status(edition, owned))
+    shown_status, details = status(edition, owned), _details(edition, owned)
+    return Headline(finding(edition, owned), mark, f"{role_id}.html", title, shown_status, details)
 
 
-def _period(edition: Edition, owned: list[str]) -> str:
+def period(edition: Edition, owned: list[str]) -> str:
+    """The periods that the headlined values are of."""
     current = [row for kpi in owned if (row := edition.current(kpi)) is not None]
     return formats.listed(list(dict.fromkeys(formats.period(row.grain, row.start, row.end) for row in current)))
 
@@ -132,7 +180,7 @@ def role_page(edition: Edition, role_id: str) -> RolePage:
         question=role.question,
         finding=finding(edition, owned),
         status=status(edition, owned),
-        period=_period(edition, owned),
+        period=period(edition, owned),
         data_through=formats.day(edition.as_of),
         banner=_banner(edition, owned, sources, len(changed) + cut),
         headlines=headlines(edition, owned, watched),

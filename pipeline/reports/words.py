@@ -26,12 +26,14 @@ STATUSES = {
 
 SIGNALS = {
     "none": Mark("no real change", "ring", "quiet", "within its process limits"),
-    "outside_limits": Mark("outside limits", "diamond", "open", "the last point is beyond mean ± 2.66 moving ranges"),
+    "outside_limits": Mark("outside limits", "diamond", "open", "beyond the mean ± 2.66 mean moving ranges"),
     "shift": Mark("shift", "step", "open", "seven points in a row on one side of the mean"),
     "trend": Mark("trend", "slope", "open", "seven points in a row rising or falling"),
     "near_limit": Mark("near a limit", "half", "open", "two of three points close to a limit"),
-    "trial": Mark("trial limits", "dotted", "quiet", "fewer than 13 points, nothing found so far"),
-    "": Mark("not judged", "dash", "quiet", "too few values to tell signal from noise"),
+    "trial": Mark(
+        "trial limits", "dotted", "quiet", "fewer than 13 points: nothing found, and the usual range may still move"
+    ),
+    "": Mark("not judged", "dash", "quiet", "too few data per period to tell a real change from noise"),
 }
 
 LOADS = {
@@ -73,6 +75,12 @@ def target(metric: AnyMetric) -> str:
 def target_source(metric: AnyMetric) -> str:
     """Who says the target, and since when it holds."""
     return f"{metric.target.source}, since {day(metric.target.since)}" if metric.target else "none set"
+
+
+def edition_status(roles: Sequence[Mark]) -> Mark:
+    """The status of an edition: the worst of its roles; roles that are not built count only when all are."""
+    order = ("incomplete", "provisional", "final", "not built")
+    return min(roles, key=lambda mark: order.index(mark.word), default=STATUSES["not built"])
 
 
 def worst(marks: Sequence[Mark]) -> Mark:

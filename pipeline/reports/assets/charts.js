@@ -4,6 +4,8 @@
   "use strict";
   const CONFIG = { displayModeBar: false, responsive: true, showTips: false, doubleClick: false };
   const PRINT_WIDTH = 960;
+  const NARROW = 480;
+  const LEGEND_ROOM = 90; // on a narrow screen the legend stacks, and the plot must not pay for it
 
   const painted = (value, styles) => {
     if (typeof value === "string" && value.startsWith("--")) return styles.getPropertyValue(value).trim();
@@ -24,7 +26,8 @@
     for (const { box, spec } of specs) {
       const { data, layout } = painted(spec, styles);
       box.classList.add("drawn");
-      Plotly.react(box, data, { ...layout, transition: { duration: 0 } }, CONFIG);
+      const height = layout.height + (box.clientWidth < NARROW ? LEGEND_ROOM : 0);
+      Plotly.react(box, data, { ...layout, height, transition: { duration: 0 } }, CONFIG);
     }
   };
 

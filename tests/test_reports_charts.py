@@ -1,0 +1,119 @@
+"""Charts: which grain is drawn, what is drawn apart, and that one wide interval does not press a line flat."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from test_reports_edition import AS_OF, catalog, edition, row
+
+from pipeline.reports import charts
+from pipeline.reports.model import Value
+from pipeline.reports.values import _record, index, shown
+
+MONTHS = [(date(2026, month, 1), date(2026, month + 1, 1)) for month in range(1, 8)]
+METRIC = catalog().metrics["token_cost_per_session"]
+
+
+def months(**change: Any) -> list[Value]:
+    """Seven months of token cost: 0.01, 0.02 and so on, each half a cent either way."""
+    return [
+        _record(
+            row(catalog(), "token_cost_per_session", "month", *period)
+            | {
+                "value": at / 100,
+                "interval_low": at / 100 - 0.005,
+                "interval_high": at / 100 + 0.005,
+                "status": "computed",
+            }
+            | change
+        )
+        for at, period in enumerate(MONTHS, 1)
+    ]
+
+
+def trace(rows: list[Value], name: str) -> dict[str, Any]:
+    """The trace of a figure whose name begins so."""
+    return next(found for found in charts.figure(rows, METRIC)["data"] if found["name"].startswith(name))
+
+
+def test_points_that_were_not_judged_are_drawn_apart() -> None:
+    """They are hollow marks, the line has a gap there, and both keep their n."""
+    rows = months()
+    rows[2] = replace(rows[2], status="insufficient_data")
+    line, thin = trace(rows, "Token cost"), trace(rows, "not judged")
+    assert line["y"] == [0.01, 0.02, None, 0.04, 0.05, 0.06, 0.07]
+    assert (thin["x"], thin["y"], thin["mode"]) == (["2026-03-01"], [0.03], "markers")
+    assert thin["customdata"] == [rows[2].n]
+
+
+def test_the_usual_range_is_that_of_the_judged_points() -> None:
+    """Mean 0.04, every moving range 0.01: limits 0.04 -+ 2.66 * 0.01, in the drawing and in words."""
+    rows = months()
+    low, high = 0.04 - 0.0266, 0.04 + 0.0266
+    assert trace(rows, "limits")["y"] == pytest.approx([low, low, None, high, high])
+    chart = charts.chart("token_cost_per_session", METRIC, rows, "title")
+    assert chart and "Mean $0.04000, usual range $0.01340–$0.06660, on trial below 13 points" in chart.subtitle
+
+
+def test_a_limit_below_zero_is_not_drawn_for_what_cannot_be_negative() -> None:
+    """Mean 0.02 and moving range mean 0.02: the lower limit would be -0.0332."""
+    rows = [replace(found, value=value) for found, value in zip(months(), [0.01, 0.03] * 3 + [0.02], strict=False)]
+    assert len([y for y in trace(rows, "limits")["y"] if y is not None]) == 2
+    chart = charts.chart("token_cost_per_session", METRIC, rows, "title")
+    assert chart and "usual range $0–" in chart.subtitle
+
+
+def test_one_wide_interval_does_not_press_the_line_flat() -> None:
+    """Values up to 0.07 with one interval to 9 dollars: the axis ends near the values and the legend says it is cut."""
+    rows = months()
+    rows[3] = replace(rows[3], high=9.0)
+    figure = charts.figure(rows, METRIC)
+    low, high = figure["layout"]["yaxis"]["range"]
+    assert 0 <= low < min(found.low or 0 for found in rows)
+    assert max(found.value or 0 for found in rows) < high < 0.2
+    band = trace(rows, "95 % interval")
+    assert band["name"].endswith("cut at the frame")
+    assert max(y for y in band["y"] if y is not None) == pytest.approx(high, rel=1e-5)
+    assert trace(months(), "95 % interval")["name"] == "95 % interval"
+
+
+def test_axes_have_titles_and_the_target_a_name() -> None:
+    """The unit stands at the axis, the target in the legend as it was set."""
+    figure = charts.figure(months(), METRIC)
+    assert figure["layout"]["yaxis"]["title"]["text"] == "US dollars per session"
+    assert trace(months(), "target")["name"] == "target: at most $0.05"
+
+
+def test_a_single_point_makes_no_chart() -> None:
+    """There is nothing to compare; the scorecard has the number."""
+    rows = [replace(found, value=None) for found in months()]
+    assert charts.chart("token_cost_per_session", METRIC, [*rows[:-1], months()[-1]], "title") is None
+
+
+def test_a_coarser_grain_is_drawn_where_most_points_are_thin() -> None:
+    """Days below min_n give way to weeks, and the subtitle says why; with enough data days are drawn."""
+    data = edition()
+    metric = data.catalog.metrics["tool_error_rate"]
+    drawn = shown(index(data.values, AS_OF), "tool_error_rate", metric)
+    assert {found.grain for found in drawn} == {"day"}
+    thin = data.values.copy()
+    thin.loc[(thin["kpi_id"] == "tool_error_rate") & (thin["grain"] == "day"), "status"] = "insufficient_data"
+    weeks = shown(index(thin, AS_OF), "tool_error_rate", metric)
+    assert {found.grain for found in weeks} == {"week"}
+    assert all(before.end == after.start for before, after in pairwise(weeks))
+    chart = charts.chart("tool_error_rate", metric, weeks, "title")
+    assert chart and "per week, because most days have n below 100 and are not judged" in chart.subtitle
+
+
+def test_a_chart_begins_with_the_first_value_known() -> None:
+    """Months before a source arrived are not an empty half of the picture."""
+    data = edition()
+    values = data.values.copy()
+    early = (values["kpi_id"] == "hours_saved") & (values["period_end"] <= date(2026, 5, 1))
+    values.loc[early, "value"] = None
+    drawn = shown(index(values, AS_OF), "hours_saved", data.catalog.metrics["hours_saved"])
+    assert drawn[0].start == date(2026, 5, 1)
