@@ -26,7 +26,7 @@ PROJECT_FACTS = {
     "evaluated_answers": "day:DATE use_case:VARCHAR evaluator_kind:VARCHAR has_claims:INTEGER is_grounded:INTEGER",
     "screened_outputs": "day:DATE use_case:VARCHAR is_flagged:INTEGER",
     "session_costs": "day:DATE session_key:VARCHAR use_case:VARCHAR department:VARCHAR sessions:INTEGER "
-    "cost_usd:DECIMAL(38,14) unpriced_calls:BIGINT",
+    "cost_usd:DECIMAL(38,14) unknown_costs:BIGINT",
     "incidents": "day:DATE impact_start_at:TIMESTAMPTZ resolved_at:TIMESTAMPTZ severity:VARCHAR service:VARCHAR",
     "requests": "day:DATE latency_s:DOUBLE use_case:VARCHAR provider:VARCHAR model:VARCHAR",
     "tool_calls": "day:DATE is_error:INTEGER tool:VARCHAR use_case:VARCHAR session_key:VARCHAR",

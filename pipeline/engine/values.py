@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import duckdb
 import numpy as np
 
+from pipeline.catalog.expressions import parse_measure
 from pipeline.catalog.hashes import definition_hash
 from pipeline.catalog.model import Catalog, Difference, Metric, Percentile, SurvivalMedian, Total
 from pipeline.engine.leaves import is_clustered
 from pipeline.engine.rollup import COLUMNS, first_day
 from pipeline.engine.suppression import suppress
+from pipeline.facts import load_facts
 from pipeline.statistics import intervals
 from pipeline.statistics.histogram import Histograms
 from pipeline.statistics.process_behaviour import signal_words
@@ -53,7 +55,7 @@ def compute_values(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: s
     for kpi_id, metric in catalog.metrics.items():
         frame = con.execute(_ROLLED, [kpi_id]).df()
         if frame.empty:
-            frame = _no_source(kpi_id, metric, end)
+            frame = _no_source(con, metric, end)
         frames.append(_finish(con, frame, kpi_id, metric, end))
     return pd.concat(frames, ignore_index=True)
 
@@ -69,7 +71,7 @@ def _finish(
     _judge(frame, metric)
     suppress(frame, people=metric.people)
     _set_signal(frame, metric)
-    frame["owner"], frame["unit"] = metric.owner, metric.unit
+    frame["kpi_id"], frame["owner"], frame["unit"] = kpi_id, metric.owner, metric.unit
     frame["definition_hash"] = definition_hash(metric)
     frame["interval_method"] = METHODS[metric.interval]
     return frame[PUBLISHED]
@@ -90,16 +92,20 @@ PUBLISHED = [
 ]  # fmt: skip
 
 
-def _no_source(kpi_id: str, metric: Metric, end: date) -> pd.DataFrame:
-    """One row that says there is nothing to compute from."""
+def _no_source(con: duckdb.DuckDBPyConnection, metric: Metric, end: date) -> pd.DataFrame:
+    """One row that says there is nothing to compute from, and why."""
     import pandas as pd
 
     row: dict[str, object] = {
-        "kpi_id": kpi_id, "grain": "28d", "period_start": pd.Timestamp(end - timedelta(days=28)),
-        "period_end": pd.Timestamp(end), "dimension": "", "dimension_value": "",
+        "grain": "28d", "period_start": pd.Timestamp(end - timedelta(days=28)), "period_end": pd.Timestamp(end),
+        "dimension": "", "dimension_value": "",
     }  # fmt: skip
     frame = pd.DataFrame([row | dict.fromkeys(COLUMNS)])
-    frame.attrs["no_source"] = metric.fact
+    table = next(iter(load_facts()[metric.fact].reads))  # the table a fact is about stands first
+    ((held,),) = con.execute(f"SELECT count(*) FROM core.{table}").fetchall()
+    frame.attrs["no_source"] = (
+        f"none of the {held} rows of {table} has what it is computed from" if held else f"no export fills {table}"
+    )
     return frame
 
 
@@ -223,7 +229,7 @@ def _set_unavailable(frame: pd.DataFrame, metric: Metric) -> None:
     _withhold(frame, nothing, "no data in this period")
     _withhold(frame, missing & ~nothing, _EMPTY_HANDED.get(type(metric), "zero denominator"))
     if "no_source" in frame.attrs:
-        frame["reason"] = "no export fills this yet"
+        frame["reason"] = frame.attrs["no_source"]
     _set_unknown(frame, metric)
 
 
@@ -245,7 +251,8 @@ def _set_unknown(frame: pd.DataFrame, metric: Metric) -> None:
     if metric.unknown:
         hidden = unknown > 0
         frame.loc[hidden, "numerator"] = None
-        _withhold(frame, hidden, [f"{int(one)} could not be measured ({metric.unknown})" for one in unknown[hidden]])
+        what = parse_measure(metric.unknown).column.replace("_", " ")
+        _withhold(frame, hidden, [f"cannot be told: {int(one)} {what}" for one in unknown[hidden]])
         return
     apart = unknown > 0
     notes = [f"{int(one)} of unknown value left out" for one in unknown[apart]]

@@ -1,8 +1,8 @@
 /*
 meaning: >-
   One production call with its cost at the price valid on the day it was made. Every token stands in one class. A call
-  answered from the client's response cache costs nothing; a call with tokens of a class that has no price is unpriced,
-  and its cost is unknown.
+  answered from the client's response cache costs nothing. A call with tokens of a class that has no price is unpriced,
+  and so is a call of a model whose tokens nobody counted: its cost is unknown. A tool has no tokens and costs nothing.
 needs: [_production_calls, _price_spans]
 reads:
   calls: own
@@ -11,6 +11,9 @@ reads:
 */
 WITH tokens AS (
   SELECT c.*,
+    coalesce(c.response_cache_hit, FALSE) AS is_cached,
+    coalesce(c.tokens_in_uncached, c.tokens_cache_read, c.tokens_cache_write_5m, c.tokens_cache_write_1h, c.tokens_out)
+      IS NOT NULL AS is_counted,
     CAST(coalesce(c.tokens_in_uncached, 0) AS DECIMAL(12, 0)) AS t_in,
     CAST(coalesce(c.tokens_cache_read, 0) AS DECIMAL(12, 0)) AS t_read,
     CAST(coalesce(c.tokens_cache_write_5m, 0) AS DECIMAL(12, 0)) AS t_5m,
@@ -20,7 +23,8 @@ WITH tokens AS (
 ),
 costs AS (
   SELECT t.*,
-    CASE WHEN coalesce(t.response_cache_hit, FALSE) THEN 0
+    CASE WHEN t.is_cached THEN 0
+         WHEN t.kind IN ('model', 'guardrail', 'judge', 'retrieval') AND NOT t.is_counted THEN NULL
          ELSE (CASE WHEN t.t_in > 0 THEN t.t_in * p.in_uncached_usd ELSE 0 END)
             + (CASE WHEN t.t_read > 0 THEN t.t_read * p.cache_read_usd ELSE 0 END)
             + (CASE WHEN t.t_5m > 0 THEN t.t_5m * p.cache_write_5m_usd ELSE 0 END)
@@ -33,5 +37,6 @@ costs AS (
 )
 SELECT day, call_id, session_id, session_key, known_session_id, use_case, kind, provider, model,
   CAST(known_cost_usd AS DECIMAL(38, 12)) AS cost_usd,
-  CASE WHEN known_cost_usd IS NULL THEN 1 ELSE 0 END AS unpriced_calls
+  CASE WHEN known_cost_usd IS NULL THEN 1 ELSE 0 END AS unpriced_calls,
+  CASE WHEN is_counted OR is_cached THEN 1 ELSE 0 END AS metered_calls
 FROM costs

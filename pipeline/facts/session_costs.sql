@@ -1,7 +1,8 @@
 /*
 meaning: >-
   One session with the cost of all its calls: retries, failures, judges and guardrails, whatever day they ran on. A
-  call of no session is a row with no session of its own, so that its cost is not lost.
+  call of no session is a row with no session of its own, so that its cost is not lost. The cost of a session is unknown
+  when one of its calls is unpriced, and when no tokens of any of its calls were counted.
 needs: [priced_calls, _directory, _identity]
 reads:
   calls: >-
@@ -15,7 +16,8 @@ reads:
   identities: all
 */
 WITH spent AS (
-  SELECT known_session_id AS session_id, sum(cost_usd) AS cost_usd, sum(unpriced_calls) AS unpriced_calls
+  SELECT known_session_id AS session_id, sum(cost_usd) AS cost_usd, sum(unpriced_calls) AS unpriced_calls,
+    sum(metered_calls) AS metered_calls
   FROM facts.priced_calls
   WHERE known_session_id IS NOT NULL
   GROUP BY known_session_id
@@ -28,7 +30,8 @@ sessions AS (
   WHERE coalesce(s.environment, 'production') = 'production' AND NOT coalesce(s.is_synthetic, FALSE)
 )
 SELECT s.day, s.session_id AS session_key, s.use_case, coalesce(d.department, 'unknown') AS department,
-  1 AS sessions, coalesce(c.cost_usd, 0) AS cost_usd, coalesce(c.unpriced_calls, 0) AS unpriced_calls
+  1 AS sessions, coalesce(c.cost_usd, 0) AS cost_usd,
+  CASE WHEN c.unpriced_calls = 0 AND c.metered_calls > 0 THEN 0 ELSE 1 END AS unknown_costs
 FROM sessions AS s
 LEFT JOIN spent AS c ON c.session_id = s.session_id
 LEFT JOIN facts._directory AS d ON d.person_id = s.person_id AND d.valid_from <= s.day AND s.day < d.valid_to
