@@ -66,17 +66,15 @@ def _stale(con: duckdb.DuckDBPyConnection, states: list[Leaf]) -> bool:
 
 
 def _find_dirty(con: duckdb.DuckDBPyConnection, fact: Fact, *, whole: bool, since_load: int) -> None:
-    """Write the days to build into `dirty`, and how often each of them was built before."""
+    """Write the days to build into `dirty`."""
     if whole:
         source = f"SELECT DISTINCT day FROM facts.{fact.name}"
         con.execute("DELETE FROM states.built WHERE fact = ?", [fact.name])
     else:
         source = f"SELECT day FROM ({touched_days(fact, since_load=since_load)}) AS touched"
-        if fact.continuous:
-            source += (
-                f" UNION SELECT day FROM facts._calendar WHERE day > "
-                f"(SELECT max(day) FROM states.built WHERE fact = '{fact.name}')"
-            )
+        if fact.continuous:  # days on which nothing happened are days of it, too
+            built = f"SELECT day FROM states.built WHERE fact = '{fact.name}'"
+            source += f" UNION SELECT day FROM facts._calendar WHERE day NOT IN ({built})"
     con.execute(f"CREATE OR REPLACE TEMP TABLE dirty AS {source}")
 
 

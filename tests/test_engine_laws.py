@@ -1,0 +1,115 @@
+"""Laws of the engine: any order of arrival, any number of threads, and any split into nights give the same numbers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import duckdb
+import pandas as pd
+import pytest
+from engine_room import CATALOG, empty, values
+
+from pipeline.engine.editions import create_editions, edition_values, editions, store_edition
+from pipeline.ingest import Ingest, take_in
+from pipeline.sample import write_sample
+from pipeline.sources.mapping import load_mappings, mappings_hash
+from pipeline.warehouse import ledger
+from pipeline.warehouse.pseudonym import define_pseudonym
+from pipeline.warehouse.receive import Arrival, receive
+
+NOW = datetime(2026, 11, 1, 6, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def arrivals(tmp_path_factory: pytest.TempPathFactory) -> list[Arrival]:
+    """The files of a small organisation with all its planted trouble."""
+    folder = tmp_path_factory.mktemp("laws")
+    write_sample(folder / "exports", people=20, months=2, seed=11)
+    return list(receive(folder / "exports", folder / "received"))
+
+
+Night = tuple[pd.DataFrame, dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def at_once(arrivals: list[Arrival]) -> Night:
+    """What one night with all the files gives."""
+    return _nights(arrivals, [len(arrivals)])
+
+
+def _nights(arrivals: list[Arrival], sizes: list[int], *, threads: int = 1) -> Night:
+    """Take files in over several nights; return the last night's values and a digest of every state and core table."""
+    mappings = load_mappings()
+    with empty(threads) as con:
+        define_pseudonym(con, b"the same key in every test")
+        files = iter(arrivals)
+        for size in sizes:
+            run_id, since = ledger.start_run(con, started_at=NOW), ledger.next_load(con)
+            night = [next(files) for _ in range(size)]
+            take_in(Ingest(con, mappings, mappings_hash(mappings), run_id, NOW), night)
+            frame = values(con, since_load=since)
+        return frame, dict(_digests(con))
+
+
+def _digests(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str]]:
+    """Hash of the rows of each table, without where they came from."""
+    tables = con.execute(
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN ('core', 'states') "
+        "AND table_type = 'BASE TABLE' AND table_name NOT IN ('built', 'hashes') ORDER BY ALL"
+    ).fetchall()
+    for schema, name in tables:
+        columns = [row[0] for row in con.execute(f"DESCRIBE {schema}.{name}").fetchall() if not row[0].startswith("_")]
+        rows = f"SELECT hash(({', '.join(columns)})::VARCHAR) AS one FROM {schema}.{name}"
+        yield f"{schema}.{name}", str(con.execute(f"SELECT count(*), sum(one) FROM ({rows})").fetchall())
+
+
+def test_any_order_of_arrival_gives_the_same_numbers(arrivals: list[Arrival], at_once: Night) -> None:
+    """All files in one night, or shuffled over four nights: the same tables, states and values, to the last digit."""
+    frame, digests = at_once
+    assert len(frame) > 1000
+    shuffled = random.Random(1).sample(arrivals, len(arrivals))
+    split = len(arrivals) // 4
+    over_nights, others = _nights(shuffled, [split, split, split, len(arrivals) - 3 * split])
+    assert others == digests
+    pd.testing.assert_frame_equal(over_nights, frame)
+
+
+def test_any_number_of_threads_gives_the_same_numbers(arrivals: list[Arrival], at_once: Night) -> None:
+    """One thread or four: the same, because sums are of integers and decimals."""
+    one, digests = at_once
+    four, others = _nights(arrivals, [len(arrivals)], threads=4)
+    assert others == digests
+    pd.testing.assert_frame_equal(four, one)
+
+
+def _store(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, run_id: int) -> int:
+    return store_edition(
+        con, frame, as_of="2026-10-31", catalog_hash="c", input_hash="i", run_id=run_id, why="late rows", notes={}
+    )
+
+
+def test_an_edition_says_for_ever_what_it_said(at_once: Night) -> None:
+    """A value that changes is a restatement of the new edition; the old edition still reads as it did."""
+    frame, _ = at_once
+    later = frame.copy()
+    (place,) = frame.index[(frame["kpi_id"] == "availability") & (frame["grain"] == "month")
+                           & (frame["dimension"] == "") & (frame["period_start"].astype(str) == "2026-09-01")]  # fmt: skip
+    later.loc[place, "value"] = 0.5
+    with empty() as con:
+        create_editions(con)
+        assert (_store(con, frame, 1), _store(con, later, 2), _store(con, later, 3)) == (1, 2, 3)
+        first, second, third = (edition_values(con, number).drop(columns="edition") for number in (1, 2, 3))
+        assert [one["restated"] for one in editions(con)] == [0, 1, 0]
+        restated = con.execute(
+            "SELECT edition, kpi_id, period_start::VARCHAR, old, new, why FROM kpi.restatements"
+        ).fetchall()
+        held = con.execute("SELECT count(*) FROM kpi.values").fetchall()
+    assert restated == [(2, "availability", "2026-09-01", frame.loc[place, "value"], 0.5, "late rows")]
+    assert held == [(len(frame) + 1,)]
+    assert len(first) == len(second) == len(frame)
+    pd.testing.assert_frame_equal(second, third)
+    changed = first["value"].ne(second["value"]) & ~(first["value"].isna() & second["value"].isna())
+    assert changed.sum() == 1
+    assert set(first["kpi_id"]) == set(CATALOG.metrics)
