@@ -102,9 +102,8 @@ def test_an_edition_says_for_ever_what_it_said(at_once: Night) -> None:
         assert (_store(con, frame, 1), _store(con, later, 2), _store(con, later, 3)) == (1, 2, 3)
         first, second, third = (edition_values(con, number).drop(columns="edition") for number in (1, 2, 3))
         assert [one["restated"] for one in editions(con)] == [0, 1, 0]
-        restated = con.execute(
-            "SELECT edition, kpi_id, period_start::VARCHAR, old, new, why FROM kpi.restatements"
-        ).fetchall()
+        told = "SELECT edition, kpi_id, period_start::VARCHAR, old, new, why FROM kpi.restatements"
+        restated = con.execute(told).fetchall()
         held = con.execute("SELECT count(*) FROM kpi.values").fetchall()
     assert restated == [(2, "availability", "2026-09-01", frame.loc[place, "value"], 0.5, "late rows")]
     assert held == [(len(frame) + 1,)]
