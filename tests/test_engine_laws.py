@@ -94,8 +94,8 @@ def test_an_edition_says_for_ever_what_it_said(at_once: Night) -> None:
     """A value that changes is a restatement of the new edition; the old edition still reads as it did."""
     frame, _ = at_once
     later = frame.copy()
-    (place,) = frame.index[(frame["kpi_id"] == "availability") & (frame["grain"] == "month")
-                           & (frame["dimension"] == "") & (frame["period_start"].astype(str) == "2026-09-01")]  # fmt: skip
+    september = (frame["grain"] == "month") & (frame["period_start"].astype(str) == "2026-09-01")
+    (place,) = frame.index[september & (frame["kpi_id"] == "availability") & (frame["dimension"] == "")]
     later.loc[place, "value"] = 0.5
     with empty() as con:
         create_editions(con)

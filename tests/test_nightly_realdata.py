@@ -61,7 +61,9 @@ def test_agent_sessions(run: tuple[Project, dict[str, Any]]) -> None:
     """1 164 tool calls with 73 errors; 200 sessions of which 48 were handed to a person."""
     project, _ = run
     (tools,) = (
-        row for key, row in project.values().items() if key[0] == "tool_error_rate" and key[1] == "day" and not key[4]
+        row
+        for key, row in project.values().items()
+        if key[:3] == ("tool_error_rate", "day", "2024-06-17") and not key[4]
     )
     assert (Decimal(tools["numerator"]), Decimal(tools["denominator"])) == (73, 1164)
     handed = "SELECT count(*), count(*) FILTER (WHERE first_human_reply_at IS NOT NULL) FROM core.contacts"
@@ -99,8 +101,8 @@ def test_prices_judgements_and_retrieval(run: tuple[Project, dict[str, Any]]) ->
     project, _ = run
     prices = project.rows(
         "realdata",
-        "SELECT token_class, price_usd FROM core.prices "
-        "WHERE provider = 'openai' AND model = 'gpt-4o' AND tier = 'standard'",
+        "SELECT token_class, price FROM core.prices "
+        "WHERE provider = 'openai' AND model = 'gpt-4o' AND tier_rule = 'standard'",
     )
     expected = {"in_uncached": Decimal("2.5e-06"), "out": Decimal("1e-05"), "cache_read": Decimal("1.25e-06")}
     assert expected.items() <= dict(prices).items()
