@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,7 +37,11 @@ Now = Annotated[str | None, typer.Option(help="The instant to take for now (ISO)
 
 
 def main() -> None:
-    """Run the command line; every error a user can meet is printed without a traceback."""
+    """Run the command line; every error a user can meet is printed without a traceback.
+
+    What is written can be read by its owner alone, until the owner says otherwise.
+    """
+    os.umask(0o077)
     try:
         app()
     except RoiError as error:
@@ -56,7 +61,6 @@ def main() -> None:
 
 def _unexpected(error: Exception) -> str:
     """Say that this is our fault; the details, which may quote data, go to a file only its owner can read."""
-    import os
     import traceback
 
     path = Path(os.environ.get("ROI_ROOT", ".")) / "data" / "last-fault.txt"

@@ -23,7 +23,7 @@ from pipeline.settings import Settings
 from pipeline.warehouse.connection import create_schemas, warehouse
 from pipeline.warehouse.lock import run_lock
 from pipeline.warehouse.pseudonym import load_key
-from pipeline.warehouse.publish import publish_file, publish_folder, start_work_copy
+from pipeline.warehouse.publish import discard_work_copy, publish_file, publish_folder, start_work_copy
 from pipeline.warehouse.receive import Arrival, receive
 
 if TYPE_CHECKING:
@@ -83,15 +83,24 @@ def run_nightly(settings: Settings, *, rebuild: bool = False, progress: Progress
         run = _Run(settings, catalog, mappings, list(receive(settings.exports, settings.received)), progress)
         if not rebuild and _nothing_new(run):
             return _unchanged(run)
-        start_work_copy(settings.warehouse, settings.work, empty=rebuild)
-        with warehouse(settings.work, key=load_key(settings.key), threads=settings.threads) as con:
-            summary = _work(con, run)
-            con.execute("CHECKPOINT")
-        _stage_pages(settings, catalog, settings.work, progress)
-        publish_file(settings.work, settings.warehouse)
-        publish_folder(settings.staged_reports, settings.reports)
-        summary.pages_drawn = True
-        return summary
+        try:
+            return _publish(run, rebuild=rebuild)
+        finally:
+            discard_work_copy(settings.work)
+
+
+def _publish(run: _Run, *, rebuild: bool) -> Summary:
+    """Make the next edition beside the published one and put it in its place."""
+    settings = run.settings
+    start_work_copy(settings.warehouse, settings.work, empty=rebuild)
+    with warehouse(settings.work, key=load_key(settings.key), threads=settings.threads) as con:
+        summary = _work(con, run)
+        con.execute("CHECKPOINT")
+    _stage_pages(settings, run.catalog, settings.work, run.progress)
+    publish_file(settings.work, settings.warehouse)
+    publish_folder(settings.staged_reports, settings.reports)
+    summary.pages_drawn = True
+    return summary
 
 
 def draw_pages(settings: Settings, catalog: Catalog, progress: Progress = lambda _: None) -> None:

@@ -19,11 +19,16 @@ def start_work_copy(published: Path, work: Path, *, empty: bool = False) -> None
     Whatever a killed run left behind is removed first, so each run starts from what was published.
     """
     work.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for leftover in (work, work.with_name(work.name + ".wal")):
-        leftover.unlink(missing_ok=True)
+    discard_work_copy(work)
     if published.exists() and not empty:
         shutil.copyfile(published, work)
         work.chmod(0o600)
+
+
+def discard_work_copy(work: Path) -> None:
+    """Remove the copy of a run that will not be published."""
+    for leftover in (work, work.with_name(work.name + ".wal")):
+        leftover.unlink(missing_ok=True)
 
 
 def publish_file(work: Path, published: Path) -> None:

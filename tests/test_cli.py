@@ -1,0 +1,180 @@
+"""The command line as a user meets it: exit codes, messages that say what to do, and nothing heavy to say hello."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from project import ROOT, Project
+
+HEADER = "deployment_id,service,environment,change_type,started_at,finished_at,result,rework,rollback_of,gate_passed"
+GOOD = [
+    f"dep-{i},api,production,code,2026-10-0{i}T10:00:00Z,2026-10-0{i}T10:30:00Z,success,false,,true" for i in (1, 2, 3)
+]
+HEAVY = {"pandas", "pandera", "great_expectations", "plotly", "duckdb", "scipy", "jinja2", "pydantic"}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose one export, a list of deployments, has been published."""
+    project = Project.new(tmp_path_factory.mktemp("cli") / "project")
+    _write(project, "deployments-1.csv", GOOD)
+    done = project.roi("nightly", "--exports", _exports(project))
+    assert "3 in = 3 loaded + 0 duplicate + 0 quarantined" in done.stdout
+    return project
+
+
+def _exports(project: Project) -> Path:
+    folder = project.root / "exports"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _write(project: Project, name: str, rows: list[str]) -> Path:
+    path = _exports(project) / name
+    path.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`roi --help` answers without any library that only a stage needs."""
+    code = f"import sys, pipeline.cli; print(sorted({sorted(HEAVY)!r} & sys.modules.keys()))"
+    code = code.replace(f"{sorted(HEAVY)!r} &", f"set({sorted(HEAVY)!r}) &")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_help_lists_the_exit_codes(project: Project) -> None:
+    """Whoever writes a cron job finds them there."""
+    assert "75 locked" in " ".join(project.roi("--help").stdout.split())
+
+
+def test_a_check_that_blocks_keeps_the_old_edition(project: Project) -> None:
+    """Exit 4, what was found and expected, not one byte changed; once the export is mended the run goes on."""
+    before = project.digests()
+    bad = _write(
+        project,
+        "deployments-2.csv",
+        [GOOD[0].replace("dep-1", "dep-9"), *(row.replace("success", "?") for row in GOOD)],
+    )
+    done = project.roi("nightly", "--exports", _exports(project), exit_code=4)
+    assert "A check blocks this edition; the published one stays." in done.stderr
+    assert (
+        "deployments_csv  quarantine_limit  found 3 of 4 rows quarantined (75.00%), expected at most 20%" in done.stderr
+    )
+    assert project.digests() == before
+    assert project.rows("exports", "SELECT max(number) FROM kpi.editions") == [(1,)]
+    bad.unlink()
+    assert "Nothing new" in project.roi("nightly", "--exports", _exports(project)).stdout
+
+
+def test_a_missing_folder_stops_the_run_before_it_starts(project: Project) -> None:
+    """Exit 1, the folder, and the command that helps."""
+    done = project.roi("nightly", "--exports", project.root / "nowhere", exit_code=1)
+    assert "nowhere  S003  is not a folder of exports; run `make sample`, or name your folder" in done.stderr
+
+
+def test_an_empty_folder_publishes_nothing(project: Project, tmp_path: Path) -> None:
+    """Exit 1, and how to find out what can be read."""
+    done = project.roi("nightly", "--exports", tmp_path, exit_code=1)
+    assert "could be used, so there is nothing to publish.\n  the folder is empty\n`roi sources list`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("explain", "change_failure_rat"), "E004  found 'change_failure_rat'; did you mean change_failure_rate?"),
+        (("explain", "mttr"), "E003  nothing at 28d in total"),
+        (
+            ("explain", "change_failure_rate", "--by", "team=x"),
+            "E002  found 'team=x', expected service=... or change_type",
+        ),
+        (("explain", "change_failure_rate", "--period", "soon"), "E001  found 'soon', expected 2026-10-31 (day)"),
+    ],
+)
+def test_a_wrong_question_is_answered_with_the_right_ones(
+    project: Project, words: tuple[str, ...], expected: str
+) -> None:
+    """Exit 2, what was found and what would do."""
+    assert expected in project.roi(*words, "--exports", _exports(project), exit_code=2).stderr
+
+
+def test_a_wrong_clock_is_refused(project: Project) -> None:
+    """An instant that cannot be read never becomes another."""
+    done = project.roi("nightly", "--now", "yesterday", exit_code=2)
+    assert "--now  S001  found 'yesterday', expected an ISO instant" in done.stderr
+
+
+def test_the_catalogue_is_checked_with_line_and_column(project: Project, tmp_path: Path) -> None:
+    """Exit 2 and file:line:column for a mistake; exit 0 and the counts for the project's own."""
+    good = project.json("catalog", "check")
+    assert (good["ok"], good["kpis"], good["problems"]) == (True, 13, [])
+    text = (ROOT / "metrics_catalog.yaml").read_text(encoding="utf-8")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(text.replace("owner: genai_engineer", "owner: genai_enginer", 1), encoding="utf-8")
+    line = broken.read_text(encoding="utf-8").splitlines().index("    owner: genai_enginer") + 1
+    done = project.roi("catalog", "check", broken, exit_code=2)
+    assert f"broken.yaml:{line}:" in done.stderr
+    assert "genai_engineer" in done.stderr
+    (project.root / "metrics_catalog.yaml").write_text(broken.read_text(encoding="utf-8"), encoding="utf-8")
+    try:
+        refused = project.roi("nightly", "--exports", _exports(project), exit_code=2)
+    finally:
+        (project.root / "metrics_catalog.yaml").write_text(text, encoding="utf-8")
+    assert f"metrics_catalog.yaml:{line}:" in refused.stderr
+
+
+def test_sources_can_be_listed_and_probed(project: Project, tmp_path: Path) -> None:
+    """A known file names its source; an unknown one exits 1 with the reason."""
+    known = {one["source"] for one in project.json("sources", "list")}
+    assert {"langfuse_observations", "litellm_spend_logs", "copilot_users_report", "focus"} <= known
+    (found,) = project.json("sources", "probe", _exports(project) / "deployments-1.csv")
+    assert found["source"] == "deployments_csv"
+    odd = tmp_path / "odd.csv"
+    odd.write_text("a,b\n1,2\n", encoding="utf-8")
+    (refused,) = project.json("sources", "probe", odd, exit_code=1)
+    assert (refused["source"], "no source takes this file" in refused["note"]) == ("", True)
+
+
+def test_doctor_editions_and_report(project: Project) -> None:
+    """The installation is well, the edition is listed, and its pages can be drawn again with the same bytes."""
+    exports = _exports(project)
+    assert all(one["ok"] for one in project.json("doctor", "--exports", exports))
+    assert [one["number"] for one in project.json("edition", "list", "--exports", exports)] == [1]
+    before = project.digests()
+    project.roi("report", "--exports", exports)
+    assert project.digests() == before
+
+
+def test_a_rebuild_gives_the_same_numbers(project: Project) -> None:
+    """From the received files, into an empty warehouse: every value as published."""
+    before = project.values()
+    project.roi("nightly", "--rebuild", "--exports", _exports(project))
+    assert project.values() == before
+
+
+def test_outputs_are_for_their_owner_alone(project: Project) -> None:
+    """Key, warehouse, received files and pages carry no rights for others."""
+    private = [
+        project.root / "data" / "secrets" / "pseudonym.key",
+        *(project.root / "data" / "warehouse").glob("*.duckdb"),
+    ]
+    private += [path for path in (project.root / "data" / "received").rglob("*") if path.is_file()]
+    assert len(private) > 2
+    private += [path for path in project.reports.rglob("*") if path.is_file()]
+    assert {oct(path.stat().st_mode & 0o077) for path in private} == {"0o0"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+def test_a_folder_that_cannot_be_written_is_named_first(project: Project) -> None:
+    """Before any work: the folder, and the right that is missing."""
+    warehouse = project.root / "data" / "warehouse"
+    warehouse.chmod(0o500)
+    try:
+        done = project.roi("nightly", "--exports", _exports(project), exit_code=1)
+    finally:
+        warehouse.chmod(0o700)
+    assert "S002  cannot be written to" in done.stderr
