@@ -1,0 +1,71 @@
+"""What the documentation shows is what the program does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from project import ROOT, Project
+
+GUIDE = (ROOT / "docs" / "writing-a-source.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _block(language: str) -> str:
+    (found,) = re.findall(rf"```{language}\n(.*?)```", GUIDE, flags=re.DOTALL)
+    return str(found)
+
+
+def test_the_source_of_the_guide_works(tmp_path: Path) -> None:
+    """Its export goes through its mapping: two contacts, Berlin times in UTC, the person a pseudonym."""
+    project = Project.new(tmp_path / "project")
+    (project.root / "sources").mkdir()
+    (project.root / "sources" / "helpdesk_csv.yaml").write_text(_block("yaml"), encoding="utf-8")
+    exports = project.root / "exports"
+    exports.mkdir()
+    export = exports / "helpdesk-2026-10.csv"
+    export.write_text(_block("csv"), encoding="utf-8")
+    assert project.json("sources", "probe", export)[0]["source"] == "helpdesk_csv"
+    project.roi("nightly", "--exports", exports)
+    found = project.rows(
+        "exports",
+        "SELECT contact_id, created_at::VARCHAR, topic, ai_involved, first_human_reply_at IS NULL, length(requester_id) "
+        "FROM core.contacts ORDER BY 1",
+    )
+    assert found == [
+        ("T-1", "2026-10-05 07:12:00+00", "billing", True, True, 32),
+        ("T-2", "2026-10-05 08:40:00+00", "login", True, False, 32),
+    ]
+
+
+def test_every_key_of_a_mapping_is_in_the_guide() -> None:
+    """The table of keys names each one the mapping language has."""
+    from pipeline.sources.model import SourceMapping, TableMapping
+
+    keys = set(SourceMapping.model_fields) - {"tables"}
+    keys |= {f"tables.<name>.{field.alias or name}" for name, field in TableMapping.model_fields.items()}
+    assert keys <= set(re.findall(r"`([^`]+)`", GUIDE))
+
+
+def test_every_link_of_the_documentation_leads_somewhere() -> None:
+    """README and docs link to files that are there."""
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert target.startswith("http") or (page.parent / target).exists(), (page.name, target)
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    """Each `roi` command and each `make` target that the README names."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"make ([a-z-]+)", README)) - {"alone"}:
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+    from typer.main import get_command
+
+    from pipeline.cli import app
+
+    commands = get_command(app).commands
+    for first, second in re.findall(r"\.venv/bin/roi (\w+) ?(\w*)", README):
+        assert first in commands, first
+        if hasattr(commands[first], "commands"):
+            assert second in commands[first].commands, (first, second)
