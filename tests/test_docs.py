@@ -29,8 +29,8 @@ def test_the_source_of_the_guide_works(tmp_path: Path) -> None:
     project.roi("nightly", "--exports", exports)
     found = project.rows(
         "exports",
-        "SELECT contact_id, created_at::VARCHAR, topic, ai_involved, first_human_reply_at IS NULL, length(requester_id) "
-        "FROM core.contacts ORDER BY 1",
+        "SELECT contact_id, created_at::VARCHAR, topic, ai_involved, first_human_reply_at IS NULL, "
+        "length(requester_id) FROM core.contacts ORDER BY 1",
     )
     assert found == [
         ("T-1", "2026-10-05 07:12:00+00", "billing", True, True, 32),
@@ -44,7 +44,8 @@ def test_every_key_of_a_mapping_is_in_the_guide() -> None:
 
     keys = set(SourceMapping.model_fields) - {"tables"}
     keys |= {f"tables.<name>.{field.alias or name}" for name, field in TableMapping.model_fields.items()}
-    assert keys <= set(re.findall(r"`([^`]+)`", GUIDE))
+    table = " ".join(line for line in GUIDE.splitlines() if line.startswith("|"))
+    assert keys <= set(re.findall(r"`([^`]+)`", table))
 
 
 def test_every_link_of_the_documentation_leads_somewhere() -> None:
@@ -58,7 +59,7 @@ def test_every_link_of_the_documentation_leads_somewhere() -> None:
 def test_every_command_of_the_readme_exists() -> None:
     """Each `roi` command and each `make` target that the README names."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in set(re.findall(r"make ([a-z-]+)", README)) - {"alone"}:
+    for target in set(re.findall(r"[`\n]make ([a-z-]+)", README)):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
     from typer.main import get_command
 
