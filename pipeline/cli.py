@@ -94,7 +94,7 @@ def nightly(
 
 
 @app.command()
-def report(exports: Exports = None) -> None:
+def report(exports: Exports = None, as_json: Json = False) -> None:
     """Draw the pages of the newest edition again, from the warehouse."""
     from pipeline.catalog.load import load_catalog
     from pipeline.nightly import draw_pages
@@ -103,7 +103,11 @@ def report(exports: Exports = None) -> None:
     chosen = _with_warehouse(settings(exports=exports))
     with run_lock(chosen.lock):
         draw_pages(chosen, load_catalog(chosen.catalog))
-    typer.echo(f"Pages drawn: {chosen.reports / 'index.html'}")
+    index = chosen.reports / "index.html"
+    if as_json:
+        _print_json({"index": str(index)})
+    else:
+        typer.echo(f"Pages drawn: {index}")
 
 
 @app.command()
@@ -172,6 +176,7 @@ def catalog_check(
 @catalog_app.command("docs")
 def catalog_docs(
     check: Annotated[bool, typer.Option(help="Write nothing; fail when the pages are not in step.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write docs/kpis.md, docs/tables.md and docs/sources.md from the declarations."""
     from pipeline.assurance import generated_docs
@@ -186,7 +191,10 @@ def catalog_docs(
     if check and stale:
         problems = [Problem(path, "D001", "is not what the declarations say; run make docs") for path in stale]
         raise ConfigurationError("Generated pages are out of step.", problems)
-    typer.echo("Generated pages are in step." if not stale else "Written: " + ", ".join(stale))
+    if as_json:
+        _print_json({"written": stale})
+    else:
+        typer.echo("Generated pages are in step." if not stale else "Written: " + ", ".join(stale))
 
 
 @sources_app.command("list")
