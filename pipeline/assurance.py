@@ -63,12 +63,14 @@ def probe(settings: Settings, path: Path) -> dict[str, str]:
     from pipeline.sources.bytes_check import inspect_bytes, inspect_complete
     from pipeline.sources.mapping import load_mappings
     from pipeline.sources.recognise import recognise
+    from pipeline.warehouse.connection import warehouse
 
     mappings = load_mappings([folder for folder in settings.mapping_folders if folder.is_dir()])
     problem = inspect_bytes(path)
     if problem is not None:
         return {"file": str(path), "source": "", "note": f" ({problem.reason})"}
-    recognition = recognise(path, path.name, mappings)
+    with warehouse(Path(":memory:")) as con:
+        recognition = recognise(path, path.name, mappings, con=con)
     problem = inspect_complete(path, mapping=recognition.mapping) if recognition.mapping else None
     notes = [recognition.reason, *recognition.warnings, problem.reason if problem else ""]
     note = "; ".join(one for one in notes if one)

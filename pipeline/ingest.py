@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
 from pipeline.contracts import judge
+from pipeline.errors import ConfigurationError
 from pipeline.sources.bytes_check import FileProblem, FileRefusedError, inspect_bytes, inspect_complete
 from pipeline.sources.readers import RawFile, read_raw
 from pipeline.sources.recognise import recognise
@@ -82,6 +84,9 @@ def _take_file(ingest: Ingest, arrival: Arrival, taken: Taken) -> None:
         reason = _read_file(ingest, arrival, taken)
     except FileRefusedError as error:
         reason = error.message
+    except ConfigurationError as error:
+        # Whether an expression binds may depend on the file: keys and columns differ from one to the next.
+        reason = f"{error.message} {'; '.join(map(str, error.problems))}"
     except duckdb.Error as error:
         # The message of the database may quote a value, so only its kind is kept.
         reason = f"the file cannot be read as its source says ({type(error).__name__})"
@@ -106,18 +111,18 @@ def _read_file(ingest: Ingest, arrival: Arrival, taken: Taken) -> str:
     if problem:
         return problem
     raw = read_raw(ingest.con, arrival.stored, name=arrival.name, mapping=mapping)
-    for name in mapping.tables:
-        stage(ingest.con, mapping, name, staged=f"staged_{name}")
-        judge(
-            ingest.con,
-            load_tables()[name],
-            staged=f"staged_{name}",
-            typed=f"typed_{name}",
-            verdicts=f"verdicts_{name}",
-            now=ingest.now,
-        )
-    _keep(ingest, arrival, mapping, raw, recognition.warnings, taken)
+    ambiguous = sum(_judge_table(ingest, mapping, name) for name in mapping.tables)
+    twice = [f"{ambiguous} local times occurred twice that night; the later was taken"] if ambiguous else []
+    _keep(ingest, arrival, mapping, raw, warnings=[*recognition.warnings, *twice], taken=taken)
     return ""
+
+
+def _judge_table(ingest: Ingest, mapping: SourceMapping, name: str) -> int:
+    """Stage and judge the rows one file has for a table; how many of their local times occurred twice."""
+    staged, typed, verdicts = f"staged_{name}", f"typed_{name}", f"verdicts_{name}"
+    ambiguous = stage(ingest.con, mapping, name, staged=staged).ambiguous_times
+    judge(ingest.con, load_tables()[name], staged=staged, typed=typed, verdicts=verdicts, now=ingest.now)
+    return ambiguous
 
 
 def _problem(found: FileProblem | None) -> str:
@@ -125,17 +130,21 @@ def _problem(found: FileProblem | None) -> str:
 
 
 def _keep(
-    ingest: Ingest, arrival: Arrival, mapping: SourceMapping, raw: RawFile, warnings: tuple[str, ...], taken: Taken
+    ingest: Ingest, arrival: Arrival, mapping: SourceMapping, raw: RawFile, *, warnings: list[str], taken: Taken
 ) -> None:
     """Write the judged rows of one file and its entries in the ledger, all or none."""
     con = ingest.con
     con.execute("BEGIN")
-    _enter_file(ingest, arrival, source=mapping.source, status="loaded", reason="", records_in=raw.records_in)
-    for warning in warnings:
-        con.execute("INSERT INTO ledger.warnings VALUES (?, ?)", [arrival.file_hash, warning])
-    ledger.enter_unreadable(con, arrival.file_hash, run_id=ingest.run_id)
-    loads = [_load_table(ingest, arrival, mapping, name) for name in mapping.tables]
-    con.execute("COMMIT")
+    try:
+        _enter_file(ingest, arrival, source=mapping.source, status="loaded", reason="", records_in=raw.records_in)
+        for warning in warnings:
+            con.execute("INSERT INTO ledger.warnings VALUES (?, ?)", [arrival.file_hash, warning])
+        ledger.enter_unreadable(con, arrival.file_hash, run_id=ingest.run_id, rows=raw.malformed)
+        loads = [_load_table(ingest, arrival, mapping, name) for name in mapping.tables]
+        con.execute("COMMIT")
+    except duckdb.Error:
+        con.execute("ROLLBACK")
+        raise
     taken.files_loaded += 1
     taken.sources.add(mapping.source)
     taken.rows_in += raw.malformed + sum(load.rows_in for load in loads)
@@ -159,12 +168,21 @@ def _load_table(ingest: Ingest, arrival: Arrival, mapping: SourceMapping, name: 
 
 
 def _refuse(ingest: Ingest, arrival: Arrival, reason: str, taken: Taken) -> None:
-    rows = arrival.stored.read_bytes().count(b"\n") + 1 if arrival.stored.exists() else 1
+    rows = _lines(arrival.stored)
     _enter_file(ingest, arrival, source="", status="quarantined", reason=reason, records_in=rows)
-    ledger.enter_unreadable(ingest.con, arrival.file_hash, run_id=ingest.run_id, reason=reason, rows=rows)
+    ledger.enter_unreadable(ingest.con, arrival.file_hash, run_id=ingest.run_id, rows=rows, reason=reason)
     taken.files_quarantined += 1
     taken.rows_in += rows
     taken.quarantined += rows
+
+
+def _lines(path: Path) -> int:
+    """Lines of a file, the last one too when no line end closes it; an archive that does not unpack counts as packed."""
+    lines, last = 0, b"\n"
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            lines, last = lines + chunk.count(b"\n"), chunk[-1:]
+    return lines + (last != b"\n")
 
 
 def _enter_file(ingest: Ingest, arrival: Arrival, *, source: str, status: str, reason: str, records_in: int) -> None:

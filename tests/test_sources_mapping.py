@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,14 @@ def test_every_code_has_a_meaning() -> None:
     """No problem carries a code that nothing explains."""
     declared = {value for name, value in vars(codes).items() if name.isupper() and isinstance(value, str)}
     assert declared == set(codes.MEANINGS)
+
+
+def test_mappings_are_read_again_when_their_text_changes(tmp_path: Path) -> None:
+    """The same text is parsed once; another text of the same length and time of change is another mapping."""
+    folder = write(tmp_path, GOOD)
+    path, (first,) = folder / "answers.yaml", load_mappings([folder])
+    stamp = path.stat().st_mtime_ns
+    assert load_mappings([folder])[0] is first
+    path.write_text(GOOD.replace("'test'", "'tset'"), encoding="utf-8")
+    os.utime(path, ns=(stamp, stamp))
+    assert load_mappings([folder])[0].tables["feedback"].where == "kind <> 'tset'"

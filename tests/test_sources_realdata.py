@@ -169,6 +169,24 @@ def test_copilot_users_report(con: duckdb.DuckDBPyConnection, realdata: Path) ->
     assert [(day, ours.get(day, 0)) for day, _ in days] == days
 
 
+def test_copilot_days_of_use_on_purpose(con: duckdb.DuckDBPyConnection, realdata: Path) -> None:
+    """107 person-days less the one of generations alone; 17 of them show in chat, agent or command line only."""
+    take(con, realdata, "copilot-metrics/organization-users-28-day-report.json", source="copilot_users_report")
+    unseen = "count(*) FILTER (prompts::INT = 0 AND acceptances::INT = 0)"
+    active = f"SELECT count(*), {unseen} FROM usage_daily WHERE active = 'true'"
+    assert one(con, active) == (107 - 1, 17)
+    idle = "SELECT prompts::INT, acceptances::INT, generations::INT > 0 FROM usage_daily WHERE active = 'false'"
+    assert one(con, idle) == (0, 0, True)
+
+
+def test_the_price_map_raises_no_warning_about_its_models(realdata: Path) -> None:
+    """Its keys are data."""
+    (path,) = (realdata / "litellm-prices").glob("*.json")
+    found = recognise(path, "model_prices_and_context_window.json", load_mappings())
+    assert found.mapping is not None
+    assert (found.mapping.source, found.warnings) == ("litellm_price_map", ())
+
+
 def test_github_billing(con: duckdb.DuckDBPyConnection, realdata: Path) -> None:
     """123 lines of three SKUs (93, 25 and 5), gross 710.5143, net 0, each with an id of its own."""
     raw = take(con, realdata, "copilot-metrics/billing-credit-usage.real.csv", source="github_billing")

@@ -107,10 +107,12 @@ def test_a_refusal_says_what_differs(tmp_path: Path, name: str, text: str, reaso
 
 
 def test_new_columns_are_warned_of(tmp_path: Path) -> None:
-    """A column the mapping does not know is no reason to refuse the file; after ten they are counted."""
+    """A column the mapping does not know is no reason to refuse the file; after ten they are counted, with `*` none."""
     loaded = LMS.model_copy(update={"ignore": None})
     header = "user,course,assigned_at,completed_at,score,mood"
     assert seen(tmp_path, "lms.csv", f"{header}\n", (loaded,)).warnings == ("new column 'mood'",)
+    anything = loaded.model_copy(update={"optional": ("*",)})
+    assert seen(tmp_path, "lms.csv", f"{header}\n", (anything,)).warnings == ()
     many = header + "".join(f",n{number}" for number in range(12))
     warnings = seen(tmp_path, "lms.csv", f"{many}\n", (loaded,)).warnings
     assert (len(warnings), warnings[-1]) == (11, "3 more new columns")

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -16,7 +17,7 @@ import pytest
 
 from pipeline.errors import LockedError, RoiError
 from pipeline.tables import load_tables
-from pipeline.warehouse.connection import create_schemas, open_warehouse
+from pipeline.warehouse.connection import create_schemas, open_warehouse, rows
 from pipeline.warehouse.load import load_rows
 from pipeline.warehouse.lock import run_lock
 from pipeline.warehouse.pseudonym import define_pseudonym, load_key
@@ -60,7 +61,7 @@ def test_a_packed_file_that_is_cut_is_reported_and_not_stored(tmp_path: Path) ->
 
 def test_a_missing_folder_says_what_to_do(tmp_path: Path) -> None:
     """The message names the folder and the command."""
-    with pytest.raises(RoiError, match="is not a folder.*make nightly EXPORTS="):
+    with pytest.raises(RoiError, match=r"is not a folder.*make nightly EXPORTS="):
         list(receive(tmp_path / "nowhere", tmp_path / "received"))
 
 
@@ -159,10 +160,67 @@ def test_an_older_version_that_comes_again_is_a_duplicate(con: duckdb.DuckDBPyCo
     assert con.execute("SELECT count(*) FROM history.availability").fetchone() == (1,)
 
 
+def test_twins_in_one_file_are_told_apart_by_version_alone(con: duckdb.DuckDBPyConnection) -> None:
+    """Versions 1 and 2 of one key: 2 stands, 1 is history; a second 2 that differs names the line of the first."""
+    batch(con, [("a", 1, 10, "1"), ("a", 2, 10, "2"), ("a", 7, 10, "2"), ("b", 5, 10, None)])
+    assert load(con, "one.csv") == (4, 3, 0, 1)
+    assert held(con) == [("a", 2), ("b", 5)]
+    assert con.execute("SELECT good, _line FROM history.availability").fetchall() == [(1, 2)]
+    assert con.execute("SELECT line, reason FROM ledger.quarantine").fetchall() == [
+        (4, "other values under the same key as line 3 of this file")
+    ]
+
+
+def test_rows_equal_in_their_gaps_are_duplicates(con: duckdb.DuckDBPyConnection) -> None:
+    """A value missing on both sides is equal; one missing on one side is a contradiction."""
+    batch(con, [("a", 9, 10, None)])
+    con.execute("UPDATE typed SET valid = NULL")
+    load(con, "one.csv")
+    assert load(con, "two.csv") == (1, 0, 1, 0)
+    con.execute("UPDATE typed SET valid = 10")
+    assert load(con, "three.csv") == (1, 0, 0, 1)
+
+
 def test_the_ledger_refuses_counts_that_do_not_add_up(con: duckdb.DuckDBPyConnection) -> None:
     """rows_in = loaded + duplicate + quarantined is a constraint of the database."""
     with pytest.raises(duckdb.ConstraintException):
         con.execute("INSERT INTO ledger.loads VALUES (1, 1, 'x', 'calls', 3, 1, 1, 0)")
+
+
+def test_times_are_handed_out_in_utc_without_pytz(
+    con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB itself needs pytz for them; days, numbers, absent times and parameters are as they were."""
+    monkeypatch.setitem(sys.modules, "pytz", None)
+    con.execute("SET TimeZone='Asia/Kathmandu'")
+    at = "TIMESTAMPTZ '2026-01-01 12:00:00+02'"
+    sql = f"SELECT {at} AS at, NULL::TIMESTAMPTZ AS never, ? AS n, DATE '2026-01-02' AS day"
+    expected = {"at": datetime(2026, 1, 1, 10, tzinfo=UTC), "never": None, "n": 7, "day": date(2026, 1, 2)}
+    assert rows(con, sql, [7]) == [expected]
+    with pytest.raises(duckdb.InvalidInputException, match="pytz"):
+        con.execute(f"SELECT {at}").fetchall()
+
+
+def test_what_does_not_fit_in_memory_is_spilled_beside_the_file_and_goes_with_it(tmp_path: Path) -> None:
+    """A sort of 200 MB in 60 MB works; leftovers of a killed run go when the file is opened for writing."""
+    path, spill = tmp_path / "w.duckdb", tmp_path / "w.duckdb.tmp"
+    spill.mkdir()
+    (spill / "left_by_a_killed_run").write_text("x")
+    con = open_warehouse(path, threads=2, memory_limit="60MB")
+    assert not spill.exists()
+    con.execute("CREATE TEMP TABLE big AS SELECT md5(i::VARCHAR) || repeat('x', 168) AS text FROM range(1000000) t(i)")
+    assert any(spill.iterdir())
+    first = min(hashlib.md5(str(number).encode()).hexdigest() for number in range(1_000_000))
+    assert con.execute("SELECT left(text, 32) FROM big ORDER BY text LIMIT 1").fetchone() == (first,)
+    con.close()
+    assert [one.name for one in tmp_path.iterdir()] == ["w.duckdb"]
+
+
+def test_a_query_beyond_memory_and_disk_is_an_error_not_the_end_of_the_machine() -> None:
+    """A database in memory spills nowhere, so it stops at its limit."""
+    con = open_warehouse(Path(":memory:"), memory_limit="50MB")
+    with pytest.raises(duckdb.OutOfMemoryException):
+        con.execute("CREATE TABLE big AS SELECT md5(i::VARCHAR) AS text FROM range(10000000) t(i)")
 
 
 def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:

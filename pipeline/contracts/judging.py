@@ -11,6 +11,7 @@ from pipeline.contracts.casting import literal, typed_rows_sql
 from pipeline.contracts.rules import sql_rules
 from pipeline.contracts.schemas import as_typed_frame, broken_rules, frame_sql
 from pipeline.tables import Table, quoted
+from pipeline.warehouse.connection import parsed
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -28,6 +29,7 @@ def judge(
 ) -> None:
     """Create temp tables `typed` (every row, cast) and `verdicts` (`_row`, `reason`; one row per bad row).
 
+    Beside the columns of the table, `typed` may hold texts that rules needed, as `_text_<column>`.
     `staged` names a relation with `_row`, `_line`, `_version` and the text of every canonical column. The reasons of a
     row are joined by '; ' in declaration order. Batches of up to `pandera_up_to_rows` rows are validated by the
     pandera schema, bigger ones by the SQL of the same rules in one pass. `now` is the run's clock and must carry a
@@ -60,16 +62,15 @@ def _judge_by_sql(
 def _judge_by_pandera(
     con: DuckDBPyConnection, table: Table, *, staged: str, typed: str, verdicts: str, now: datetime
 ) -> None:
-    columns = _typed_columns(table)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {typed} AS SELECT {columns} FROM ({typed_rows_sql(table, staged)})")
-    frame = as_typed_frame(table, con.execute(frame_sql(table, staged=staged, typed=typed)).df())
+    con.execute(parsed(f"CREATE OR REPLACE TEMP TABLE {typed} AS {typed_rows_sql(table, staged)}"))
+    frame = as_typed_frame(table, con.execute(parsed(frame_sql(table, typed=typed))).df())
     broken = broken_rules(table, frame, now)
     con.execute(f"CREATE OR REPLACE TEMP TABLE {verdicts} (_row BIGINT, reason VARCHAR)")
-    rows = sorted(broken)
-    con.execute(
-        f"INSERT INTO {verdicts} SELECT unnest($rows::BIGINT[]), unnest($reasons::VARCHAR[])",
-        {"rows": rows, "reasons": ["; ".join(broken[row]) for row in rows]},
-    )
+    if rows := sorted(broken):
+        con.execute(
+            f"INSERT INTO {verdicts} SELECT unnest($rows::BIGINT[]), unnest($reasons::VARCHAR[])",
+            {"rows": rows, "reasons": ["; ".join(broken[row]) for row in rows]},
+        )
 
 
 def _typed_columns(table: Table) -> str:

@@ -80,7 +80,7 @@ def _present(name: str) -> Rule:
     return Rule(
         reason=f"{name}: missing",
         sql=f"{quoted(name)} IS NULL AND coalesce({is_blank_sql(quoted(text))}, TRUE)",
-        holds=lambda frame: ~_is_blank(frame[text]),
+        holds=lambda frame: frame[name].notna() | ~_is_blank(frame[text]),
     )
 
 
@@ -127,8 +127,10 @@ def _in_order(earlier: str, later: str) -> Rule:
 
 def _not_future(column: Column, now: datetime) -> Rule:
     """A time lies not after the clock, a day not after the clock's UTC day."""
-    today = datetime(now.year, now.month, now.day)
-    limit, literal = (today, f"DATE '{today:%Y-%m-%d}'") if column.sql_type == "DATE" else (now, _moment(now))
+    limit, literal = now.replace(tzinfo=None), f"TIMESTAMPTZ '{now.isoformat()}'"
+    if column.sql_type == "DATE":
+        limit = datetime(now.year, now.month, now.day)
+        literal = f"DATE '{limit:%Y-%m-%d}'"
     return Rule(
         reason=f"{column.name}: in the future",
         sql=f"{quoted(column.name)} > {literal}",
@@ -137,9 +139,6 @@ def _not_future(column: Column, now: datetime) -> Rule:
     )
 
 
-def _moment(now: datetime) -> str:
-    return f"TIMESTAMPTZ '{now.isoformat()}'"
-
-
 def _is_blank(text: pd.Series) -> pd.Series:
-    return text.isna() | (text.str.strip(BLANKS) == "")
+    is_blank = text.isna()
+    return is_blank if is_blank.all() else is_blank | (text.str.strip(BLANKS) == "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pipeline.contracts.casting import text_columns, text_name
@@ -19,30 +20,38 @@ _DTYPES = {
     "BOOLEAN": "boolean",
     "BIGINT": "Int64",
     "DOUBLE": "float64",
-    "TIMESTAMPTZ": "datetime64[us, UTC]",
+    "TIMESTAMPTZ": "datetime64[us]",
     "DATE": "datetime64[us]",
 }
 
 
+@lru_cache(maxsize=64)
 def schema(table: Table, now: datetime) -> DataFrameSchema:
     """The pandera schema of a table, derived from its declaration; `now` is the run's clock, with a time zone.
 
-    It is for frames as `frame_sql` fetches them: index `_row`, the typed columns, and beside each column whose text
-    may fail to cast that text as `_text_<column>`. Decimals come as doubles, which is exact enough to see the sign.
+    It is for frames as `frame_sql` fetches them: index `_row`, the typed columns that some rule looks at, and beside
+    each column whose text may fail to cast the text that did, as `_text_<column>`, which the checks of whole rows read.
+    Decimals come as doubles, which is exact enough to see the sign.
     """
     import pandera.pandas as pa
 
-    declared = rules_of(table, now)
+    declared, judged = rules_of(table, now), _judged(table)
     columns = {
         column.name: pa.Column(
-            dtype_of(column), [rule.check() for rule in declared if rule.on == column.name], nullable=True
+            dtype_of(column),
+            [rule.check() for rule in declared if rule.on == column.name],
+            nullable=True,
+            required=column in judged,
         )
         for column in table.columns
     }
-    texts = {text_name(name): pa.Column("str", nullable=True) for name in text_columns(table)}
     whole = [rule.check() for rule in declared if rule.on is None]
-    index = pa.Index("int64", name="_row")
-    return pa.DataFrameSchema({**columns, **texts}, checks=whole, index=index, strict=True, name=table.name)
+    return pa.DataFrameSchema(columns, checks=whole, index=pa.Index("int64", name="_row"), name=table.name)
+
+
+def _judged(table: Table) -> list[Column]:
+    """The columns a rule looks at: a text that need not be there and may be anything is in order."""
+    return [one for one in table.columns if one.required or one.values or not one.column_type.is_text]
 
 
 def dtype_of(column: Column) -> str:
@@ -50,17 +59,24 @@ def dtype_of(column: Column) -> str:
     return _DTYPES.get(column.sql_type, "float64")
 
 
-def frame_sql(table: Table, *, staged: str, typed: str) -> str:
-    """SELECT that fetches typed rows with the staged texts their rules need."""
-    values = [f"{_fetched(column)} AS {quoted(column.name)}" for column in table.columns]
-    texts = [f"CAST(staged.{quoted(name)} AS VARCHAR) AS {quoted(text_name(name))}" for name in text_columns(table)]
-    listed = ", ".join(["_row", *values, *texts])
-    return f"SELECT {listed} FROM {typed} AS typed JOIN {staged} AS staged USING (_row) ORDER BY _row"
+def frame_sql(table: Table, *, typed: str) -> str:
+    """SELECT that fetches typed rows with the staged texts their rules need: those that gave no value."""
+    values = [f"{_fetched(column)} AS {quoted(column.name)}" for column in _judged(table)]
+    texts = [
+        f"CASE WHEN typed.{quoted(name)} IS NULL THEN typed.{text} END AS {text}"
+        for name, text in ((name, quoted(text_name(name))) for name in text_columns(table))
+    ]
+    return f"SELECT {', '.join(['_row', *values, *texts])} FROM {typed} AS typed ORDER BY _row"
 
 
 def _fetched(column: Column) -> str:
-    """Decimals as doubles; NaN as infinity, for pandas takes NaN for a missing value and both break the same rule."""
+    """Decimals as doubles; NaN as infinity, for pandas takes NaN for a missing value and both break the same rule.
+
+    Times come without their zone, which is UTC while judging: DuckDB converts those with a zone at ten times the cost.
+    """
     value = f"typed.{quoted(column.name)}"
+    if column.sql_type == "TIMESTAMPTZ":
+        return f"CAST({value} AS TIMESTAMP)"
     if column.column_type.is_double:
         return f"CASE WHEN isnan({value}) THEN CAST('infinity' AS DOUBLE) ELSE {value} END"
     return f"CAST({value} AS DOUBLE)" if dtype_of(column) == "float64" else value
@@ -68,9 +84,9 @@ def _fetched(column: Column) -> str:
 
 def as_typed_frame(table: Table, fetched: pd.DataFrame) -> pd.DataFrame:
     """The fetched rows with the dtypes of the schema, whatever columns happened to be empty."""
-    dtypes = {column.name: dtype_of(column) for column in table.columns}
-    dtypes |= {text_name(name): "str" for name in text_columns(table)}
-    return fetched.set_index("_row").astype(dtypes)
+    frame = fetched.set_index("_row")
+    dtypes = {column.name: dtype_of(column) for column in _judged(table)}
+    return frame.astype({name: dtype for name, dtype in dtypes.items() if frame[name].dtype != dtype})
 
 
 def broken_rules(table: Table, frame: pd.DataFrame, now: datetime) -> dict[int, list[str]]:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.sources.bytes_check import FileProblem, FileRefusedError, Limits, line_facts
 from pipeline.sources.shapes import Header, absent, csv_header
-from pipeline.sources.sql import count, identifier, literal, size_options
+from pipeline.sources.sql import FILE_COLUMNS, count, identifier, literal, size_options
+from pipeline.warehouse.connection import parsed
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -28,18 +29,18 @@ _REASONS = {
 }
 
 
-def read_csv(con: DuckDBPyConnection, path: Path, *, known: tuple[str, ...], file_columns: str, limits: Limits) -> None:
+def read_csv(con: DuckDBPyConnection, path: Path, *, known: tuple[str, ...], called: list[str], limits: Limits) -> None:
     """Create `raw` from a CSV file and fill `raw_malformed`, both with the physical line a record begins on.
 
     DuckDB binds columns by position, so the header is read first and its own order is what it gets. Where every record
     is one line the numbers follow from the count; where values hold line ends, lines are blank or records are
     malformed, Python's csv module goes over the file once more for them. Columns of `known` that the file does not have
-    are NULL.
+    are NULL. `called` are the stem and the name of the file.
     """
     header = csv_header(path)
     nulls = "".join(f"NULL::VARCHAR AS {identifier(name)}, " for name in absent(known, header.names))
     with _one_line_end(path) as uniform:
-        rejected = _read(con, uniform, header, added=nulls + file_columns, limits=limits)
+        rejected = _read(con, uniform, header, nulls=nulls, called=called, limits=limits)
         rows = count(con, "SELECT count(*) FROM raw")
         if rejected or header.lines + rows != line_facts(uniform).lines:
             lines = _record_lines(uniform, width=len(header.names), rejected=rejected, limits=limits)
@@ -63,19 +64,19 @@ def _one_line_end(path: Path) -> Iterator[Path]:
         yield copy
 
 
-def _read(con: DuckDBPyConnection, path: Path, header: Header, *, added: str, limits: Limits) -> dict[int, str]:
+def _read(
+    con: DuckDBPyConnection, path: Path, header: Header, *, nulls: str, called: list[str], limits: Limits
+) -> dict[int, str]:
     """Read the good records into `raw`, numbered as if each were one line; the kind of error of each bad one."""
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header.names)
     rejects = "store_rejects=true, rejects_table='raw_rejects', rejects_scan='raw_rejects_scan'"
     _drop_rejects(con)
     try:
-        con.execute(
-            f"""CREATE OR REPLACE TEMP TABLE raw AS
-                SELECT row_number() OVER () + {header.lines} AS line, *, {added}
+        sql = f"""CREATE OR REPLACE TEMP TABLE raw AS
+                SELECT row_number() OVER () + {header.lines} AS line, *, {nulls}{FILE_COLUMNS}
                 FROM read_csv(?, columns={{{columns}}}, auto_detect=false, header=true,
-                  delim=',', quote='"', escape='"', {rejects}, {size_options(limits)})""",
-            [str(path)],
-        )
+                  delim=',', quote='"', escape='"', {rejects}, {size_options(limits)})"""
+        con.execute(parsed(sql), [*called, str(path)])
         return _rejects(con)
     finally:
         _drop_rejects(con)

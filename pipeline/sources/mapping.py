@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline.catalog.document import Document, KeyPath, read_document
+from pipeline.catalog.document import MAX_BYTES, Document, KeyPath, read_document
 from pipeline.catalog.wording import near, one_of, problem, quoted
 from pipeline.errors import ConfigurationError, Problem
 from pipeline.sources import codes
@@ -30,11 +31,26 @@ def load_mappings(directories: Sequence[Path] = (PACKAGE_SOURCES,)) -> tuple[Sou
     ConfigurationError with every problem of every file.
     """
     files = {path.stem: path for directory in directories for path in sorted(directory.glob("*.yaml"))}
-    read = [_read_mapping(files[stem]) for stem in sorted(files)]
+    return _loaded(tuple((files[stem], _content(files[stem])) for stem in sorted(files)))
+
+
+@lru_cache(maxsize=8)
+def _loaded(files: tuple[tuple[Path, bytes], ...]) -> tuple[SourceMapping, ...]:
+    """The mappings in the files; a run asks several times, and the contents tell whether they are still the same."""
+    read = [_read_mapping(path) for path, _ in files]
     problems = [one for _, found in read for one in found]
     if problems:
         raise ConfigurationError("The source mappings cannot be used.", problems)
     return tuple(mapping for mapping, _ in read if mapping is not None)
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file as far as they are read; none where `read_document` will say why."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError:
+        return b""
 
 
 def mappings_hash(mappings: Sequence[SourceMapping]) -> str:

@@ -13,6 +13,8 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
 Words = Annotated[str, Field(min_length=1, max_length=400)]
 Expression = Annotated[str, Field(min_length=1, max_length=8000)]
 RawColumn = Annotated[str, Field(min_length=1, max_length=200, pattern=r'^[^"\\\x00-\x1f]+$')]
+ANY = "*"
+"""Among the optional columns: whatever else there is, as where the keys of an object are data themselves."""
 
 
 class _Strict(BaseModel):
@@ -51,8 +53,13 @@ class SourceMapping(_Strict):
 
     @property
     def known(self) -> tuple[str, ...]:
-        """Columns or keys the mapping knows, required ones first."""
-        return (*self.required, *self.optional)
+        """Columns or keys the mapping knows by name, required ones first."""
+        return (*self.required, *(name for name in self.optional if name != ANY))
+
+    @property
+    def takes_any(self) -> bool:
+        """Other columns or keys are no news: `optional` lists `*`."""
+        return ANY in self.optional
 
     def where(self, *path: str | int) -> str:
         """`file:line:column` of a key of the YAML, for problems."""

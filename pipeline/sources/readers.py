@@ -13,12 +13,11 @@ from pipeline.sources.bytes_check import DEFAULT_LIMITS, FileProblem, FileRefuse
 from pipeline.sources.csv_reader import read_csv
 from pipeline.sources.model import SourceMapping
 from pipeline.sources.shapes import absent, raw_names
-from pipeline.sources.sql import count, identifier, lines_of, literal
+from pipeline.sources.sql import FILE_COLUMNS, count, identifier, lines_of, literal
+from pipeline.warehouse.connection import parsed
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-_NAMES = "{stem} AS file_stem, {name} AS file_name"
 
 
 @dataclass(frozen=True)
@@ -40,37 +39,28 @@ def read_raw(
     """
     con.execute("CREATE OR REPLACE TEMP TABLE raw_malformed(line BIGINT, reason VARCHAR)")
     pure = PurePosixPath(name)
-    file_columns = _NAMES.format(stem=literal(pure.stem), name=literal(pure.name))
+    called = [pure.stem, pure.name]
     try:
         if mapping.reader == "csv":
-            read_csv(con, path, known=mapping.known, file_columns=file_columns, limits=limits)
+            read_csv(con, path, known=mapping.known, called=called, limits=limits)
         elif mapping.reader == "parquet":
-            _read_parquet(con, path, mapping.known, file_columns)
+            _read_parquet(con, path, mapping.known, called)
         else:
-            _read_text(con, path, mapping, file_columns, limits)
+            _read_text(con, path, mapping, called, limits)
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException) as error:
         kind = type(error).__name__.removesuffix("Exception")
         reason = f"cannot be read as {mapping.reader}: DuckDB gave up ({kind})"
         raise FileRefusedError(FileProblem("unreadable", reason)) from None
     finally:
         con.execute("DROP TABLE IF EXISTS raw_text")
-    _add_optional(con, mapping)
     good, malformed = count(con, "SELECT count(*) FROM raw"), count(con, "SELECT count(*) FROM raw_malformed")
     return RawFile(records_in=good + malformed, malformed=malformed)
 
 
-def _add_optional(con: DuckDBPyConnection, mapping: SourceMapping) -> None:
-    """Give `raw` every optional column its file does not have, so that a mapping may name it: it is unknown."""
-    present = {row[0].lower() for row in con.execute("DESCRIBE raw").fetchall()}
-    missing = [name for name in raw_names(mapping.optional) if name.lower() not in present]
-    for name in missing:
-        con.execute(f"ALTER TABLE raw ADD COLUMN {identifier(name)} VARCHAR")
-
-
-def _read_text(con: DuckDBPyConnection, path: Path, mapping: SourceMapping, file_columns: str, limits: Limits) -> None:
+def _read_text(con: DuckDBPyConnection, path: Path, mapping: SourceMapping, called: list[str], limits: Limits) -> None:
     if mapping.reader == "json":
         _document_records(con, path, mapping.records)
-        _keep_objects(con, mapping, file_columns)
+        _keep_objects(con, mapping, called)
     elif mapping.reader == "jsonl":
         con.execute(
             f"""CREATE OR REPLACE TEMP TABLE raw_text AS
@@ -78,9 +68,9 @@ def _read_text(con: DuckDBPyConnection, path: Path, mapping: SourceMapping, file
                 FROM {lines_of(limits)} WHERE regexp_matches(text, '\\S')""",
             [str(path)],
         )
-        _keep_objects(con, mapping, file_columns)
+        _keep_objects(con, mapping, called)
     else:
-        _keep_rows(con, path, width=len(mapping.required), file_columns=file_columns, limits=limits)
+        _keep_rows(con, path, width=len(mapping.required), called=called, limits=limits)
 
 
 def _document_records(con: DuckDBPyConnection, path: Path, records: str | None) -> None:
@@ -106,17 +96,16 @@ def _document_records(con: DuckDBPyConnection, path: Path, records: str | None) 
     )
 
 
-def _keep_objects(con: DuckDBPyConnection, mapping: SourceMapping, file_columns: str) -> None:
+def _keep_objects(con: DuckDBPyConnection, mapping: SourceMapping, called: list[str]) -> None:
     """Make `raw` of the JSON objects in `raw_text`, every key one column; all else is malformed."""
     paths = ", ".join(literal(f'$."{key}"') for key in mapping.known)
     names = raw_names(mapping.known)
     keys = "".join(f", keys[{index}] AS {identifier(name)}" for index, name in enumerate(names, start=1))
     record = ", text::JSON AS record" if _uses_record(mapping) else ""
     values = f"json_extract_string(text, [{paths}]::VARCHAR[])" if paths else "NULL"
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE raw AS SELECT line{record}{keys}, {file_columns}
+    sql = f"""CREATE OR REPLACE TEMP TABLE raw AS SELECT line{record}{keys}, {FILE_COLUMNS}
             FROM (SELECT line, text, {values} AS keys FROM raw_text WHERE kind = 'OBJECT')"""
-    )
+    con.execute(parsed(sql), called)
     con.execute(
         """INSERT INTO raw_malformed SELECT line, if(kind IS NULL, 'not valid JSON', 'not a JSON object')
            FROM raw_text WHERE kind IS DISTINCT FROM 'OBJECT'"""
@@ -129,7 +118,7 @@ def _uses_record(mapping: SourceMapping) -> bool:
     return any(re.search(r"\brecord\b", text, flags=re.IGNORECASE) for text in texts)
 
 
-def _keep_rows(con: DuckDBPyConnection, path: Path, *, width: int, file_columns: str, limits: Limits) -> None:
+def _keep_rows(con: DuckDBPyConnection, path: Path, *, width: int, called: list[str], limits: Limits) -> None:
     """Make `raw` of white-space separated lines of `width` columns; all else is malformed."""
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE raw_text AS SELECT line, regexp_extract_all(text, '\\S+') AS fields
@@ -138,8 +127,9 @@ def _keep_rows(con: DuckDBPyConnection, path: Path, *, width: int, file_columns:
     )
     columns = ", ".join(f"fields[{number}] AS c{number}" for number in range(1, width + 1))
     con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE raw AS SELECT line, {columns}, {file_columns}
-            FROM raw_text WHERE len(fields) = {width}"""
+        f"""CREATE OR REPLACE TEMP TABLE raw AS SELECT line, {columns}, {FILE_COLUMNS}
+            FROM raw_text WHERE len(fields) = {width}""",
+        called,
     )
     con.execute(
         f"""INSERT INTO raw_malformed SELECT line, len(fields) || ' columns where {width} were expected'
@@ -147,7 +137,7 @@ def _keep_rows(con: DuckDBPyConnection, path: Path, *, width: int, file_columns:
     )
 
 
-def _read_parquet(con: DuckDBPyConnection, path: Path, known: tuple[str, ...], file_columns: str) -> None:
+def _read_parquet(con: DuckDBPyConnection, path: Path, known: tuple[str, ...], called: list[str]) -> None:
     source = "read_parquet(?, hive_partitioning=false)"
     own = [row[0] for row in con.execute(f"DESCRIBE SELECT * FROM {source}", [str(path)]).fetchall()]
     pairs = zip(own, raw_names(own), strict=True)
@@ -155,6 +145,6 @@ def _read_parquet(con: DuckDBPyConnection, path: Path, known: tuple[str, ...], f
     columns += "".join(f", NULL AS {identifier(name)}" for name in absent(known, raw_names(own)))
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE raw AS
-            SELECT row_number() OVER () AS line{columns}, {file_columns} FROM {source}""",
-        [str(path)],
+            SELECT row_number() OVER () AS line{columns}, {FILE_COLUMNS} FROM {source}""",
+        [*called, str(path)],
     )

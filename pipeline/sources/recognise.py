@@ -118,7 +118,7 @@ def _most_specific(fitting: list[_Candidate]) -> Recognition:
 
 def _warnings(candidate: _Candidate) -> tuple[str, ...]:
     known = candidate.mapping.known
-    if candidate.mapping.ignore or candidate.mapping.reader == "trec":
+    if candidate.mapping.ignore or candidate.mapping.takes_any or candidate.mapping.reader == "trec":
         return ()
     new = [f"new column '{name}'" for name in candidate.shape.names if name not in known]
     more = len(new) - _MOST_WARNINGS

@@ -72,9 +72,12 @@ def csv_header(path: Path) -> Header:
 
 
 def absent(known: Iterable[str], present: Iterable[str]) -> tuple[str, ...]:
-    """Columns a mapping knows that a file does not have, whatever their case, as SQL does not tell cases apart."""
+    """Columns of `raw` a mapping knows that a file does not have, whatever their case, as SQL does not tell it apart.
+
+    A reader adds them as NULL, so that an expression may name what only some files of a source have.
+    """
     there = {name.lower() for name in present}
-    return tuple(name for name in known if name.lower() not in there)
+    return tuple(name for name in raw_names(known) if name.lower() not in there)
 
 
 def shape_of(

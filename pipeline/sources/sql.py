@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _BUFFER_BYTES = 32 << 20
+FILE_COLUMNS = "?::VARCHAR AS file_stem, ?::VARCHAR AS file_name"
+"""The last columns of `raw`; parameters, so that the statement is the same for every file of a source."""
 
 
 def identifier(name: str) -> str:

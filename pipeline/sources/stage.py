@@ -12,8 +12,9 @@ from pipeline.errors import ConfigurationError, Problem
 from pipeline.sources import codes
 from pipeline.sources.model import SourceMapping, TableMapping
 from pipeline.sources.sql import count, identifier, literal
-from pipeline.sources.values import ambiguous_sql, trimmed_sql, value_sql, version_sql
+from pipeline.sources.values import ambiguous_sql, text_sql, trimmed_sql, value_sql, version_sql
 from pipeline.tables import Column, Table, load_tables
+from pipeline.warehouse.connection import parsed
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -38,7 +39,7 @@ def stage(con: DuckDBPyConnection, mapping: SourceMapping, table_name: str, *, s
     table = load_tables()[table_name]
     plan = _Plan(mapping, table, mapping.tables[table_name])
     try:
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(staged)} AS {plan.sql()}")
+        con.execute(parsed(f"CREATE OR REPLACE TEMP TABLE {identifier(staged)} AS {plan.sql()}"))
         ambiguous = count(con, plan.ambiguous_sql()) if plan.has_local_times else 0
     except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InternalException, duckdb.InterruptException):
         raise
@@ -81,10 +82,15 @@ class _Plan:
         return value_sql(column, identifier(column.name), zone=self.mapping.time_zone)
 
     def raw_sql(self) -> str:
-        """Every mapped expression as trimmed text, with the line it comes from."""
-        texts = [f"{trimmed_sql(text)} AS {identifier(name)}" for name, text in self.told.columns.items()]
-        version = f", {trimmed_sql(self.told.version)} AS _version" if self.told.version else ""
-        return f"SELECT line AS _line{version}, {', '.join(texts)} {self.source_sql()}"
+        """Every mapped expression as trimmed text, with the line it comes from.
+
+        One step a subquery: DuckDB plans `nullif(f(x), '')` with `f(x)` twice, and planning is what small files cost.
+        """
+        told = {"_version": self.told.version, **self.told.columns}
+        texts = {name: text_sql(expression) for name, expression in told.items() if expression}
+        trimmed = _select("_line", {name: trimmed_sql(identifier(name)) for name in texts})
+        filled = _select("_line", {name: f"nullif({identifier(name)}, '')" for name in texts})
+        return f"{filled} FROM ({trimmed} FROM ({_select('line AS _line', texts)} {self.source_sql()}))"
 
     def source_sql(self) -> str:
         """FROM and WHERE."""
@@ -103,9 +109,14 @@ class _Plan:
         if self.told.where:
             yield "where", ("where",), f"SELECT line {source}"
         if self.told.version:
-            yield "version", ("version",), f"SELECT {trimmed_sql(self.told.version)} {bare}"
+            yield "version", ("version",), f"SELECT {text_sql(self.told.version)} {bare}"
         for name, text in self.told.columns.items():
-            yield f"column {name}", ("columns", name), f"SELECT {trimmed_sql(text)} {bare}"
+            yield f"column {name}", ("columns", name), f"SELECT {text_sql(text)} {bare}"
+
+
+def _select(line: str, values: dict[str, str]) -> str:
+    """SELECT of the line and of each value by its name."""
+    return ", ".join([f"SELECT {line}", *(f"{value} AS {identifier(name)}" for name, value in values.items())])
 
 
 def _explained(con: DuckDBPyConnection, plan: _Plan, error: duckdb.Error) -> ConfigurationError:

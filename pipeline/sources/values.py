@@ -17,9 +17,14 @@ NOT_A_TIME = "not a time"
 """Stands for a time that cannot be read, so that the contract quarantines it whatever zone the session has."""
 
 
-def trimmed_sql(expression: str) -> str:
-    """An expression as text without white space around it; NULL when it is blank or fails."""
-    return f"nullif(regexp_replace(TRY(\n{expression}\n)::VARCHAR, {_AROUND}, '', 'g'), '')"
+def text_sql(expression: str) -> str:
+    """An expression as text; NULL when it fails."""
+    return f"TRY(\n{expression}\n)::VARCHAR"
+
+
+def trimmed_sql(text: str) -> str:
+    """A text without white space around it."""
+    return f"regexp_replace({text}, {_AROUND}, '', 'g')"
 
 
 def value_sql(column: Column, text: str, *, zone: str) -> str:

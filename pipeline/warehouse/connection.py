@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import duckdb
@@ -17,8 +20,8 @@ CREATE TABLE IF NOT EXISTS ledger.runs(run_id BIGINT PRIMARY KEY, started_at TIM
 CREATE TABLE IF NOT EXISTS ledger.files(file_hash VARCHAR PRIMARY KEY, name VARCHAR, bytes BIGINT, source VARCHAR,
   status VARCHAR, reason VARCHAR, records_in BIGINT, run_id BIGINT, mappings_hash VARCHAR);
 CREATE TABLE IF NOT EXISTS ledger.arrivals(name VARCHAR, file_hash VARCHAR, duplicate_of VARCHAR, run_id BIGINT);
-CREATE TABLE IF NOT EXISTS ledger.loads(load_id BIGINT PRIMARY KEY, run_id BIGINT, file_hash VARCHAR, table_name VARCHAR,
-  rows_in BIGINT, loaded BIGINT, duplicate BIGINT, quarantined BIGINT,
+CREATE TABLE IF NOT EXISTS ledger.loads(load_id BIGINT PRIMARY KEY, run_id BIGINT, file_hash VARCHAR,
+  table_name VARCHAR, rows_in BIGINT, loaded BIGINT, duplicate BIGINT, quarantined BIGINT,
   CHECK (rows_in = loaded + duplicate + quarantined));
 CREATE TABLE IF NOT EXISTS ledger.quarantine(load_id BIGINT, file_hash VARCHAR, table_name VARCHAR, line BIGINT,
   reason VARCHAR);
@@ -30,15 +33,25 @@ CREATE TABLE IF NOT EXISTS ledger.checks(position BIGINT, result VARCHAR);
 
 
 def open_warehouse(
-    path: Path, *, key: bytes | None = None, read_only: bool = False, threads: int | None = None
+    path: Path,
+    *,
+    key: bytes | None = None,
+    read_only: bool = False,
+    threads: int | None = None,
+    memory_limit: str = "80%",
 ) -> duckdb.DuckDBPyConnection:
     """Open a warehouse file: UTC, no network, no extension installs, no progress bar in pipes.
 
-    Raises RoiError when the file cannot be opened as a DuckDB database.
+    `memory_limit` is a share of the memory the process may use, or a size such as `2GB`. What does not fit is spilled
+    to a folder beside the file, as private as the file itself; a database in memory spills nowhere. Raises RoiError
+    when the file cannot be opened as a DuckDB database.
     """
+    spill = None if str(path) == ":memory:" else path.with_name(path.name + ".tmp")
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
+        "memory_limit": memory_limit,
+        "temp_directory": str(spill or ""),
     }
     if threads:
         config["threads"] = threads
@@ -49,6 +62,9 @@ def open_warehouse(
             f"{path} cannot be opened: {str(error).splitlines()[0]}\n"
             "Run `make rebuild` to build it anew from the received files."
         ) from None
+    if spill and not read_only:
+        # One process alone has the file open for writing, so what lies there was left by a run that was killed.
+        shutil.rmtree(spill, ignore_errors=True)
     con.execute("SET TimeZone='UTC'; SET enable_progress_bar=false; SET preserve_insertion_order=true")
     if key is not None:
         define_pseudonym(con, key)
@@ -66,6 +82,16 @@ def create_schemas(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"ALTER TABLE history.{table.name} ADD COLUMN IF NOT EXISTS _replaced_by BIGINT")
 
 
+@lru_cache(maxsize=1024)
+def parsed(sql: str) -> duckdb.Statement:
+    """One statement parsed once per process, for what runs anew for every file.
+
+    Such a statement names every column of a table, and parsing it takes as long as running it on a few hundred rows.
+    """
+    (statement,) = duckdb.extract_statements(sql)
+    return statement
+
+
 @contextmanager
 def warehouse(
     path: Path, *, key: bytes | None = None, read_only: bool = False, threads: int | None = None
@@ -79,12 +105,25 @@ def warehouse(
 
 
 def rows(con: duckdb.DuckDBPyConnection, sql: str, parameters: list[object] | None = None) -> list[dict[str, object]]:
-    """Run one query on a cursor of its own and return its rows as dictionaries."""
+    """Run one query on a cursor of its own and return its rows as dictionaries; times are UTC."""
     cursor = con.cursor()
     try:
         cursor.execute("SET TimeZone='UTC'")
         result = cursor.execute(sql, parameters or [])
+        zoned = {column[0] for column in result.description if column[1] == "TIMESTAMP WITH TIME ZONE"}
+        if zoned:
+            # DuckDB hands out times with a zone only where pytz is installed, so they come without and get it here.
+            plain = ", ".join(f'"{name}"::TIMESTAMP AS "{name}"' for name in sorted(zoned))
+            result = cursor.execute(f"SELECT * REPLACE ({plain}) FROM ({sql})", parameters or [])
         names = [column[0] for column in result.description]
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        return [_in_utc(dict(zip(names, row, strict=True)), zoned) for row in result.fetchall()]
     finally:
         cursor.close()
+
+
+def _in_utc(row: dict[str, object], zoned: set[str]) -> dict[str, object]:
+    for name in zoned:
+        moment = row[name]
+        if isinstance(moment, datetime):
+            row[name] = moment.replace(tzinfo=UTC)
+    return row

@@ -55,10 +55,11 @@ def enter_file(
     mappings_hash: str,
 ) -> None:
     """Enter what became of one file's content; a file tried again replaces its earlier entry."""
-    for name in ("files", "warnings", "totals"):
-        con.execute(f"DELETE FROM ledger.{name} WHERE file_hash = ?", [arrival.file_hash])
-    con.execute("DELETE FROM ledger.quarantine WHERE file_hash = ? AND table_name = ''; ", [arrival.file_hash])
-    con.execute("DELETE FROM ledger.loads WHERE file_hash = ? AND table_name = ''", [arrival.file_hash])
+    if con.execute("SELECT 1 FROM ledger.files WHERE file_hash = ?", [arrival.file_hash]).fetchone():
+        for name in ("files", "warnings", "totals"):
+            con.execute(f"DELETE FROM ledger.{name} WHERE file_hash = ?", [arrival.file_hash])
+        for name in ("quarantine", "loads"):
+            con.execute(f"DELETE FROM ledger.{name} WHERE file_hash = ? AND table_name = ''", [arrival.file_hash])
     con.execute(
         "INSERT INTO ledger.files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
@@ -73,22 +74,20 @@ def next_load(con: duckdb.DuckDBPyConnection) -> int:
 
 
 def enter_unreadable(
-    con: duckdb.DuckDBPyConnection, file_hash: str, *, run_id: int, reason: str | None = None, rows: int = 0
+    con: duckdb.DuckDBPyConnection, file_hash: str, *, run_id: int, rows: int, reason: str | None = None
 ) -> None:
-    """Enter records that could not be read: all `rows` of a refused file, else those in `raw_malformed`."""
+    """Enter the `rows` that could not be read: all of a file refused for a `reason`, else those in `raw_malformed`."""
+    if not rows:
+        return
     load_id = next_load(con)
+    values: list[object] = [load_id, file_hash]
     if reason is not None:
-        con.execute("INSERT INTO ledger.quarantine VALUES (?, ?, '', NULL, ?)", [load_id, file_hash, reason])
+        con.execute("INSERT INTO ledger.quarantine VALUES (?, ?, '', NULL, ?)", [*values, reason])
     else:
         con.execute(
-            "INSERT INTO ledger.quarantine SELECT ?, ?, '', line, reason FROM raw_malformed ORDER BY line",
-            [load_id, file_hash],
+            "INSERT INTO ledger.quarantine SELECT ?, ?, '', line, reason FROM raw_malformed ORDER BY line", values
         )
-        rows = int(_scalar(con, "SELECT count(*) FROM raw_malformed"))
-    if rows:
-        con.execute(
-            "INSERT INTO ledger.loads VALUES (?, ?, ?, '', ?, 0, 0, ?)", [load_id, run_id, file_hash, rows, rows]
-        )
+    con.execute("INSERT INTO ledger.loads VALUES (?, ?, ?, '', ?, 0, 0, ?)", [load_id, run_id, file_hash, rows, rows])
 
 
 def _scalar(con: duckdb.DuckDBPyConnection, sql: str) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import duckdb
 
 from pipeline.tables import Table
 from pipeline.warehouse import ledger
+from pipeline.warehouse.connection import parsed
 
 
 @dataclass(frozen=True)
@@ -31,26 +33,30 @@ def load_rows(
     without saying which is newer is quarantined with the place of the other.
     """
     load_id = ledger.next_load(con)
-    _judge(con, table, typed=typed, verdicts=verdicts)
+    fates = _judge(con, table, typed=typed, verdicts=verdicts)
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     source = f"SELECT {columns}, ?, typed._line, ?, typed._version"
+    rows = f"FROM {typed} AS typed JOIN judged USING (_row) WHERE fate IN"
     values = [file_hash, load_id]
-    _retire(con, table, columns, load_id)
+    if fates["newer"]:
+        _retire(con, table, columns, load_id)
+    if fates["new"] or fates["newer"]:
+        into = f"INSERT INTO core.{table.name} {source} {rows} ('new', 'newer') ORDER BY _row"
+        con.execute(parsed(into), values)
+    if fates["older"]:
+        con.execute(f"INSERT INTO history.{table.name} {source}, NULL {rows} ('older') ORDER BY _row", values)
+    if fates["bad"]:
+        con.execute(
+            "INSERT INTO ledger.quarantine SELECT ?, ?, ?, _line, reason FROM judged WHERE fate = 'bad' ORDER BY _row",
+            [load_id, file_hash, table.name],
+        )
+    loaded = fates["new"] + fates["newer"] + fates["older"]
+    load = Load(load_id, fates.total(), loaded, fates["duplicate"], fates["bad"])
     con.execute(
-        f"INSERT INTO core.{table.name} {source} FROM {typed} AS typed JOIN judged USING (_row) "
-        "WHERE fate IN ('new', 'newer') ORDER BY _row",
-        values,
+        "INSERT INTO ledger.loads VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [load_id, run_id, file_hash, table.name, load.rows_in, load.loaded, load.duplicate, load.quarantined],
     )
-    con.execute(
-        f"INSERT INTO history.{table.name} {source}, NULL FROM {typed} AS typed JOIN judged USING (_row) "
-        "WHERE fate = 'older' ORDER BY _row",
-        values,
-    )
-    con.execute(
-        "INSERT INTO ledger.quarantine SELECT ?, ?, ?, _line, reason FROM judged WHERE fate = 'bad' ORDER BY _row",
-        [load_id, file_hash, table.name],
-    )
-    return _enter(con, Load(load_id, *_counts(con)), table=table, file_hash=file_hash, run_id=run_id)
+    return load
 
 
 def enter_totals(con: duckdb.DuckDBPyConnection, table: Table, columns: tuple[str, ...], *, file_hash: str) -> None:
@@ -63,87 +69,74 @@ def enter_totals(con: duckdb.DuckDBPyConnection, table: Table, columns: tuple[st
         )
 
 
-def _judge(con: duckdb.DuckDBPyConnection, table: Table, *, typed: str, verdicts: str) -> None:
-    """Write `judged(_row, _line, fate, reason)`, fate being new, newer, older, duplicate or bad."""
+def _judge(con: duckdb.DuckDBPyConnection, table: Table, *, typed: str, verdicts: str) -> Counter[str]:
+    """Write `judged(_row, _line, fate, reason, leader, held)` and count the fates: new, newer, older, duplicate, bad.
+
+    A row whose key nobody else has is new, and most batches hold no other: only rows with a rival are compared, which
+    takes every column. The leader of the rows of one key is the newest of them; it alone meets the row held in `core`.
+    """
     key = ", ".join(f'"{name}"' for name in table.key)
-    same = _equal(table, "typed", "leader")
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE leader AS
-            SELECT * FROM {typed} WHERE _row NOT IN (SELECT _row FROM {verdicts})
-            QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY _version DESC NULLS LAST, _row) = 1"""
-    )
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE judged AS
-            SELECT _row, _line, 'bad' AS fate, reason FROM {typed} JOIN {verdicts} USING (_row)
+    sql = f"""CREATE OR REPLACE TEMP TABLE judged AS
+            SELECT _row, good._line, if(_row = leader AND held.rowid IS NULL, 'new', NULL) AS fate,
+              NULL::VARCHAR AS reason, leader, held.rowid AS held
+            FROM (SELECT _row, _line, {key},
+                    first_value(_row) OVER (PARTITION BY {key} ORDER BY _version DESC NULLS LAST, _row) AS leader
+                  FROM {typed} ANTI JOIN {verdicts} USING (_row)) AS good
+            LEFT JOIN core.{table.name} AS held ON {_on_key(table, "good", "held")}
             UNION ALL
-            SELECT typed._row, typed._line,
-              CASE WHEN {same} THEN 'duplicate' WHEN typed._version < leader._version THEN 'older' ELSE 'bad' END,
-              CASE WHEN {same} OR typed._version < leader._version THEN NULL
-                   ELSE 'other values under the same key as line ' || leader._line || ' of this file' END
-            FROM {typed} AS typed JOIN leader ON {_on(table, "typed", "leader")} AND typed._row <> leader._row
-            WHERE typed._row NOT IN (SELECT _row FROM {verdicts})
-            UNION ALL
-            {_against_core(table)}"""
-    )
+            SELECT _row, _line, 'bad', reason, NULL, NULL FROM {typed} JOIN {verdicts} USING (_row)"""
+    con.execute(parsed(sql))
+    fates = _fates(con)
+    if fates[""]:
+        _compare(con, table, typed)
+        fates = _fates(con)
+    return fates
 
 
-def _against_core(table: Table) -> str:
-    same = _equal(table, "leader", "held")
-    newer, older = "leader._version > held._version", "leader._version < held._version"
+def _fates(con: duckdb.DuckDBPyConnection) -> Counter[str]:
+    return Counter(dict(con.execute("SELECT coalesce(fate, ''), count(*) FROM judged GROUP BY fate").fetchall()))
+
+
+def _compare(con: duckdb.DuckDBPyConnection, table: Table, typed: str) -> None:
+    """Settle the rows that have a rival: the leader of their key in the batch, or, for a leader, the row in `core`."""
+    same = f"{_others(table, 'mine')} IS NOT DISTINCT FROM {_others(table, 'rival')}"
     again = (
-        f"EXISTS (SELECT 1 FROM history.{table.name} AS old WHERE {_on(table, 'leader', 'old')} "
-        f"AND old._version = leader._version AND {_equal(table, 'leader', 'old')})"
+        f"EXISTS (SELECT 1 FROM history.{table.name} AS rival WHERE {_on_key(table, 'mine', 'rival')} "
+        f"AND rival._version = mine._version AND {same})"
     )
-    return f"""SELECT leader._row, leader._line,
-          CASE WHEN held._line IS NULL THEN 'new' WHEN {same} OR {again} THEN 'duplicate'
-               WHEN {newer} THEN 'newer' WHEN {older} THEN 'older' ELSE 'bad' END,
-          CASE WHEN held._line IS NULL OR {same} OR {again} OR {newer} OR {older} THEN NULL
-               ELSE 'other values under the same key as ' || coalesce(files.name, 'an earlier file')
-                    || ':' || held._line END
-        FROM leader LEFT JOIN core.{table.name} AS held ON {_on(table, "leader", "held")}
-        LEFT JOIN ledger.files AS files ON files.file_hash = held._file"""
+    mine = f"FROM judged JOIN {typed} AS mine USING (_row)"
+    sql = f"""UPDATE judged SET fate = told.fate, reason = CASE WHEN told.fate = 'bad' THEN
+              'other values under the same key as ' || told.place END
+            FROM (
+              SELECT _row, place, CASE WHEN same THEN 'duplicate' WHEN mine_version > rival_version THEN 'newer'
+                WHEN mine_version < rival_version THEN 'older' ELSE 'bad' END AS fate
+              FROM (
+                SELECT mine._row, 'line ' || rival._line || ' of this file' AS place, {same} AS same,
+                  mine._version AS mine_version, rival._version AS rival_version
+                {mine} JOIN {typed} AS rival ON rival._row = leader AND rival._row <> mine._row
+                UNION ALL
+                SELECT mine._row, coalesce(files.name, 'an earlier file') || ':' || rival._line, {same} OR {again},
+                  mine._version, rival._version
+                {mine} JOIN core.{table.name} AS rival ON rival.rowid = held AND leader = mine._row
+                LEFT JOIN ledger.files AS files ON files.file_hash = rival._file)) AS told
+            WHERE judged._row = told._row"""
+    con.execute(parsed(sql))
 
 
 def _retire(con: duckdb.DuckDBPyConnection, table: Table, columns: str, load_id: int) -> None:
     """Move rows that a newer version replaces from `core` to `history`."""
-    replaced = (
-        f"SELECT held.rowid AS held_row FROM core.{table.name} AS held JOIN leader ON {_on(table, 'leader', 'held')} "
-        "JOIN judged ON judged._row = leader._row AND judged.fate = 'newer'"
-    )
-    con.execute(f"CREATE OR REPLACE TEMP TABLE replaced AS {replaced}")
+    replaced = f"FROM core.{table.name} WHERE rowid IN (SELECT held FROM judged WHERE fate = 'newer')"
     con.execute(
-        f"INSERT INTO history.{table.name} SELECT {columns}, _file, _line, _load_id, _version, ? "
-        f"FROM core.{table.name} WHERE rowid IN (SELECT held_row FROM replaced)",
-        [load_id],
+        f"INSERT INTO history.{table.name} SELECT {columns}, _file, _line, _load_id, _version, ? {replaced}", [load_id]
     )
-    con.execute(f"DELETE FROM core.{table.name} WHERE rowid IN (SELECT held_row FROM replaced)")
+    con.execute(f"DELETE {replaced}")
 
 
-def _counts(con: duckdb.DuckDBPyConnection) -> tuple[int, int, int, int]:
-    row = con.execute(
-        """SELECT count(*), count(*) FILTER (WHERE fate IN ('new', 'newer', 'older')),
-                  count(*) FILTER (WHERE fate = 'duplicate'), count(*) FILTER (WHERE fate = 'bad') FROM judged"""
-    ).fetchone()
-    assert row is not None  # noqa: S101 - an aggregate always gives a row
-    return row[0], row[1], row[2], row[3]
-
-
-def _enter(con: duckdb.DuckDBPyConnection, load: Load, *, table: Table, file_hash: str, run_id: int) -> Load:
-    con.execute(
-        "INSERT INTO ledger.loads VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            load.load_id, run_id, file_hash, table.name, load.rows_in, load.loaded, load.duplicate, load.quarantined,
-        ],
-    )  # fmt: skip
-    return load
-
-
-def _on(table: Table, left: str, right: str) -> str:
+def _on_key(table: Table, left: str, right: str) -> str:
     return " AND ".join(f'{left}."{name}" = {right}."{name}"' for name in table.key)
 
 
-def _equal(table: Table, left: str, right: str) -> str:
-    others = [column.name for column in table.columns if column.name not in table.key]
-    if not others:
-        return "TRUE"
-    return "(" + " AND ".join(f'{left}."{name}" IS NOT DISTINCT FROM {right}."{name}"' for name in others) + ")"
+def _others(table: Table, row: str) -> str:
+    """All values beside the key as one SQL value; nulls in it are equal to each other."""
+    others = [f'{row}."{column.name}"' for column in table.columns if column.name not in table.key]
+    return f"row({', '.join(others) or 'TRUE'})"
