@@ -7,6 +7,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EXPORTS ?=
+ifneq ($(filter-out file,$(firstword $(origin EXPORTS))),)
+  ifeq ($(strip $(EXPORTS)),)
+    $(error EXPORTS is empty: name a folder of exports, or leave it out to run on the sample)
+  endif
+endif
+ifeq ($(origin EXPORT),command line)
+  $(error EXPORT is not known: did you mean EXPORTS?)
+endif
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PYTHONHASHSEED ?= 0
 
@@ -34,6 +42,7 @@ sample: $(VENV)/ready ## Write the sample organisation's exports to data/exports
 	@test -f data/exports/sample/truth.json || $(BIN)/roi sample
 
 nightly: $(VENV)/ready ## The nightly run on the sample, or on your own exports: make nightly EXPORTS=dir
+	@$(if $(EXPORTS),,echo "Running on the made-up sample organisation; for your own: make nightly EXPORTS=dir")
 	@$(if $(EXPORTS),,$(MAKE) --no-print-directory sample)
 	@$(BIN)/roi nightly $(if $(EXPORTS),--exports "$(EXPORTS)",) || { code=$$?; test $$code -eq 3 || exit $$code; }
 

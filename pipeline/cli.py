@@ -134,8 +134,11 @@ def sample(
 @app.command()
 def explain(
     kpi: Annotated[str, typer.Argument(help="KPI id, e.g. p95_latency.")],
-    period: Annotated[str | None, typer.Option(help="2026-10-31, 2026-W44, 2026-10 or 28d:2026-10-31.")] = None,
-    by: Annotated[str | None, typer.Option(help="One slice, e.g. model=gpt-4o.")] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(help="2026-10-31, 2026-W44, 2026-10 or 28d:2026-10-31; the headlined one if not given."),
+    ] = None,
+    by: Annotated[str | None, typer.Option(help="One slice, e.g. use_case=drafting.")] = None,
     exports: Exports = None,
     as_json: Json = False,
 ) -> None:
@@ -167,7 +170,7 @@ def catalog_check(
         for problem in problems:
             typer.echo(str(problem), err=True)
         typer.echo(
-            f"{len(problems)} problems" if problems
+            f"{len(problems)} problem{'s' if len(problems) > 1 else ''}" if problems
             else f"{counts['kpis']} KPIs of {counts['roles']} roles and {counts['sources']} sources: no problem found"
         )  # fmt: skip
     raise typer.Exit(int(ExitCode.CONFIGURATION if problems else ExitCode.OK))

@@ -18,7 +18,7 @@ from pipeline.assurance import bound_facts
 from pipeline.catalog.check import load_checked
 from pipeline.catalog.hashes import catalog_hash
 from pipeline.catalog.model import Catalog
-from pipeline.errors import BlockedError, ExitCode, Problem, RoiError
+from pipeline.errors import BlockedError, ConfigurationError, ExitCode, Problem, RoiError
 from pipeline.settings import Settings
 from pipeline.warehouse.connection import create_schemas, warehouse
 from pipeline.warehouse.lock import run_lock
@@ -48,6 +48,7 @@ class Summary:
     values: int = 0
     restated: int = 0
     checks_failed: list[str] = field(default_factory=list)
+    still_quarantined: str = ""
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -167,7 +168,9 @@ def _unchanged(run: _Run) -> Summary:
     with warehouse(settings.warehouse, read_only=True) as con:
         edition = latest_edition(con) or {}
         ((values,),) = con.execute("SELECT count(*) FROM kpi.values WHERE last_edition IS NULL").fetchall()
-    summary = Summary(settings.name, int(str(edition["number"])), str(edition["as_of"]), values=values)
+        held = _still_quarantined(con)
+    number = int(str(edition["number"]))
+    summary = Summary(settings.name, number, str(edition["as_of"]), values=values, still_quarantined=held)
     if _drawn_edition(settings.reports) != (settings.name, summary.edition, pages_hash()):
         draw_pages(settings, run.catalog, run.progress)
         summary.pages_drawn = True
@@ -192,6 +195,7 @@ def _work(con: duckdb.DuckDBPyConnection, run: _Run) -> Summary:
 
     create_schemas(con)
     create_views(con)
+    _require_same_folder(con, run.settings)
     run_id = ledger.start_run(con, started_at=run.settings.now)
     since_load = ledger.next_load(con)
     ingest = Ingest(con, run.mappings, mappings_hash(run.mappings), run_id, run.settings.now)
@@ -217,7 +221,7 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
 
     as_of = as_of_day(con, run.catalog)
     if as_of is None:
-        raise RoiError(_nothing_usable(con, run.settings))
+        raise _nothing_usable(con, run, run_id=run_id)
     roll_up(con, run.catalog, as_of=as_of)
     values = compute_values(con, run.catalog, as_of=as_of)
     create_editions(con)
@@ -237,19 +241,47 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
         fate: getattr(taken, f"files_{fate}") for fate in ("loaded", "duplicate", "quarantined", "ignored")
     }
     summary.rows = {fate: getattr(taken, fate) for fate in ("rows_in", "loaded", "duplicate", "quarantined")}
-    if taken.quarantined:
-        summary.warnings.append(
-            f"{taken.files_quarantined} files and {taken.quarantined} rows were quarantined: reports/run.html says why"
-        )
+    summary.still_quarantined = _still_quarantined(con)
+    if summary.still_quarantined:
+        summary.warnings.append(f"{summary.still_quarantined}: reports/run.html says why")
     return summary
 
 
-def _nothing_usable(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:
-    refused = con.execute("SELECT name, reason FROM ledger.files WHERE status <> 'loaded' ORDER BY name").fetchall()
-    found = "\n".join(f"  {name}  {reason}" for name, reason in refused[:20]) or "  the folder is empty"
-    return (
-        f"Nothing below {settings.exports} could be used, so there is nothing to publish.\n{found}\n"
-        "`roi sources list` names what can be read; `roi sources probe FILE` says what a file lacks."
+def _require_same_folder(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Two organisations must not end in one warehouse because their folders bear the same name."""
+    from pipeline.warehouse import ledger
+
+    other = ledger.bind_folder(con, settings.exports_named)
+    if other is not None:
+        message = (
+            f"found {other}, expected {settings.exports_named}; give one of the folders another name, or, "
+            f"if it was moved here, build anew: make rebuild EXPORTS={settings.exports_named}"
+        )
+        problem = Problem(str(settings.warehouse), "S004", message)
+        raise ConfigurationError("This warehouse was filled from another folder of the same name.", [problem])
+
+
+def _still_quarantined(con: duckdb.DuckDBPyConnection) -> str:
+    from pipeline.warehouse import ledger
+
+    files, rows = ledger.still_quarantined(con)
+    parts = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((files, "whole file"), (rows, "row")) if n]
+    return " and ".join(parts) + " quarantined" if parts else ""
+
+
+def _reasons(con: duckdb.DuckDBPyConnection, *, run_id: int) -> list[Problem]:
+    """The most frequent reasons of this run's quarantine: there will be no page that shows them."""
+    from pipeline.warehouse import ledger
+
+    return [one.problem() for one in ledger.refusals(con, run_id=run_id)[:10]]
+
+
+def _nothing_usable(con: duckdb.DuckDBPyConnection, run: _Run, *, run_id: int) -> RoiError:
+    what = "could be used" if run.arrivals else "was found"
+    return RoiError(
+        f"Nothing below {run.settings.exports} {what}, so there is nothing to publish. `roi sources list` names what "
+        "can be read; `roi sources probe FILE` says what a file lacks.",
+        _reasons(con, run_id=run_id),
     )
 
 
@@ -275,8 +307,9 @@ def _check(con: duckdb.DuckDBPyConnection, run: _Run, summary: Summary, *, run_i
         problems = [
             Problem(one.subject, one.check, f"found {one.observed}, expected {one.expected}") for one in stopping
         ]
-        raise BlockedError(
-            "A check blocks this edition; the published one stays. Mend the exports below, then run again.", problems
+        message = (
+            "A check blocks this edition; the published one stays. Mend the exports, or the mapping that reads them."
         )
+        raise BlockedError(message, problems + _reasons(con, run_id=run_id))
     if failed:
         summary.warnings.append(f"{len(failed)} checks failed: reports/run.html lists them")

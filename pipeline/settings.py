@@ -28,6 +28,12 @@ class Settings:
         return re.sub(r"[^a-z0-9]+", "_", self.exports.name.lower()).strip("_") or "exports"
 
     @property
+    def exports_named(self) -> str:
+        """The exports folder as the warehouse remembers it: from the project's folder when it lies there."""
+        inside = self.exports.is_relative_to(self.root)
+        return (self.exports.relative_to(self.root) if inside else self.exports).as_posix()
+
+    @property
     def catalog(self) -> Path:
         """The metric catalogue."""
         return self.root / "metrics_catalog.yaml"

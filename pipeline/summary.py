@@ -58,7 +58,9 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
     if not summary.new_edition:
         typer.echo(
             f"Nothing new: 0 files loaded, 0 states rebuilt. Edition {summary.edition} of {summary.warehouse} stands "
-            f"(data through {summary.as_of})." + (" Its pages were drawn again." if summary.pages_drawn else "")
+            f"(data through {summary.as_of})."
+            + (" Its pages were drawn again." if summary.pages_drawn else "")
+            + (f" Still {summary.still_quarantined}: reports/run.html says why." if summary.still_quarantined else "")
         )
         return
     print_table(("stage", "result"), _stages(summary))
@@ -79,7 +81,7 @@ def _stages(summary: Summary) -> Iterator[tuple[str, str]]:
         span = str(state["first_day"]) + ("" if state["days"] == 1 else f" to {state['last_day']}")
         yield f"  {state['fact']}", f"{state['days']} days, {span}"
     yield "values", f"{summary.values}, {summary.restated} restated"
-    yield "checks", f"{len(summary.checks_failed)} failed"
+    yield "checks", f"{len(summary.checks_failed)} failed" if summary.checks_failed else "all passed"
     yield "edition", f"{summary.edition} of {summary.warehouse}, data through {summary.as_of}"
 
 

@@ -80,14 +80,21 @@ def test_a_missing_folder_stops_the_run_before_it_starts(project: Project) -> No
 def test_an_empty_folder_publishes_nothing(project: Project, tmp_path: Path) -> None:
     """Exit 1, and how to find out what can be read."""
     done = project.roi("nightly", "--exports", tmp_path, exit_code=1)
-    assert "could be used, so there is nothing to publish.\n  the folder is empty\n`roi sources list`" in done.stderr
+    assert f"Nothing below {tmp_path} was found, so there is nothing to publish. `roi sources list`" in done.stderr
+    (tmp_path / "deployments.csv").write_text("\n".join([HEADER, GOOD[0].replace("success", "?")]) + "\n", "utf-8")
+    done = project.roi("nightly", "--exports", tmp_path, exit_code=1)
+    assert "could be used, so there is nothing to publish." in done.stderr
+    assert "deployments.csv:2  quarantined  result: not one of" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
         (("explain", "change_failure_rat"), "E004  found 'change_failure_rat'; did you mean change_failure_rate?"),
-        (("explain", "mttr"), "E003  nothing at 28d in total"),
+        (
+            ("explain", "mttr", "--period", "2026-01"),
+            "E003  nothing at month 2026-01-01 to 2026-01-31 in total; values are held from",
+        ),
         (
             ("explain", "change_failure_rate", "--by", "team=x"),
             "E002  found 'team=x', expected service=... or change_type",
@@ -178,3 +185,43 @@ def test_a_folder_that_cannot_be_written_is_named_first(project: Project) -> Non
     finally:
         warehouse.chmod(0o700)
     assert "S002  cannot be written to" in done.stderr
+
+
+def test_two_folders_of_one_name_are_kept_apart(project: Project, tmp_path: Path) -> None:
+    """Another organisation's folder called `exports` is refused before a row of it is taken in."""
+    other = tmp_path / "exports"
+    other.mkdir()
+    (other / "deployments.csv").write_text("\n".join([HEADER, GOOD[0].replace("dep-1", "dep-77")]) + "\n", "utf-8")
+    before = project.digests()
+    done = project.roi("nightly", "--exports", other, exit_code=2)
+    assert f"S004  found exports, expected {other}; give one of the folders another name" in done.stderr
+    assert project.digests() == before
+
+
+def test_what_is_mended_is_no_longer_open(project: Project) -> None:
+    """A row that broke its contract is told of on every night until a newer file of that name is loaded."""
+    rows = [row.replace("dep-", "new-") for row in GOOD * 4]
+    rows = [row.replace("new-", f"new-{i}-") for i, row in enumerate(rows)]
+    _write(project, "deployments-3.csv", [rows[0].replace("success", "?"), *rows[1:]])
+    assert (
+        project.json("nightly", "--exports", _exports(project), exit_code=3)["still_quarantined"] == "1 row quarantined"
+    )
+    assert "Still 1 row quarantined" in project.roi("nightly", "--exports", _exports(project)).stdout
+    _write(project, "deployments-3.csv", rows)
+    mended = project.json("nightly", "--exports", _exports(project))
+    assert (mended["still_quarantined"], mended["rows"]["loaded"], mended["rows"]["duplicate"]) == ("", 1, 11)
+
+
+def test_what_is_withheld_cannot_be_explained(tmp_path: Path) -> None:
+    """The rows of a suppressed group are not counted out to whoever asks for the explanation."""
+    project = Project.new(tmp_path / "project")
+    project.roi("sample", "--people", "30", "--months", "2")
+    project.json("nightly", exit_code=3)
+    withheld = [key for key, row in project.values().items() if key[0] == "adoption_rate" and key[1] == "month"
+                and key[4] == "department" and row["status"] == "not_available" and row["n"] == ""]  # fmt: skip
+    assert withheld
+    told = project.json(
+        "explain", "adoption_rate", "--period", withheld[0][2][:7], "--by", f"department={withheld[0][5]}"
+    )
+    assert told["published"]["reason"] == "suppressed: fewer than 5 people"
+    assert told["from_rows"] == {}

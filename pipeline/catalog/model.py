@@ -99,6 +99,16 @@ class _Metric(_Strict):
     pitfall: Text
     references: tuple[Text, ...] = ()
 
+    @property
+    def grain(self) -> str:
+        """The grain it is judged on."""
+        return {"daily": "day", "weekly": "week", "monthly": "month"}[self.cadence]
+
+    @property
+    def headline_grain(self) -> str:
+        """The grain it is headlined on: a month's worth, so that one odd day makes no headline."""
+        return "month" if self.cadence == "monthly" else "28d"
+
 
 class Ratio(_Metric):
     """Numerator over denominator, recomputed from sums or distinct counts in every period."""

@@ -12,6 +12,7 @@ from pipeline.catalog.expressions import parse_measure
 from pipeline.catalog.model import Catalog, Difference, Metric, Percentile, Ratio, Snapshot, SurvivalMedian, Total
 from pipeline.engine.editions import latest_edition
 from pipeline.engine.leaves import measurable
+from pipeline.engine.suppression import REASON
 from pipeline.errors import ConfigurationError, Problem
 from pipeline.facts import load_facts
 from pipeline.statistics.histogram import ALPHA
@@ -74,18 +75,20 @@ def parse_period(text: str) -> Period:
 def explain(
     con: duckdb.DuckDBPyConnection, catalog: Catalog, kpi_id: str, *, period: str | None = None, by: str | None = None
 ) -> Explanation:
-    """Explain one value of the newest edition; without `period`, its latest 28 days that have a value.
+    """Explain one value of the newest edition; without `period`, the one its owner's page headlines.
 
     `by` is `dimension=value`. Raises ConfigurationError when the KPI, the dimension or the value is not there.
     """
     metric = catalog.metrics[kpi_id]
     dimension, value = _slice(kpi_id, metric, by)
-    published = _published(con, kpi_id, parse_period(period) if period else None, dimension, value)
+    published = _published(con, kpi_id, metric, parse_period(period) if period else None, (dimension, value))
     found = Period(str(published["grain"]), _day(published["period_start"]), _day(published["period_end"]))
     until = _day((latest_edition(con) or {})["as_of"])
     sql = _rows_sql(metric, found, dimension, value, until=until)
     bound = f"from a histogram, within {ALPHA:.0%} of the exact value" if isinstance(metric, Percentile) else ""
     explanation = Explanation(kpi_id, metric, found, dimension, value, published, sql, bound)
+    if str(published["reason"]) == REASON:  # nobody shall read from the rows what was withheld
+        return explanation
     explanation.from_rows = rows(con, sql)[0]
     explanation.files = _files(con, metric, found, dimension, value)
     return explanation
@@ -104,25 +107,51 @@ def _slice(kpi_id: str, metric: Metric, by: str | None) -> tuple[str, str]:
 
 
 def _published(
-    con: duckdb.DuckDBPyConnection, kpi_id: str, period: Period | None, dimension: str, value: str
+    con: duckdb.DuckDBPyConnection, kpi_id: str, metric: Metric, period: Period | None, of: tuple[str, str]
 ) -> Record:
-    where, parameters = "grain = '28d' AND value IS NOT NULL", [kpi_id, dimension, value]
+    dimension, value = of
+    where, parameters = "TRUE", [kpi_id, dimension, value, metric.headline_grain]
     if period is not None:
         where = "grain = ? AND period_start = ? AND period_end = ?"
-        parameters += [period.grain, period.start.isoformat(), period.end.isoformat()]
+        parameters[3:3] = [period.grain, period.start.isoformat(), period.end.isoformat()]
     found = rows(
         con,
-        "SELECT * FROM kpi.values WHERE kpi_id = ? AND dimension = ? AND dimension_value = ? AND last_edition IS NULL "
-        f"AND {where} ORDER BY period_end DESC, period_start LIMIT 1",
+        f"SELECT * FROM {_HELD} AND {where} ORDER BY value IS NULL AND reason NOT LIKE 'suppressed%', "
+        "status = 'immature', grain <> ?, period_end DESC, period_start LIMIT 1",
         list(parameters),
     )
     if not found:
         by = f"for {dimension}={value}" if dimension else "in total"
         raise ConfigurationError(
             f"The newest edition has no such value of {kpi_id}.",
-            [Problem("--period, --by", "E003", f"nothing at {period or '28d'} {by}; periods are {PERIODS}")],
+            [
+                Problem(
+                    "--period, --by",
+                    "E003",
+                    f"nothing at {period or 'any period'} {by}; {_choices(con, kpi_id, dimension)}",
+                )
+            ],
         )
     return found[0]
+
+
+_HELD = "kpi.values WHERE kpi_id = ? AND dimension = ? AND dimension_value = ? AND last_edition IS NULL"
+
+
+def _choices(con: duckdb.DuckDBPyConnection, kpi_id: str, dimension: str) -> str:
+    """What could have been asked instead."""
+    held = "FROM kpi.values WHERE kpi_id = ? AND dimension = ? AND last_edition IS NULL"
+    span = rows(con, f"SELECT min(period_start) AS first, max(period_end) - 1 AS last {held}", [kpi_id, dimension])[0]
+    if span["first"] is None:
+        return "nothing is held in that dimension"
+    told = f"values are held from {span['first']} to {span['last']}, for periods written as {PERIODS}"
+    if not dimension:
+        return told
+    names = [
+        str(row["dimension_value"])
+        for row in rows(con, f"SELECT DISTINCT dimension_value {held} ORDER BY 1", [kpi_id, dimension])
+    ]
+    return f"{dimension} is one of {', '.join(names[:20])}{' ...' if len(names) > 20 else ''}; {told}"
 
 
 def _day(value: object) -> date:

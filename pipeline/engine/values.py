@@ -24,7 +24,6 @@ from pipeline.statistics.verdict import verdict
 if TYPE_CHECKING:
     import pandas as pd
 
-CADENCE_GRAIN = {"daily": "day", "weekly": "week", "monthly": "month"}
 KEYS = ["grain", "period_start", "period_end", "dimension", "dimension_value"]
 METHODS = {
     "exact": "exact",
@@ -80,7 +79,7 @@ def _finish(
 def _set_signal(frame: pd.DataFrame, metric: Metric) -> None:
     """Tell signal from noise at the KPI's own cadence, in total; points that cannot be judged are not on the chart."""
     frame["signal"] = ""
-    charted = (frame["grain"] == CADENCE_GRAIN[metric.cadence]) & (frame["dimension"] == "")
+    charted = (frame["grain"] == metric.grain) & (frame["dimension"] == "")
     values = frame["value"].where(frame["status"] == "computed")[charted]
     frame.loc[charted, "signal"] = signal_words(values.to_numpy(dtype=float))
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import duckdb
 
+from pipeline.errors import Problem
 from pipeline.warehouse.receive import Arrival
 
 
@@ -88,6 +89,53 @@ def enter_unreadable(
             "INSERT INTO ledger.quarantine SELECT ?, ?, '', line, reason FROM raw_malformed ORDER BY line", values
         )
     con.execute("INSERT INTO ledger.loads VALUES (?, ?, ?, '', ?, 0, 0, ?)", [load_id, run_id, file_hash, rows, rows])
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One reason for which rows, or a whole file, were quarantined; `line` is the first row's, None for a file."""
+
+    file: str
+    line: int | None
+    reason: str
+    rows: int
+
+    def problem(self) -> Problem:
+        """The same as a line to print."""
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        times = f" ({self.rows} rows)" if self.rows > 1 and self.line is not None else ""
+        return Problem(where, "quarantined", self.reason + times)
+
+
+def refusals(con: duckdb.DuckDBPyConnection, *, run_id: int) -> list[Refusal]:
+    """Why a run quarantined what it did, the most frequent reasons first."""
+    found = con.execute(
+        """SELECT f.name, min(q.line), q.reason, count(*) FROM ledger.quarantine AS q
+            JOIN ledger.loads AS l ON l.load_id = q.load_id JOIN ledger.files AS f ON f.file_hash = q.file_hash
+            WHERE l.run_id = ? GROUP BY f.name, q.reason ORDER BY count(*) DESC, f.name, min(q.line)""",
+        [run_id],
+    ).fetchall()
+    return [Refusal(*row) for row in found]
+
+
+def still_quarantined(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """Files and rows that are quarantined and that no newer file of the same name has mended."""
+    files = "(SELECT file_hash FROM ledger.files WHERE status = 'quarantined')"
+    ((whole, rows),) = con.execute(
+        f"""SELECT count(DISTINCT file_hash) FILTER (WHERE file_hash IN {files}),
+              count(*) FILTER (WHERE file_hash NOT IN {files}) FROM ledger.open_quarantine"""
+    ).fetchall()
+    return whole, rows
+
+
+def bind_folder(con: duckdb.DuckDBPyConnection, folder: str) -> str | None:
+    """Remember the folder a warehouse is filled from; return the other one when it was filled from elsewhere."""
+    held = con.execute("SELECT folder FROM ledger.exports").fetchall()
+    if not held:
+        con.execute("INSERT INTO ledger.exports VALUES (?)", [folder])
+        return None
+    ((first,),) = held
+    return None if first == folder else str(first)
 
 
 def _scalar(con: duckdb.DuckDBPyConnection, sql: str) -> int:
