@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import os
+import secrets
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import ConfigurationError, Problem
+import duckdb
+
+from pipeline.errors import Problem
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.sources.mapping import SourceMapping
 
 
 def check_definitions(settings: Settings, file: Path | None = None) -> tuple[list[Problem], dict[str, int]]:
-    """Check a catalogue against facts bound on an empty warehouse, and every source mapping."""
+    """Check a catalogue against facts bound on an empty warehouse, and every source mapping with its SQL."""
     from pipeline.catalog.check import examine as examine_catalog
-    from pipeline.sources.mapping import load_mappings
+    from pipeline.sources.binding import bind_problems
+    from pipeline.sources.mapping import examine_mappings
 
     counts = {"kpis": 0, "roles": 0, "sources": 0}
     catalog, problems = examine_catalog(file or settings.catalog, facts=bound_facts())
     if catalog is not None:
         counts |= {"kpis": len(catalog.metrics), "roles": len(catalog.roles)}
-    try:
-        counts["sources"] = len(load_mappings([path for path in settings.mapping_folders if path.is_dir()]))
-    except ConfigurationError as error:
-        problems += error.problems
-    return problems, counts
+    mappings, wrong = examine_mappings([path for path in settings.mapping_folders if path.is_dir()])
+    counts["sources"] = len(mappings)
+    return [*problems, *wrong, *bind_problems(mappings)], counts
 
 
 def bound_facts() -> dict[str, dict[str, str]]:
@@ -40,6 +47,7 @@ def generated_docs(settings: Settings) -> dict[Path, str]:
     """Every generated page of docs/ and its text."""
     from pipeline.catalog.docs import markdown as kpis
     from pipeline.catalog.load import load_catalog
+    from pipeline.facts import load_facts
     from pipeline.sources.mapping import load_mappings
     from pipeline.tables import markdown as tables
 
@@ -50,55 +58,142 @@ def generated_docs(settings: Settings) -> dict[Path, str]:
         names = ", ".join(f"`{name}`" for name in one.files)
         fills = ", ".join(f"`{name}`" for name in sorted(one.tables or {})) or f"not loaded: {one.ignore}"
         lines.append(f"| `{one.source}` | {one.describes} | {one.reader} | {names} | {fills} |")
+    meanings = {name: fact.meaning for name, fact in load_facts().items()}
     docs = settings.root / "docs"
     return {
-        docs / "kpis.md": kpis(load_catalog(settings.catalog)),
+        docs / "kpis.md": kpis(load_catalog(settings.catalog), meanings),
         docs / "tables.md": tables(),
         docs / "sources.md": "\n".join(lines) + "\n",
     }
 
 
-def probe(settings: Settings, path: Path) -> dict[str, str]:
-    """Say which source a file is taken for, or what keeps it from being one."""
-    from pipeline.sources.bytes_check import inspect_bytes, inspect_complete
+def probe(settings: Settings, path: Path) -> dict[str, Any]:
+    """Say which source a file is taken for, and what would become of its rows, without loading it.
+
+    `file`, `source` ('' when it is refused), `note` (why, or what to know), and `tables`: for each table it fills the
+    `rows`, how many are `good` and `bad`, and for each of the `reasons` the `rows` and the `first_line`. Records that
+    cannot be read at all stand under the table ''. Rows that contradict others show only when they are loaded.
+    """
+    from pipeline.errors import RoiError
     from pipeline.sources.mapping import load_mappings
-    from pipeline.sources.recognise import recognise
     from pipeline.warehouse.connection import warehouse
+    from pipeline.warehouse.receive import UNREADABLE
 
     mappings = load_mappings([folder for folder in settings.mapping_folders if folder.is_dir()])
+    whole = path.resolve()
+    name = whole.relative_to(settings.exports).as_posix() if whole.is_relative_to(settings.exports) else path.name
+    tables: list[dict[str, Any]] = []
+    try:
+        with warehouse(Path(":memory:"), key=secrets.token_bytes(32)) as con:
+            source, notes, tables = _probed(con, whole, name, mappings, now=settings.now)
+    except PermissionError:
+        source, notes = "", [UNREADABLE]
+    except RoiError as error:
+        source, notes = "", [error.message, *map(str, error.problems)]
+    except duckdb.Error as error:
+        # The message of the database may quote a value, so only its kind is told.
+        source, notes = "", [f"the file cannot be read as its source says ({type(error).__name__})"]
+    note = "; ".join(one for one in notes if one)
+    return {"file": str(path), "source": source, "note": f" ({note})" if note else "", "tables": tables}
+
+
+def _probed(
+    con: duckdb.DuckDBPyConnection, path: Path, name: str, mappings: tuple[SourceMapping, ...], *, now: datetime
+) -> tuple[str, list[str], list[dict[str, Any]]]:
+    """The source of a file, what to say about it, and the verdicts on its rows."""
+    from pipeline.ingest import judge_table
+    from pipeline.sources.bytes_check import inspect_bytes, inspect_complete
+    from pipeline.sources.readers import read_raw
+    from pipeline.sources.recognise import recognise
+
     problem = inspect_bytes(path)
     if problem is not None:
-        return {"file": str(path), "source": "", "note": f" ({problem.reason})"}
-    with warehouse(Path(":memory:")) as con:
-        recognition = recognise(path, path.name, mappings, con=con)
-    problem = inspect_complete(path, mapping=recognition.mapping) if recognition.mapping else None
-    notes = [recognition.reason, *recognition.warnings, problem.reason if problem else ""]
-    note = "; ".join(one for one in notes if one)
-    source = recognition.mapping.source if recognition.mapping and not problem else ""
-    return {"file": str(path), "source": source, "note": f" ({note})" if note else ""}
+        return "", [problem.reason], []
+    recognition = recognise(path, name, mappings, con=con)
+    mapping, notes = recognition.mapping, [recognition.reason, *recognition.warnings]
+    problem = inspect_complete(path, mapping=mapping) if mapping else None
+    if mapping is None or problem is not None:
+        return "", [*notes, problem.reason if problem else ""], []
+    if mapping.ignore:
+        return mapping.source, [*notes, mapping.ignore], []
+    raw = read_raw(con, path, name=name, mapping=mapping)
+    for table in mapping.tables:
+        judge_table(con, mapping, table, now=now)
+    found = [_judged(con, table, rows=f"typed_{table}", bad=f"verdicts_{table} JOIN typed_{table} USING (_row)")
+             for table in mapping.tables]  # fmt: skip
+    if raw.malformed:
+        found.insert(0, _judged(con, "", rows="raw_malformed", bad="raw_malformed", line="line"))
+    return mapping.source, notes, found
+
+
+def _judged(con: duckdb.DuckDBPyConnection, table: str, *, rows: str, bad: str, line: str = "_line") -> dict[str, Any]:
+    """Counts of good and bad rows of one table, and of each reason, the most frequent first."""
+    ((total,),) = con.execute(f"SELECT count(*) FROM {rows}").fetchall()
+    found = con.execute(f"SELECT reason, count(*), min({line}) FROM {bad} GROUP BY reason ORDER BY 2 DESC, 3, 1")
+    reasons = [{"reason": why, "rows": count, "first_line": first} for why, count, first in found.fetchall()]
+    wrong = sum(one["rows"] for one in reasons)
+    return {"table": table, "rows": total, "good": total - wrong, "bad": wrong, "reasons": reasons}
+
+
+def unwritable(settings: Settings) -> list[Problem]:
+    """Every folder that a run must write to and cannot, with what to do; a folder not there yet is its parent's."""
+    folders = (settings.received, settings.warehouse.parent, settings.key.parent, settings.reports, settings.root)
+    problems = {}
+    for folder in folders:
+        existing = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
+        if not existing.is_dir():
+            problems[existing] = Problem(str(existing), "S002", "is not a folder; move it away")
+        elif not os.access(existing, os.W_OK | os.X_OK):
+            problems[existing] = Problem(str(existing), "S002", "cannot be written to; give this user write access")
+    return list(problems.values())
+
+
+def no_exports(settings: Settings) -> list[Problem]:
+    """What is wrong with the folder of exports, with what to do."""
+    from pipeline.warehouse.receive import UNREADABLE
+
+    if not settings.exports.is_dir():
+        hint = "run `make sample`, or name your folder: make nightly EXPORTS=dir"
+        return [Problem(str(settings.exports), "S003", f"is not a folder of exports; {hint}")]
+    if not os.access(settings.exports, os.R_OK | os.X_OK):
+        return [Problem(str(settings.exports), "S003", UNREADABLE)]
+    return []
 
 
 def examine(settings: Settings) -> list[tuple[str, bool, str]]:
     """Check folders, key, definitions and warehouse; each finding says what is there or what to do."""
-    import duckdb
-
     problems, counts = check_definitions(settings)
-    findings = [
+    said = f"{counts['kpis']} KPIs, {counts['sources']} sources"
+    if problems:
+        said = str(problems[0]) + (f" (and {len(problems) - 1} more: run `roi catalog check`)" if problems[1:] else "")
+    return [
         ("project", True, str(settings.root)),
-        ("exports", settings.exports.is_dir(), str(settings.exports)),
-        (
-            "definitions",
-            not problems,
-            f"{counts['kpis']} KPIs, {counts['sources']} sources" if not problems else str(problems[0]),
-        ),
+        _finding("exports", no_exports(settings), otherwise=str(settings.exports)),
+        ("definitions", not problems, said),
         ("duckdb", True, duckdb.__version__),
-        ("can write", os.access(settings.root, os.W_OK), str(settings.root)),
+        _finding("can write", unwritable(settings), otherwise=str(settings.root)),
+        _key(settings.key),
+        (
+            "warehouse",
+            True,
+            str(settings.warehouse) if _is_there(settings.warehouse) else "will be made by the first run",
+        ),
     ]
-    if settings.key.exists():
-        mode = settings.key.stat().st_mode & 0o777
-        findings.append(("pseudonym key", mode == 0o600, f"mode {mode:04o}, expected 0600"))
-    else:
-        findings.append(("pseudonym key", True, "will be made by the first run"))
-    exists = settings.warehouse.exists()
-    findings.append(("warehouse", True, str(settings.warehouse) if exists else "will be made by the first run"))
-    return findings
+
+
+def _finding(item: str, problems: list[Problem], *, otherwise: str) -> tuple[str, bool, str]:
+    return item, not problems, "; ".join(f"{one.where} {one.message}" for one in problems) or otherwise
+
+
+def _key(path: Path) -> tuple[str, bool, str]:
+    """Whether the key of the pseudonyms is its owner's alone."""
+    if not _is_there(path):
+        return "pseudonym key", True, "will be made by the first run"
+    mode = path.stat().st_mode & 0o777
+    remedy = "" if mode == 0o600 else f"; run chmod 600 {path}"
+    return "pseudonym key", mode == 0o600, f"mode {mode:04o}, expected 0600{remedy}"
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a file exists; within a folder that this user may not enter, none does."""
+    return os.path.lexists(path)

@@ -223,13 +223,14 @@ def sources_probe(
 ) -> None:
     """Say which source each file is taken for, and why, without loading it."""
     from pipeline.assurance import probe
+    from pipeline.summary import print_probe
 
     found = [probe(settings(), path) for path in files]
     if as_json:
         _print_json(found)
     else:
         for one in found:
-            typer.echo(f"{one['file']}: {one['source'] or 'not recognised'}{one['note']}")
+            print_probe(one)
     if any(not one["source"] for one in found):
         raise typer.Exit(int(ExitCode.ERROR))
 

@@ -13,12 +13,14 @@ import duckdb
 from pipeline.contracts import judge
 from pipeline.errors import ConfigurationError
 from pipeline.sources.bytes_check import FileProblem, FileRefusedError, inspect_bytes, inspect_complete
+from pipeline.sources.naming import file_names, name_columns
 from pipeline.sources.readers import RawFile, read_raw
 from pipeline.sources.recognise import recognise
 from pipeline.sources.stage import stage
 from pipeline.tables import load_tables
 from pipeline.warehouse import ledger
 from pipeline.warehouse.load import Load, enter_totals, load_rows
+from pipeline.warehouse.receive import unreadable_hash
 
 if TYPE_CHECKING:
     from pipeline.sources.mapping import SourceMapping
@@ -57,7 +59,9 @@ def take_in(ingest: Ingest, arrivals: Iterable[Arrival], *, progress: Callable[[
     known = ledger.known(ingest.con, mappings_hash=ingest.mappings_hash)
     first_name = dict(known.first_name)
     retried: set[str] = set()
+    met: set[str] = set()
     for arrival in arrivals:
+        met.add(arrival.file_hash)
         retry = arrival.file_hash in known.retry and arrival.file_hash not in retried
         seen = (arrival.name, arrival.file_hash) in known.arrivals
         if seen and not retry:
@@ -72,7 +76,16 @@ def take_in(ingest: Ingest, arrivals: Iterable[Arrival], *, progress: Callable[[
         retried.add(arrival.file_hash)
         first_name.setdefault(arrival.file_hash, arrival.name)
         _take_file(ingest, arrival, taken)
+    unread = {file_hash for name, file_hash in known.arrivals if file_hash == unreadable_hash(name)}
+    _forget_unreadable(ingest, unread - met)
     return taken
+
+
+def _forget_unreadable(ingest: Ingest, hashes: set[str]) -> None:
+    """Take back that files could not be read: they can be now, by the hash of their content, or are gone."""
+    for file_hash in sorted(hashes):
+        for table in ("arrivals", "files", "quarantine", "loads"):
+            ingest.con.execute(f"DELETE FROM ledger.{table} WHERE file_hash = ?", [file_hash])
 
 
 def _take_file(ingest: Ingest, arrival: Arrival, taken: Taken) -> None:
@@ -111,17 +124,21 @@ def _read_file(ingest: Ingest, arrival: Arrival, taken: Taken) -> str:
     if problem:
         return problem
     raw = read_raw(ingest.con, arrival.stored, name=arrival.name, mapping=mapping)
-    ambiguous = sum(_judge_table(ingest, mapping, name) for name in mapping.tables)
+    ambiguous = sum(judge_table(ingest.con, mapping, name, now=ingest.now) for name in mapping.tables)
     twice = [f"{ambiguous} local times occurred twice that night; the later was taken"] if ambiguous else []
     _keep(ingest, arrival, mapping, raw, warnings=[*recognition.warnings, *twice], taken=taken)
     return ""
 
 
-def _judge_table(ingest: Ingest, mapping: SourceMapping, name: str) -> int:
-    """Stage and judge the rows one file has for a table; how many of their local times occurred twice."""
+def judge_table(con: duckdb.DuckDBPyConnection, mapping: SourceMapping, name: str, *, now: datetime) -> int:
+    """Stage and judge the rows one file has for a table; how many of their local times occurred twice.
+
+    Leaves them as `typed_<name>` and the reasons against the bad ones as `verdicts_<name>`.
+    """
     staged, typed, verdicts = f"staged_{name}", f"typed_{name}", f"verdicts_{name}"
-    ambiguous = stage(ingest.con, mapping, name, staged=staged).ambiguous_times
-    judge(ingest.con, load_tables()[name], staged=staged, typed=typed, verdicts=verdicts, now=ingest.now)
+    ambiguous = stage(con, mapping, name, staged=staged).ambiguous_times
+    judge(con, load_tables()[name], staged=staged, typed=typed, verdicts=verdicts, now=now)
+    name_columns(con, verdicts, file_names(mapping, name))
     return ambiguous
 
 
@@ -177,12 +194,18 @@ def _refuse(ingest: Ingest, arrival: Arrival, reason: str, taken: Taken) -> None
 
 
 def _lines(path: Path) -> int:
-    """Lines of a file, the last one too when no line end closes it; an archive that does not unpack counts as packed."""
+    """Lines of a file, the last one too when no line end closes it; an archive that does not unpack counts as packed.
+
+    A file without lines, or whose lines nobody may read, counts as one, so that it is not overlooked.
+    """
     lines, last = 0, b"\n"
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            lines, last = lines + chunk.count(b"\n"), chunk[-1:]
-    return lines + (last != b"\n")
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                lines, last = lines + chunk.count(b"\n"), chunk[-1:]
+    except OSError:
+        return 1
+    return max(lines + (last != b"\n"), 1)
 
 
 def _enter_file(ingest: Ingest, arrival: Arrival, *, source: str, status: str, reason: str, records_in: int) -> None:

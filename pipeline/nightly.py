@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipeline.assurance import bound_facts
+from pipeline.assurance import bound_facts, no_exports, unwritable
 from pipeline.catalog.check import load_checked
 from pipeline.catalog.hashes import catalog_hash
 from pipeline.catalog.model import Catalog
@@ -73,12 +72,16 @@ def run_nightly(settings: Settings, *, rebuild: bool = False, progress: Progress
 
     Raises ConfigurationError (nothing run), LockedError, BlockedError (old edition kept) or RoiError.
     """
+    from pipeline.sources.binding import bind_problems
     from pipeline.sources.mapping import load_mappings
 
     _preflight(settings)
     progress("Checking definitions")
     catalog = load_checked(settings.catalog, facts=bound_facts())
     mappings = load_mappings([folder for folder in settings.mapping_folders if folder.is_dir()])
+    problems = bind_problems(mappings)
+    if problems:
+        raise ConfigurationError("The source mappings cannot be used; nothing was run.", problems)
     with run_lock(settings.lock):
         progress("Receiving files")
         run = _Run(settings, catalog, mappings, list(receive(settings.exports, settings.received)), progress)
@@ -86,8 +89,21 @@ def run_nightly(settings: Settings, *, rebuild: bool = False, progress: Progress
             return _unchanged(run)
         try:
             return _publish(run, rebuild=rebuild)
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise _no_room(settings, error) from None
         finally:
             discard_work_copy(settings.work)
+
+
+def _no_room(settings: Settings, error: duckdb.Error) -> RoiError:
+    """The disk or the memory did not suffice; nothing was published."""
+    folder = settings.warehouse.parent
+    held = settings.warehouse.stat().st_size if settings.warehouse.exists() else 0
+    free = shutil.disk_usage(folder).free
+    return RoiError(
+        f"{folder} could not be written ({type(error).__name__}): {free >> 20} MiB are free there, and a run needs "
+        f"room for a copy of the warehouse ({held >> 20} MiB) and what is new. The published edition is as it was."
+    )
 
 
 def _publish(run: _Run, *, rebuild: bool) -> Summary:
@@ -128,14 +144,7 @@ def _stage_pages(settings: Settings, catalog: Catalog, source: Path, progress: P
 
 def _preflight(settings: Settings) -> None:
     """Find everything that would stop the run before it starts."""
-    problems = []
-    for folder in (settings.received, settings.warehouse.parent, settings.key.parent, settings.reports):
-        existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            problems.append(Problem(str(existing), "S002", "cannot be written to; give this user write access"))
-    if not settings.exports.is_dir():
-        hint = "run `make sample`, or name your folder: make nightly EXPORTS=dir"
-        problems.append(Problem(str(settings.exports), "S003", f"is not a folder of exports; {hint}"))
+    problems = [*unwritable(settings), *no_exports(settings)]
     if problems:
         raise RoiError("The run cannot start.", problems)
 
@@ -153,7 +162,8 @@ def _nothing_new(run: _Run) -> bool:
         edition = latest_edition(con)
         known = ledger.known(con, mappings_hash=mappings_hash(run.mappings))
         states = set(con.execute("SELECT state, hash FROM states.hashes").fetchall())
-    if edition is None or edition["catalog_hash"] != catalog_hash(run.catalog) or known.retry:
+    again = known.retry & {one.file_hash for one in run.arrivals}
+    if edition is None or edition["catalog_hash"] != catalog_hash(run.catalog) or again:
         return False
     wanted = {(leaf.table, leaf_hash(leaf)) for states_of in leaves(run.catalog).values() for leaf in states_of}
     return wanted == states and all((one.name, one.file_hash) in known.arrivals for one in run.arrivals)

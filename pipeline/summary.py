@@ -85,6 +85,16 @@ def _stages(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "edition", f"{summary.edition} of {summary.warehouse}, data through {summary.as_of}"
 
 
+def print_probe(found: dict[str, Any]) -> None:
+    """Print which source a file is taken for, and what would become of its rows."""
+    typer.echo(f"{found['file']}: {found['source'] or 'not recognised'}{found['note']}")
+    for table in found["tables"]:
+        name = table["table"] or "unreadable records"
+        typer.echo(f"  {name}: {table['rows']} rows, {table['good']} good, {table['bad']} bad")
+        for reason in table["reasons"]:
+            typer.echo(f"    line {reason['first_line']}: {reason['reason']} ({reason['rows']} rows)")
+
+
 def print_explanation(explanation: Explanation, *, as_json: bool) -> None:
     """Print where a value comes from, or the same as JSON."""
     from pipeline.engine.explain import formula

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.contracts import judge, rules_of, schema, sql_rules
 from pipeline.contracts.schemas import broken_rules
-from pipeline.tables import Table, load_tables, parse_tables
+from pipeline.tables import TYPES, Table, load_tables, parse_tables
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 BY_PANDERA, BY_SQL = 20_000, -1
@@ -215,8 +215,21 @@ def test_a_text_is_read_as_what_is_written_or_not_at_all(column: str, text: str,
     assert con.execute("SELECT current_setting('TimeZone')").fetchone() == ("Europe/Berlin",)
     con.execute("SET TimeZone = 'UTC'")
     assert con.execute(f'SELECT CAST("{column}" AS VARCHAR) FROM cast_rows').fetchone() == (value,)
-    kind = EDGE.column(column).type
-    assert con.execute("SELECT reason FROM found").fetchall() == ([] if value else [(f"{column}: not a {kind}",)])
+    wanted = {
+        "yes": "a true-or-false value", "whole": "a whole number", "share": "a number", "paid": "an amount of money",
+        "at": "a time", "on": "a date",
+    }[column]  # fmt: skip
+    assert con.execute("SELECT reason FROM found").fetchall() == ([] if value else [(f"{column}: not {wanted}",)])
+
+
+@pytest.mark.parametrize("kind", [name for name, told in TYPES.items() if not told.is_text])
+def test_every_type_that_may_fail_to_cast_says_in_words_what_was_wanted(kind: str) -> None:
+    """Each reason reads `not a ...` or `not an ...`, and none names a plural such as tokens as if it were one thing."""
+    told = f'things:\n  meaning: x\n  key: [id]\n  columns:\n    id: [id, required, "x"]\n    value: [{kind}, "x"]\n'
+    table = parse_tables(told, where="tables.yaml")["things"]
+    (reason,) = [why for why, _ in sql_rules(table, NOW) if why.startswith("value: not a") and "finite" not in why]
+    assert reason.split()[2] in {"a", "an"}
+    assert reason not in {"value: not a tokens", "value: not a minutes", "value: not a money"}
 
 
 @pytest.mark.parametrize("up_to", [BY_PANDERA, BY_SQL])
@@ -362,7 +375,7 @@ def test_the_schema_is_the_declaration_in_panderas_words() -> None:
         "service: missing",
         "window_start: missing",
         "window_start: not a time",
-        "window_minutes: not a minutes",
+        "window_minutes: not a number of minutes",
     ]
 
 

@@ -50,7 +50,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     first = project.json("nightly", exit_code=3)
     for path in late:
         shutil.move(aside / path.name, path)
-    second = project.json("nightly")
+    second = project.json("nightly", exit_code=3)
     second_pages = project.digests()
     third = project.json("nightly")
     truth = json.loads((exports / "truth.json").read_text(encoding="utf-8"))

@@ -31,8 +31,9 @@ tables:
 
 
 def write(folder: Path, text: str, name: str = "answers.yaml") -> Path:
-    """A folder that holds one mapping."""
-    folder.mkdir(exist_ok=True)
+    """A folder `sources` that holds one mapping."""
+    folder = folder if folder.name == "sources" else folder / "sources"
+    folder.mkdir(exist_ok=True, parents=True)
     (folder / name).write_text(text, encoding="utf-8")
     return folder
 
@@ -58,7 +59,7 @@ def test_a_mapping_says_what_its_yaml_says(tmp_path: Path) -> None:
     feedback = mapping.tables["feedback"]
     assert (feedback.from_, feedback.where, feedback.version) == ("raw", "kind <> 'test'", None)
     assert feedback.columns["responded_at"] == "at"
-    assert mapping.where("tables", "feedback", "columns", "score") == "answers.yaml:15:7"
+    assert mapping.where("tables", "feedback", "columns", "score") == "sources/answers.yaml:15:7"
 
 
 def test_scalars_stay_the_text_that_was_written(tmp_path: Path) -> None:
@@ -107,29 +108,29 @@ def test_scalars_stay_the_text_that_was_written(tmp_path: Path) -> None:
 def test_one_mistake_gives_exactly_its_message(tmp_path: Path, before: str, after: str, expected: str) -> None:
     """Break one thing in a good mapping: one problem, with file, line, what was found and what was expected."""
     assert GOOD.count(before) == 1
-    assert problems(tmp_path, GOOD.replace(before, after)) == [f"answers.yaml:{expected}"]
+    assert problems(tmp_path, GOOD.replace(before, after)) == [f"sources/answers.yaml:{expected}"]
 
 
 def test_a_mapping_without_fingerprint_is_refused(tmp_path: Path) -> None:
     """Without required columns any file of the right name would be loaded."""
     found = problems(tmp_path, GOOD.replace("required: [id, kind, at]\n", ""))
     assert found == [
-        "answers.yaml:1:1  M008  found no required columns, expected the columns or keys every such file has"
+        "sources/answers.yaml:1:1  M008  found no required columns, expected the columns or keys every such file has"
     ]
 
 
 def test_columns_of_a_file_without_header_are_numbered(tmp_path: Path) -> None:
     """The reader trec names columns by their number, so the fingerprint is their count."""
     found = problems(tmp_path, GOOD.replace("reader: csv", "reader: trec"))
-    assert found[0].startswith("answers.yaml:5:1  M008  found [id, kind, at], expected [c1, c2, c3]")
+    assert found[0].startswith("sources/answers.yaml:5:1  M008  found [id, kind, at], expected [c1, c2, c3]")
 
 
 def test_neither_tables_nor_ignore_is_refused(tmp_path: Path) -> None:
     """A mapping that does nothing is a mistake."""
     found = problems(tmp_path, GOOD[: GOOD.index("tables:")])
     assert found == [
-        "answers.yaml:1:1  M005  found neither tables nor ignore, expected one of them: tables to fill, or the reason "
-        "to ignore the file"
+        "sources/answers.yaml:1:1  M005  found neither tables nor ignore, expected one of them: tables to fill, or the "
+        "reason to ignore the file"
     ]
 
 
@@ -137,7 +138,7 @@ def test_a_key_written_twice_is_refused(tmp_path: Path) -> None:
     """YAML would silently keep one of the two."""
     found = problems(tmp_path, GOOD.replace("      score: points", "      score: points\n      score: id"))
     assert len(found) == 1
-    assert found[0].startswith("answers.yaml:16:7")
+    assert found[0].startswith("sources/answers.yaml:16:7")
     assert "the key 'score' again, first on line 15" in found[0]
 
 
@@ -146,7 +147,7 @@ def test_every_problem_of_every_file_is_listed(tmp_path: Path) -> None:
     write(tmp_path, GOOD.replace("source: answers", "source: other"))
     write(tmp_path, GOOD.replace("Europe/Berlin", "Mars/Base").replace("answers\n", "second\n", 1), "second.yaml")
     with pytest.raises(ConfigurationError, match="Mars/Base") as caught:
-        load_mappings([tmp_path])
+        load_mappings([tmp_path / "sources"])
     assert [problem.code for problem in caught.value.problems] == [codes.WRONG_NAME, codes.UNKNOWN_ZONE]
 
 

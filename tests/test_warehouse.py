@@ -22,7 +22,7 @@ from pipeline.warehouse.load import load_rows
 from pipeline.warehouse.lock import run_lock
 from pipeline.warehouse.pseudonym import define_pseudonym, load_key
 from pipeline.warehouse.publish import publish_file, publish_folder, start_work_copy
-from pipeline.warehouse.receive import receive
+from pipeline.warehouse.receive import receive, unreadable_hash
 
 KEY = b"k" * 32
 
@@ -63,6 +63,33 @@ def test_a_missing_folder_says_what_to_do(tmp_path: Path) -> None:
     """The message names the folder and the command."""
     with pytest.raises(RoiError, match=r"is not a folder.*make nightly EXPORTS="):
         list(receive(tmp_path / "nowhere", tmp_path / "received"))
+
+
+def test_what_cannot_be_read_arrives_with_that_as_its_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder and a file without read access are told, by a hash that stays; the rest of the exports arrives."""
+    exports = tmp_path / "in"
+    (exports / "closed").mkdir(parents=True)
+    for name in ("a.csv", "b.csv.gz", "c.csv"):
+        (exports / name).write_bytes(b"x\n1\n")
+    opened, access = Path.open, os.access
+
+    def guarded(self: Path, *arguments: object, **named: object) -> object:
+        if self.name == "b.csv.gz":
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, *arguments, **named)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", guarded)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "closed" and access(path, mode))
+    found = list(receive(exports, tmp_path / "received"))
+    problem = "cannot be read: give this user read access"
+    assert [(one.name, one.problem) for one in found] == [
+        ("a.csv", ""), ("b.csv", problem), ("c.csv", ""), ("closed/", problem),
+    ]  # fmt: skip
+    assert [one.file_hash for one in found[1::2]] == [unreadable_hash("b.csv"), unreadable_hash("closed/")]
+    assert found == list(receive(exports, tmp_path / "received"))
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != exports)
+    with pytest.raises(RoiError, match=r"in cannot be read: give this user read access\."):
+        list(receive(exports, tmp_path / "received"))
 
 
 def test_the_pseudonym_is_the_hmac_of_the_standard_library(con: duckdb.DuckDBPyConnection) -> None:
@@ -136,6 +163,18 @@ def test_a_row_that_contradicts_another_is_quarantined_with_the_place_of_the_oth
     assert held(con) == [("a", 9)]
     assert con.execute("SELECT reason FROM ledger.quarantine").fetchall() == [
         ("other values under the same key as one.csv:2",)
+    ]
+
+
+def test_a_twin_in_an_earlier_content_of_the_same_name_does_not_read_as_itself(con: duckdb.DuckDBPyConnection) -> None:
+    """Corrected and exported again under its old name, the file is told apart by its content."""
+    batch(con, [("a", 9, 10, None)])
+    con.execute("INSERT INTO ledger.files(file_hash, name) VALUES ('1a2b3c4d5e6f', 'u.csv'), ('ffff', 'u.csv')")
+    load(con, "1a2b3c4d5e6f")
+    batch(con, [("a", 7, 10, None)])
+    assert load(con, "ffff") == (1, 0, 0, 1)
+    assert con.execute("SELECT reason FROM ledger.quarantine").fetchall() == [
+        ("other values under the same key as u.csv:2 received earlier (content 1a2b3c4d)",)
     ]
 
 

@@ -14,6 +14,21 @@ if TYPE_CHECKING:
     import pandas as pd
     from pandera.pandas import Check
 
+_WANTED = {
+    "flag": "a true-or-false value",
+    "count": "a whole number",
+    "tokens": "a whole number",
+    "seconds": "a number of seconds",
+    "milliseconds": "a number of milliseconds",
+    "minutes": "a number of minutes",
+    "number": "a number",
+    "money": "an amount of money",
+    "price": "a price",
+    "time": "a time",
+    "date": "a date",
+}
+"""What a value of each type that may fail to cast should have been."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -87,7 +102,7 @@ def _present(name: str) -> Rule:
 def _of_type(column: Column) -> Rule:
     name, text = column.name, text_name(column.name)
     return Rule(
-        reason=f"{name}: not a {column.type}",
+        reason=f"{name}: not {_WANTED[column.type]}",
         sql=f"{quoted(name)} IS NULL AND NOT {is_blank_sql(quoted(text))}",
         holds=lambda frame: frame[name].notna() | _is_blank(frame[text]),
     )

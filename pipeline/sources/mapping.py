@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from pipeline.sources import codes
 from pipeline.sources.judgement import judge_mapping
 from pipeline.sources.model import SourceMapping, TableMapping
 
-__all__ = ["PACKAGE_SOURCES", "SourceMapping", "TableMapping", "load_mappings", "mappings_hash"]
+__all__ = ["PACKAGE_SOURCES", "SourceMapping", "TableMapping", "examine_mappings", "load_mappings", "mappings_hash"]
 
 PACKAGE_SOURCES = Path(__file__).parent
 """The mappings that come with the package."""
@@ -30,18 +31,24 @@ def load_mappings(directories: Sequence[Path] = (PACKAGE_SOURCES,)) -> tuple[Sou
     A source in a later directory replaces one of the same id; a directory that does not exist holds none. Raises
     ConfigurationError with every problem of every file.
     """
+    mappings, problems = examine_mappings(directories)
+    if problems:
+        raise ConfigurationError("The source mappings cannot be used.", problems)
+    return mappings
+
+
+def examine_mappings(directories: Sequence[Path]) -> tuple[tuple[SourceMapping, ...], tuple[Problem, ...]]:
+    """The mappings that could be read, in the order of their ids, and every problem of every file."""
     files = {path.stem: path for directory in directories for path in sorted(directory.glob("*.yaml"))}
-    return _loaded(tuple((files[stem], _content(files[stem])) for stem in sorted(files)))
+    return _examined(tuple((files[stem], _content(files[stem])) for stem in sorted(files)))
 
 
 @lru_cache(maxsize=8)
-def _loaded(files: tuple[tuple[Path, bytes], ...]) -> tuple[SourceMapping, ...]:
-    """The mappings in the files; a run asks several times, and the contents tell whether they are still the same."""
+def _examined(files: tuple[tuple[Path, bytes], ...]) -> tuple[tuple[SourceMapping, ...], tuple[Problem, ...]]:
+    """What the files say; a run asks several times, and the contents tell whether they are still the same."""
     read = [_read_mapping(path) for path, _ in files]
-    problems = [one for _, found in read for one in found]
-    if problems:
-        raise ConfigurationError("The source mappings cannot be used.", problems)
-    return tuple(mapping for mapping, _ in read if mapping is not None)
+    mappings = tuple(mapping for mapping, _ in read if mapping is not None)
+    return mappings, tuple(one for _, found in read for one in found)
 
 
 def _content(path: Path) -> bytes:
@@ -60,7 +67,7 @@ def mappings_hash(mappings: Sequence[SourceMapping]) -> str:
 
 
 def _read_mapping(path: Path) -> tuple[SourceMapping | None, list[Problem]]:
-    document = read_document(path)
+    document = _named(read_document(path), _shown(path))
     if document.problems:
         return None, list(document.problems)
     try:
@@ -68,6 +75,18 @@ def _read_mapping(path: Path) -> tuple[SourceMapping | None, list[Problem]]:
     except ValidationError as error:
         return None, [_problem(one, document) for one in error.errors(include_url=False)]
     return mapping, judge_mapping(mapping, stem=path.stem)
+
+
+def _shown(path: Path) -> str:
+    """The name of a mapping in problems: as a user of the project finds it, so with its folder."""
+    return f"pipeline/sources/{path.name}" if path.parent == PACKAGE_SOURCES else f"{path.parent.name}/{path.name}"
+
+
+def _named(document: Document, name: str) -> Document:
+    """The document with this name of its file wherever a place is told."""
+    bare = document.positions.file
+    problems = tuple(replace(one, where=name + one.where.removeprefix(bare)) for one in document.problems)
+    return replace(document, positions=replace(document.positions, file=name), problems=problems)
 
 
 def _as_written(value: object, path: KeyPath, document: Document) -> object:

@@ -33,7 +33,7 @@ def load_rows(
     without saying which is newer is quarantined with the place of the other.
     """
     load_id = ledger.next_load(con)
-    fates = _judge(con, table, typed=typed, verdicts=verdicts)
+    fates = _judge(con, table, typed=typed, verdicts=verdicts, file_hash=file_hash)
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     source = f"SELECT {columns}, ?, typed._line, ?, typed._version"
     rows = f"FROM {typed} AS typed JOIN judged USING (_row) WHERE fate IN"
@@ -69,7 +69,7 @@ def enter_totals(con: duckdb.DuckDBPyConnection, table: Table, columns: tuple[st
         )
 
 
-def _judge(con: duckdb.DuckDBPyConnection, table: Table, *, typed: str, verdicts: str) -> Counter[str]:
+def _judge(con: duckdb.DuckDBPyConnection, table: Table, *, typed: str, verdicts: str, file_hash: str) -> Counter[str]:
     """Write `judged(_row, _line, fate, reason, leader, held)` and count the fates: new, newer, older, duplicate, bad.
 
     A row whose key nobody else has is new, and most batches hold no other: only rows with a rival are compared, which
@@ -88,7 +88,7 @@ def _judge(con: duckdb.DuckDBPyConnection, table: Table, *, typed: str, verdicts
     con.execute(parsed(sql))
     fates = _fates(con)
     if fates[""]:
-        _compare(con, table, typed)
+        _compare(con, table, typed, file_hash=file_hash)
         fates = _fates(con)
     return fates
 
@@ -97,8 +97,11 @@ def _fates(con: duckdb.DuckDBPyConnection) -> Counter[str]:
     return Counter(dict(con.execute("SELECT coalesce(fate, ''), count(*) FROM judged GROUP BY fate").fetchall()))
 
 
-def _compare(con: duckdb.DuckDBPyConnection, table: Table, typed: str) -> None:
-    """Settle the rows that have a rival: the leader of their key in the batch, or, for a leader, the row in `core`."""
+def _compare(con: duckdb.DuckDBPyConnection, table: Table, typed: str, *, file_hash: str) -> None:
+    """Settle the rows that have a rival: the leader of their key in the batch, or, for a leader, the row in `core`.
+
+    A rival in an earlier content of the same file name is told apart by that content, else it would read as itself.
+    """
     same = f"{_others(table, 'mine')} IS NOT DISTINCT FROM {_others(table, 'rival')}"
     again = (
         f"EXISTS (SELECT 1 FROM history.{table.name} AS rival WHERE {_on_key(table, 'mine', 'rival')} "
@@ -115,12 +118,14 @@ def _compare(con: duckdb.DuckDBPyConnection, table: Table, typed: str) -> None:
                   mine._version AS mine_version, rival._version AS rival_version
                 {mine} JOIN {typed} AS rival ON rival._row = leader AND rival._row <> mine._row
                 UNION ALL
-                SELECT mine._row, coalesce(files.name, 'an earlier file') || ':' || rival._line, {same} OR {again},
-                  mine._version, rival._version
+                SELECT mine._row, coalesce(files.name, 'an earlier file') || ':' || rival._line
+                    || if(files.name = (SELECT name FROM ledger.files WHERE file_hash = ?),
+                          ' received earlier (content ' || left(rival._file, 8) || ')', ''),
+                  {same} OR {again}, mine._version, rival._version
                 {mine} JOIN core.{table.name} AS rival ON rival.rowid = held AND leader = mine._row
                 LEFT JOIN ledger.files AS files ON files.file_hash = rival._file)) AS told
             WHERE judged._row = told._row"""
-    con.execute(parsed(sql))
+    con.execute(parsed(sql), [file_hash])
 
 
 def _retire(con: duckdb.DuckDBPyConnection, table: Table, columns: str, load_id: int) -> None:

@@ -14,6 +14,7 @@ from pipeline.errors import ConfigurationError
 _CHUNK = 1 << 20
 MAX_BYTES = 64 << 30
 MAX_GZIP_RATIO = 200
+UNREADABLE = "cannot be read: give this user read access"
 
 
 @dataclass(frozen=True)
@@ -31,20 +32,51 @@ def receive(exports: Path, received: Path) -> Iterator[Arrival]:
     """Yield every file below `exports` in the order of names, storing contents not seen before.
 
     Hidden files, `truth.json`, and links that leave the folder are passed over. A `.gz` file is stored unpacked, so
-    that a re-packed copy is the same file. Raises ConfigurationError when the folder is missing.
+    that a re-packed copy is the same file. A file or folder that cannot be read is yielded with that as its problem.
+    Raises ConfigurationError when the folder is missing or cannot be read itself.
     """
     if not exports.is_dir():
         raise ConfigurationError(
             f"{exports} is not a folder. Put the exports into one folder and run make nightly EXPORTS=that-folder."
         )
+    if not os.access(exports, os.R_OK | os.X_OK):
+        raise ConfigurationError(f"{exports} {UNREADABLE}.")
     received.mkdir(parents=True, exist_ok=True, mode=0o700)
     for path in sorted(exports.rglob("*"), key=lambda item: item.relative_to(exports).as_posix()):
         relative = path.relative_to(exports)
-        if not path.is_file() or any(part.startswith(".") for part in relative.parts) or path.name == "truth.json":
+        if any(part.startswith(".") for part in relative.parts) or path.name == "truth.json":
             continue
-        if not path.resolve().is_relative_to(exports.resolve()):
-            continue
-        yield _store(path, relative.as_posix(), received)
+        arrival = _arrival(path, relative.as_posix(), exports, received)
+        if arrival is not None:
+            yield arrival
+
+
+def unreadable_hash(name: str) -> str:
+    """What stands for the content of a file that cannot be read: the same on every night until it can be."""
+    return hashlib.sha256(f"unreadable\0{name}".encode()).hexdigest()
+
+
+def _arrival(path: Path, name: str, exports: Path, received: Path) -> Arrival | None:
+    """What arrived at a path; None when it is no file of this folder, or is gone by now."""
+    try:
+        is_folder = path.is_dir()
+        if not (is_folder or path.is_file()) or not path.resolve().is_relative_to(exports.resolve()):
+            return None
+        if is_folder:
+            return None if os.access(path, os.R_OK | os.X_OK) else _unreadable(path, name + "/")
+        with path.open("rb") as file:
+            file.read(1)
+    except FileNotFoundError:
+        return None
+    except PermissionError:
+        # Within a folder that may be listed but not entered nothing is known to be a file: the folder was told.
+        return _unreadable(path, name) if os.access(path.parent, os.X_OK) else None
+    return _store(path, name, received)
+
+
+def _unreadable(path: Path, name: str) -> Arrival:
+    plain = name.removesuffix(".gz")
+    return Arrival(plain, unreadable_hash(plain), path.stat().st_size, path, UNREADABLE)
 
 
 def _store(path: Path, name: str, received: Path) -> Arrival:
