@@ -17,31 +17,44 @@ from pipeline.warehouse.connection import rows
 
 Record = dict[str, object]
 
-_LOADS = """
-SELECT a.name AS file, coalesce(nullif(f.source, ''), 'not recognised') AS source,
-  CASE WHEN a.duplicate_of IS NULL THEN coalesce(l.rows_in, 0) ELSE f.records_in END AS rows_in,
+_SOURCE = """coalesce(nullif(f.source, ''), CASE WHEN f.reason LIKE 'incomplete%' THEN 'incomplete'
+  ELSE 'not recognised' END)"""
+"""The source of a file; of one that was refused, whether it was not whole or nobody knows it."""
+
+_LOADS = f"""
+SELECT a.name AS file, {_SOURCE} AS source,
+  CASE WHEN a.duplicate_of IS NULL THEN coalesce(l.rows_in, 0) ELSE 0 END AS rows_in,
   CASE WHEN a.duplicate_of IS NULL THEN coalesce(l.loaded, 0) ELSE 0 END AS loaded,
-  CASE WHEN a.duplicate_of IS NULL THEN coalesce(l.duplicate, 0) ELSE f.records_in END AS duplicate,
+  CASE WHEN a.duplicate_of IS NULL THEN coalesce(l.duplicate, 0) ELSE 0 END AS duplicate,
   CASE WHEN a.duplicate_of IS NULL THEN coalesce(l.quarantined, 0) ELSE 0 END AS quarantined,
-  CASE WHEN a.duplicate_of IS NOT NULL THEN 'duplicate of ' || a.duplicate_of
+  CASE WHEN a.duplicate_of IS NOT NULL THEN 'same content as ' || a.duplicate_of
        WHEN f.reason <> '' THEN f.reason
        ELSE coalesce((SELECT string_agg(warning, '; ' ORDER BY warning) FROM ledger.warnings AS w
                       WHERE w.file_hash = a.file_hash), '') END AS reason,
-  a.file_hash, CASE WHEN a.duplicate_of IS NULL THEN f.status ELSE 'duplicate' END AS status
+  a.file_hash, CASE WHEN a.duplicate_of IS NULL THEN f.status ELSE 'duplicate' END AS status,
+  CASE WHEN a.duplicate_of IS NULL AND l.quarantined > 0 THEN coalesce(s.by_name, '') ELSE '' END AS mended_by
 FROM ledger.arrivals AS a
 JOIN ledger.files AS f USING (file_hash)
 LEFT JOIN (SELECT file_hash, sum(rows_in)::BIGINT AS rows_in, sum(loaded)::BIGINT AS loaded,
              sum(duplicate)::BIGINT AS duplicate, sum(quarantined)::BIGINT AS quarantined
            FROM ledger.loads GROUP BY file_hash) AS l USING (file_hash)
+LEFT JOIN ledger.superseded AS s USING (file_hash)
 ORDER BY a.name, a.run_id
 """
+"""One row per file that arrived. The rows of a file with the content of another are counted with that other one."""
 
-_QUARANTINE = """
-SELECT coalesce(nullif(f.source, ''), 'not recognised') AS source, q.table_name AS "table", q.reason,
+_QUARANTINE = f"""
+SELECT {_SOURCE} AS source, q.table_name AS "table", q.reason,
   sum(CASE WHEN q.table_name = '' AND q.line IS NULL THEN f.records_in ELSE 1 END)::BIGINT AS rows,
   min_by(f.name, (f.name, q.line)) AS example_file, min_by(q.line, (f.name, q.line)) AS example_line
-FROM ledger.quarantine AS q JOIN ledger.files AS f USING (file_hash)
-GROUP BY ALL ORDER BY source, "table", reason
+FROM ledger.open_quarantine AS q JOIN ledger.files AS f USING (file_hash)
+GROUP BY ALL ORDER BY source, "table", q.reason
+"""
+
+_QUARANTINED_ROWS = """
+SELECT f.name AS file, q.line, q.table_name AS "table", q.reason
+FROM ledger.open_quarantine AS q JOIN ledger.files AS f USING (file_hash)
+ORDER BY file, q.line NULLS FIRST, "table", q.reason
 """
 
 _TOTALS = """
@@ -54,6 +67,21 @@ _RESTATEMENTS = """
 SELECT kpi_id, grain, period_start, dimension, dimension_value, old, new, why FROM kpi.restatements
 WHERE edition = ? ORDER BY ALL
 """
+
+_DEFINITIONS = """
+WITH said AS (
+  SELECT DISTINCT kpi_id, edition, definition_hash FROM kpi."values", (VALUES ($number), ($number - 1)) AS e(edition)
+  WHERE first_edition <= edition AND coalesce(last_edition, edition) >= edition
+),
+hashes AS (
+  SELECT kpi_id, max(definition_hash) FILTER (WHERE edition = $number) AS new,
+    max(definition_hash) FILTER (WHERE edition < $number) AS old
+  FROM said GROUP BY kpi_id
+)
+SELECT kpi_id, CASE WHEN old IS NULL THEN 'new' WHEN new IS NULL THEN 'retired' ELSE 'changed' END AS change
+FROM hashes WHERE old IS DISTINCT FROM new AND $number > 1 ORDER BY change, kpi_id
+"""
+"""KPIs whose definition is another than in the edition before; the first edition has none before it."""
 
 
 def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str) -> EditionData:
@@ -75,6 +103,7 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
             "catalog_hash": edition["catalog_hash"],
             "input_hash": edition["input_hash"],
             "warehouse": warehouse,
+            "exports": _exports(con),
             "versions": json.loads(str(edition["notes"])) | {"pages": pages_hash()},
         },
         sources=_sources(con),
@@ -83,7 +112,15 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
         checks=checks,
         restatements=rows(con, _RESTATEMENTS, [number]),
         totals=rows(con, _TOTALS),
+        quarantined_rows=rows(con, _QUARANTINED_ROWS),
+        definitions=rows(con, _DEFINITIONS.replace("$number", str(number))),
     )
+
+
+def _exports(con: duckdb.DuckDBPyConnection) -> str:
+    """The folder of exports as seen from the project; empty when it lies elsewhere, for pages name no absolute path."""
+    ((folder,),) = con.execute("SELECT coalesce(max(folder), '') FROM ledger.exports").fetchall()
+    return "" if Path(folder).is_absolute() else str(folder)
 
 
 def pages_hash() -> str:
@@ -102,6 +139,8 @@ def _sources(con: duckdb.DuckDBPyConnection) -> list[Record]:
         """SELECT f.source, count(DISTINCT f.file_hash) AS files, coalesce(sum(l.rows_in), 0)::BIGINT AS rows_in,
              coalesce(sum(l.loaded), 0)::BIGINT AS loaded, coalesce(sum(l.duplicate), 0)::BIGINT AS duplicate,
              coalesce(sum(l.quarantined), 0)::BIGINT AS quarantined,
+             coalesce(sum(l.quarantined) FILTER (WHERE f.file_hash NOT IN (SELECT file_hash FROM ledger.superseded)), 0)
+               ::BIGINT AS open,
              string_agg(DISTINCT nullif(l.table_name, ''), ', ' ORDER BY nullif(l.table_name, '')) AS tables
            FROM ledger.files AS f LEFT JOIN ledger.loads AS l USING (file_hash)
            WHERE f.source <> '' AND f.status = 'loaded' GROUP BY f.source ORDER BY f.source""",

@@ -259,3 +259,12 @@ def test_the_catalogue_hash_ignores_how_the_file_is_laid_out(tmp_path: Path) -> 
     path.write_bytes(("# a note\r\n\r\n" + text.replace("\n", "\r\n")).encode())
     assert catalog_hash(load_catalog(path)) == catalog_hash(load_catalog(ROOT / "metrics_catalog.yaml"))
     assert len(catalog_hash(load_catalog(path))) == 12
+
+
+def test_what_a_row_is_stands_beside_the_formula():
+    """The rule of each fact comes from outside; a fact of which nobody says it has no line."""
+    text = markdown(catalog_of(), {"calls": "One call of a tool; <b>retries</b> count."})
+    section = text.split("(`rate`)")[1].split("## ")[0]
+    assert r"**One row is**: One call of a tool; \<b\>retries\</b\> count." in section
+    assert "**One row is**" not in text.split("(`share`)")[1].split("## ")[0]
+    assert "**One row is**" not in markdown(catalog_of())

@@ -70,6 +70,7 @@ CREATE TABLE ledger.files(file_hash VARCHAR, name VARCHAR, bytes BIGINT, source 
   records_in BIGINT, run_id BIGINT, mappings_hash VARCHAR);
 CREATE TABLE ledger.loads(load_id BIGINT, run_id BIGINT, file_hash VARCHAR, table_name VARCHAR, rows_in BIGINT,
   loaded BIGINT, duplicate BIGINT, quarantined BIGINT);
+CREATE TABLE ledger.superseded(file_hash VARCHAR, by_hash VARCHAR, by_name VARCHAR);
 """
 APPLICABLE = {
     "rows_accounted", "rows_held", "quarantine_limit", "quarantine_rate", "refused_files", "empty_files", "unique_keys",
@@ -183,23 +184,24 @@ def test_a_row_replaced_by_a_newer_version_is_still_held(con):
 def test_a_source_of_which_more_than_a_fifth_is_quarantined_blocks(con):
     """1,000 of 4,700 rows are 21.28 %, above both limits."""
     quarantine(con, "feedback", 1_000, of=4_700)
-    words = "1,000 of 4,700 rows quarantined (21.28%)"
     assert failures(con) == {
-        ("quarantine_limit", "feedback_export"): words,
-        ("quarantine_rate", "feedback_export"): words,
+        ("quarantine_limit", "feedback_export"): "1,000 of 4,700 rows quarantined (21.28%)",
+        ("quarantine_rate", "feedback_export"): "1,000 of 4,700 rows of run 7 quarantined (21.28%)",
     }
 
 
 def test_a_fifth_quarantined_is_still_published_with_a_warning(con):
     """1,000 of 5,000 rows are exactly 20 %: allowed, but far above one in a thousand."""
     quarantine(con, "feedback", 1_000, of=5_000)
-    assert failures(con) == {("quarantine_rate", "feedback_export"): "1,000 of 5,000 rows quarantined (20.00%)"}
+    assert failures(con) == {
+        ("quarantine_rate", "feedback_export"): "1,000 of 5,000 rows of run 7 quarantined (20.00%)"
+    }
 
 
 def test_lines_of_a_readable_file_that_are_no_records_count_as_quarantined(con):
     """Three broken lines beside 2,700 good ones: 3 / 2,703 = 0.11 %."""
     con.execute("INSERT INTO ledger.loads VALUES (99, 7, 'hash of feedback', '', 3, 0, 0, 3)")
-    assert failures(con) == {("quarantine_rate", "feedback_export"): "3 of 2,703 rows quarantined (0.11%)"}
+    assert failures(con) == {("quarantine_rate", "feedback_export"): "3 of 2,703 rows of run 7 quarantined (0.11%)"}
 
 
 def test_a_refused_file_is_counted_as_a_file_and_not_as_rows(con):
@@ -211,13 +213,13 @@ def test_a_refused_file_is_counted_as_a_file_and_not_as_rows(con):
     results = {(result.check, result.subject): result for result in check(con)}
     refused = results["refused_files", "feedback_export"]
     assert [key for key, result in results.items() if not result.passed] == [("refused_files", "feedback_export")]
-    assert (refused.observed, refused.kpis) == ("1 of 2 files refused", ("csat_delta",))
+    assert (refused.observed, refused.kpis) == ("files refused: 1 of 2", ("csat_delta",))
 
 
 def test_a_file_nobody_recognised_is_counted_under_its_own_name(con):
     """Files without a source stand together."""
     con.execute("INSERT INTO ledger.files VALUES ('h', 'x.bin', 1, '', 'quarantined', 'not recognised', 0, 7, '')")
-    assert failures(con) == {("refused_files", "unrecognised files"): "1 of 1 files refused"}
+    assert failures(con) == {("refused_files", "unrecognised files"): "files refused: 1 of 1"}
 
 
 def test_a_file_without_rows_is_named(con):
@@ -226,12 +228,37 @@ def test_a_file_without_rows_is_named(con):
     assert failures(con) == {("empty_files", "feedback_export"): "today.csv: 0 rows"}
 
 
-def test_files_of_other_runs_are_not_judged_again(con):
-    """What an earlier run found is not this batch's fault."""
+def old_run(con: duckdb.DuckDBPyConnection) -> None:
+    """An earlier run, of which a file was refused and 100 of 200 rows of another are quarantined."""
     con.execute(
-        "INSERT INTO ledger.files VALUES ('h', 'old.csv', 1, 'feedback_export', 'quarantined', 'bad', 0, 6, '')"
+        "INSERT INTO ledger.files VALUES ('bad', 'old.csv', 1, '', 'quarantined', 'incomplete', 0, 6, ''), "
+        "('part', 'part.csv', 1, 'feedback_export', 'loaded', '', 200, 6, '')"
     )
-    con.execute("INSERT INTO ledger.loads VALUES (99, 6, 'h', 'feedback', 5, 1, 1, 1)")
+    con.execute(
+        "INSERT INTO ledger.loads VALUES (98, 6, 'bad', '', 9, 0, 0, 9), (99, 6, 'part', 'feedback', 200, 0, 100, 100)"
+    )
+
+
+def test_a_warning_lasts_until_its_cause_is_mended(con):
+    """What an earlier run left in quarantine still warns, undiluted by later runs, but blocks no later batch."""
+    old_run(con)
+    assert failures(con) == {
+        ("quarantine_rate", "feedback_export"): "100 of 200 rows of run 6 quarantined (50.00%)",
+        ("refused_files", "unrecognised files"): "files refused: 1 of 1",
+    }
+
+
+def test_a_file_that_a_newer_one_replaced_warns_no_more(con):
+    """Both files of the earlier run have come again, whole."""
+    old_run(con)
+    con.execute("INSERT INTO ledger.superseded VALUES ('bad', 'new', 'old.csv'), ('part', 'newer', 'part.csv')")
+    assert failures(con) == {}
+
+
+def test_loads_of_other_runs_are_not_accounted_for_again(con):
+    """A batch check judges the batch: the broken sum of an earlier run was blocked then."""
+    con.execute("INSERT INTO ledger.files VALUES ('h', 'old.csv', 1, 'feedback_export', 'loaded', '', 5, 6, '')")
+    con.execute("INSERT INTO ledger.loads VALUES (99, 6, 'h', 'feedback', 5000, 1, 1, 1)")
     assert failures(con) == {}
 
 

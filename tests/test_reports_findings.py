@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from test_reports_edition import AS_OF, edition, unknown
 from test_reports_pages import parsed
 
 from pipeline.reports import EditionData, render, words
-from pipeline.reports.rows import Edition
-from pipeline.reports.values import index
+from pipeline.reports.rows import Edition, kpi_row
+from pipeline.reports.values import began, index
 from pipeline.reports.views import edition_status, finding, programme, role_page, status
 
 
@@ -77,9 +78,9 @@ def test_index_answers_at_a_glance(data: EditionData, tmp_path: Path) -> None:
     render(data, tmp_path)
     said = " ".join("".join(parsed(tmp_path / "index.html").text).split())
     assert "edition 7" in said
-    assert re.search(r"\d of 9 targets met", said)
+    assert re.search(r"\d of 11 targets met", said)
     assert "Data through 20 Nov 2026" in said
-    assert "Period October 2026" in said
+    assert re.search(r"Period 28 days to 20 Nov 2026,.* October 2026", said)
     assert "Corrections 2" in said
     assert "Checks failed 1 of 2" in said
     assert said.count("n = ") >= len(data.catalog.reported_roles())
@@ -109,12 +110,12 @@ def test_a_monthly_kpi_without_a_source_gives_its_reason(data: EditionData) -> N
 
 
 def test_the_title_of_an_edition_begins_with_what_is_missing_when_most_is(data: EditionData) -> None:
-    """Eleven KPIs of reported roles; one left with a value must not read as a triumph."""
-    owned = [kpi for role in data.catalog.reported_roles() for kpi in data.catalog.owned_by(role)]
+    """Thirteen KPIs; one left with a value must not read as a triumph."""
+    owned = list(data.catalog.metrics)
     few = data
     for kpi in owned:
         few = few if kpi == "adoption_rate" else changed(few, kpi, date.min, **DRY)
-    assert programme(indexed(few)) == f"{len(owned) - 1} of {len(owned)} KPIs have no current value; 1 of 1 target met"
+    assert programme(indexed(few)) == "12 of 13 KPIs have no current value; 1 of 11 targets met"
     none = changed(few, "adoption_rate", date.min, **DRY)
     assert programme(indexed(none)) == "Nothing can be said yet: no KPI has a current value"
 
@@ -134,3 +135,167 @@ def test_checks_of_the_whole_edition_take_one_line_of_a_banner(data: EditionData
     assert "3 checks of the edition as a whole failed (files and focus)." in page.banner
     assert len(page.checks) == 3
     assert page.status.word == "final"
+
+
+def said_on(path: Path) -> str:
+    """The text of a page, with plain spaces."""
+    return " ".join("".join(parsed(path).text).split())
+
+
+def test_kpis_whose_owner_has_no_page_stand_on_the_index(data: EditionData, tmp_path: Path) -> None:
+    """Change failure rate belongs to the MLOps engineer and CSAT to the AI product manager; neither has a page."""
+    render(data, tmp_path)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    part = page.split('id="unpaged"')[1].split("</section>")[0]
+    assert re.findall(r'<a href="([^"]+)">([^<]+)</a>', part) == [
+        ("roi_metrics_analyst.html#watch", "Satisfaction with AI against without"),
+        ("roi_metrics_analyst.html#watch", "Change failure rate"),
+    ]
+    assert "Owned by: MLOps Engineer" in part
+    assert "Owned by: AI Product Manager" in part
+    assert "Change failure rate is not available: no source: deployments have not arrived." in part
+    assert "1 of 13 KPIs have no current value" in said_on(tmp_path / "index.html")
+
+
+def test_the_status_of_an_edition_minds_kpis_whose_owner_has_no_page(data: EditionData) -> None:
+    """With every other doubt gone, thin answers of the AI product manager's KPI leave the edition provisional."""
+    values = data.values.assign(
+        status=data.values["status"].where(data.values["status"] != "insufficient_data", "computed")
+    )
+    sure = replace(data, values=values, checks=[], catalog=_without(data, "change_failure_rate", "mttr"))
+    assert edition_status(indexed(sure)).word == "final"
+    thin = changed(sure, "csat_delta", date.min, status="insufficient_data")
+    assert edition_status(indexed(thin)).word == "provisional"
+
+
+def _without(data: EditionData, *kpis: str) -> Any:
+    metrics = {kpi: metric for kpi, metric in data.catalog.metrics.items() if kpi not in kpis}
+    return data.catalog.model_copy(update={"metrics": metrics})
+
+
+MONTHS = [date(2025, month, 1) for month in range(1, 13)] + [date(2026, month, 1) for month in range(1, 11)]
+
+
+def monthly(data: EditionData, known: list[float], signals: list[str]) -> EditionData:
+    """The edition with one month of hours saved per value, the last of them October 2026."""
+    last = data.values[
+        (data.values["kpi_id"] == "hours_saved") & (data.values["grain"] == "month") & (data.values["dimension"] == "")
+    ].iloc[-2:-1]
+    frames = [data.values[data.values["kpi_id"] != "hours_saved"]]
+    for start, value, signal in zip(MONTHS[-len(known) :], known, signals, strict=True):
+        end = (start + timedelta(days=31)).replace(day=1)
+        frames.append(
+            last.assign(period_start=start, period_end=end, value=value, signal=signal, status="computed", reason="")
+        )
+    return replace(data, values=pd.concat(frames, ignore_index=True))
+
+
+@pytest.mark.parametrize(
+    ("known", "signals", "month"),
+    [
+        ([1, 2, 1, 2, 1, 9, 9, 8, 7], ["trial"] * 5 + ["outside_limits"] * 4, 7),
+        ([1, 2, 1, 2, 1, 2, 1, 2, 9], ["trial"] * 8 + ["outside_limits"], None),
+        ([9, 9, 9, 9, 9, 2, 2, 2, 2, 2, 2, 2], ["trial"] * 11 + ["shift"], 4),
+        ([9, 9, 9, 9, 9, 2, 2, 2, 2, 2, 2, 2, 1], ["trial"] * 11 + ["shift", "shift"], 3),
+        ([1, 2, 1, 2, 1, 9, -9], ["trial"] * 5 + ["outside_limits", "outside_limits"], None),
+        ([1, 2, 1, 2, 1, 9, 1], ["trial"] * 5 + ["outside_limits", "none"], None),
+    ],
+)
+def test_a_signal_says_since_when_it_has_lasted(
+    data: EditionData, known: list[float], signals: list[str], month: int | None
+) -> None:
+    """Neighbouring signals on one side count from their first; a run of seven from its own first; one point is one.
+
+    Twelve months to October 2026 begin in November 2025, so a shift found at the twelfth, October, began six
+    months before it, in April. With one month more the shift was found in September and began in March.
+    """
+    found = indexed(monthly(data, known, signals))
+    first = began(found.values, found.values.series("hours_saved", "month")[-1])
+    assert (first.start if first else None) == (date(2026, month, 1) if month else None)
+
+
+def test_a_lasting_signal_names_its_beginning_and_a_single_point_its_own_month(data: EditionData) -> None:
+    """A value may have fallen a little since the month before while its change for the better lasts since July."""
+    lasting = indexed(monthly(data, [1, 2, 1, 2, 1, 9, 9, 8, 7], ["trial"] * 5 + ["outside_limits"] * 4))
+    assert "Real change for the better since July 2026: October 2026 is higher than usual" in lasting.headline(
+        "hours_saved"
+    )
+    assert kpi_row(lasting, "hours_saved").signal_period == "October 2026, higher than usual since July 2026"
+    single = indexed(monthly(data, [1, 2, 1, 2, 1, 2, 1, 2, 9], ["trial"] * 8 + ["outside_limits"]))
+    assert "Real change for the better: October 2026 is higher than usual" in single.headline("hours_saved")
+
+
+def test_too_few_data_is_said_before_still_open(data: EditionData) -> None:
+    """An open week of three answers will not be enough when it closes; an open week of many will."""
+    metric = data.catalog.metrics["adoption_rate"]
+    week = indexed(data).values.series("adoption_rate", "week")[-1]
+    said = [words.status(replace(week, status="immature", n=n), metric) for n in (metric.min_n - 1, metric.min_n)]
+    assert said == ["too few data, still open", "still open"]
+
+
+def test_the_definition_says_what_a_row_is_and_how_to_explain_the_number(data: EditionData) -> None:
+    """The meaning is the fact's own; the period is written as the command takes it."""
+    sample = replace(data, edition={**data.edition, "warehouse": "sample"})
+    shown = kpi_row(indexed(sample), "hours_saved").definition
+    assert shown.row.startswith("One task that somebody verified as done")
+    assert shown.command == ".venv/bin/roi explain hours_saved --period 2026-10"
+    own = replace(data, edition={**data.edition, "warehouse": "acme", "exports": "data/exports/acme co"})
+    command = kpi_row(indexed(own), "p95_latency").definition.command
+    assert command == ".venv/bin/roi explain p95_latency --period 28d:2026-11-20 --exports 'data/exports/acme co'"
+    assert kpi_row(indexed(sample), "change_failure_rate").definition.command == ""
+
+
+def test_every_page_names_its_warehouse(data: EditionData, tmp_path: Path) -> None:
+    """The sample says that its organisation is made up."""
+    render(replace(data, edition={**data.edition, "warehouse": "sample"}), tmp_path / "sample")
+    render(data, tmp_path / "own")
+    for path in (tmp_path / "sample").glob("*.html"):
+        assert "Edition 7 of sample (made-up sample organisation)" in said_on(path)
+    for path in (tmp_path / "own").glob("*.html"):
+        assert "Edition 7 of duckdb" in said_on(path)
+        assert "made-up" not in said_on(path)
+
+
+def test_a_first_edition_has_nothing_to_correct_and_a_later_one_names_new_definitions(
+    data: EditionData, tmp_path: Path
+) -> None:
+    """Nothing before the first edition could have read differently."""
+    first = replace(data, edition={**data.edition, "number": 1}, restatements=[])
+    render(first, tmp_path / "first")
+    assert "Corrections first edition" in said_on(tmp_path / "first" / "index.html")
+    assert "Nothing changed" not in said_on(tmp_path / "first" / "index.html")
+    changes = [{"kpi_id": "mttr", "change": "changed"}, {"kpi_id": "gone", "change": "retired"}]
+    render(replace(data, definitions=changes), tmp_path / "later")
+    said = said_on(tmp_path / "later" / "index.html")
+    assert "Definition changed: Time to recovery (median). Retired: gone." in said
+
+
+def test_the_run_page_tells_open_files_from_mended_ones(data: EditionData, tmp_path: Path) -> None:
+    """A mended file is folded away and asks for nothing; open rows are listed in a file of their own."""
+    part, odd, refused = data.loads
+    loads = [part, odd, {**refused, "mended_by": "odd/truncated.csv"}]
+    listed = [{"file": "b.csv", "line": 7, "table": "calls", "reason": "=1+1"},
+              {"file": "a.csv", "line": None, "table": "", "reason": "incomplete"}]  # fmt: skip
+    made = replace(data, loads=loads, quarantined_rows=listed, edition={**data.edition, "exports": "data/exports/x"})
+    render(made, tmp_path)
+    said = said_on(tmp_path / "run.html")
+    assert "1 file was mended: a newer one of the same name replaced it" in said
+    assert "mended: replaced by a newer odd/truncated.csv (it was incomplete: no final newline)" in said
+    assert "sources probe" not in said
+    assert "mend the rows in the export, put it back under the same name, run make nightly" in said
+    csv_text = (tmp_path / "data" / "quarantine.csv").read_text(encoding="utf-8")
+    assert csv_text == "file,line,table,reason\na.csv,,,incomplete\nb.csv,7,calls,'=1+1\n"
+    render(replace(made, loads=data.loads), tmp_path)
+    assert ".venv/bin/roi sources probe data/exports/x/odd/truncated.csv" in said_on(tmp_path / "run.html")
+
+
+def test_banners_count_only_what_is_still_open(data: EditionData) -> None:
+    """Of 12 quarantined rows of one source 10 were mended; the page says 2, the ledger keeps its 12."""
+    sources = [{**source, "open": 2} if source["quarantined"] == 12 else source for source in data.sources]
+    page = role_page(indexed(replace(data, sources=sources)), "genai_engineer")
+    traces = next(row for row in page.sources if row.name == "langfuse_observations")
+    assert traces.quarantined == "12, 10 of them mended"
+    whole = role_page(indexed(data), "genai_engineer").banner
+    mended = role_page(indexed(replace(data, sources=sources)), "genai_engineer").banner
+    assert any(line.startswith("13 of ") for line in whole)
+    assert any(line.startswith("3 of ") for line in mended)

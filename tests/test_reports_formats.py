@@ -65,7 +65,10 @@ def test_one_decimal_gives_the_coarse_edges() -> None:
         (-4.23, "points", f"{MINUS}4.2 points"),
         (0.0, "points", "0 points"),
         (-0.00001, "points", f">{MINUS}0.001 points"),
-        (12.0, "count", "12.00"),
+        (12.0, "count", "12"),
+        (12_345.6, "count", "12 346"),
+        (0.3, "count", "0.300"),
+        (12.5, "USD", "$12.50"),
     ],
 )
 def test_each_unit_prints_its_own_way(value: float, unit: str, printed: str) -> None:
@@ -140,3 +143,22 @@ def test_counts_have_thin_separators() -> None:
     """11 606 reads better than 11606."""
     assert formats.count(11606).text == f"11{THIN}606"
     assert formats.count(None).state == "not-applicable"
+
+
+@pytest.mark.parametrize(
+    ("grain", "start", "end", "code"),
+    [
+        ("day", date(2026, 10, 31), date(2026, 11, 1), "2026-10-31"),
+        ("week", date(2026, 12, 28), date(2027, 1, 4), "2026-W53"),
+        ("month", date(2026, 10, 1), date(2026, 11, 1), "2026-10"),
+        ("28d", date(2026, 10, 4), date(2026, 11, 1), "28d:2026-10-31"),
+    ],
+)
+def test_periods_are_written_as_commands_take_them(grain: str, start: date, end: date, code: str) -> None:
+    """ISO weeks bear the ISO year; a window is named by its last day."""
+    assert formats.period_code(grain, start, end) == code
+
+
+def test_one_thing_is_not_many() -> None:
+    """1 file, 2 files, 0 files."""
+    assert [formats.counted(number, "file") for number in (0, 1, 2)] == ["0 files", "1 file", "2 files"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pipeline.catalog.expressions import Measure, parse_measure
 from pipeline.catalog.model import AnyMetric, Catalog, Difference, Percentile, Ratio, Snapshot, SurvivalMedian, Target
@@ -20,8 +20,11 @@ _INTERVALS = {
 _PERIOD = "day >= :period_start and day < :period_end"
 
 
-def markdown(catalog: Catalog) -> str:
-    """The whole catalogue as Markdown, in catalogue order; a catalogue whose expressions parse is expected."""
+def markdown(catalog: Catalog, meanings: Mapping[str, str] | None = None) -> str:
+    """The whole catalogue as Markdown, in catalogue order; a catalogue whose expressions parse is expected.
+
+    `meanings` says of each fact what one of its rows is.
+    """
     blocks = [
         "# KPI definitions",
         "Written from `metrics_catalog.yaml` by `roi catalog docs`; edit the catalogue, not this page. A period is "
@@ -30,7 +33,7 @@ def markdown(catalog: Catalog) -> str:
         "\n".join(_overview(catalog)),
     ]
     for kpi_id, metric in catalog.metrics.items():
-        blocks += _section(kpi_id, metric, catalog)
+        blocks += _section(kpi_id, metric, catalog, (meanings or {}).get(metric.fact, ""))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -43,11 +46,12 @@ def _overview(catalog: Catalog) -> Iterator[str]:
         yield f"| {name} | {owner} | {metric.unit} | {metric.direction} | {target} | {metric.cadence} |"
 
 
-def _section(kpi_id: str, metric: AnyMetric, catalog: Catalog) -> list[str]:
+def _section(kpi_id: str, metric: AnyMetric, catalog: Catalog, meaning: str) -> list[str]:
     heading = f'<a id="{kpi_id}"></a>\n\n## {_plain(metric.name)} (`{kpi_id}`)'
     facts = [f"- **{label}**: {text}" for label, text in _facts(kpi_id, metric, catalog)]
     formula = f"**Formula**: {formula_words(metric)}."
-    return [heading, _plain(metric.question), formula, f"```sql\n{formula_sql(metric)}\n```", "\n".join(facts)]
+    row = [f"**One row is**: {_plain(meaning)}"] if meaning else []
+    return [heading, _plain(metric.question), formula, *row, f"```sql\n{formula_sql(metric)}\n```", "\n".join(facts)]
 
 
 def _facts(kpi_id: str, metric: AnyMetric, catalog: Catalog) -> Iterator[tuple[str, str]]:

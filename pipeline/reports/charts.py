@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 from pipeline.catalog.model import AnyMetric
 from pipeline.reports import formats, words
 from pipeline.reports.model import Chart, ChartRow, Value
-from pipeline.reports.values import CADENCE_GRAIN
+from pipeline.reports.values import CADENCE_GRAIN, QUIET
 
 if TYPE_CHECKING:
     from pipeline.statistics.process_behaviour import XmR
 
-_TICKS = {"ratio": ".4~%", "USD/session": "$.3~r", "s": ",.4~r", "h": ",.4~r", "points": "+.3~r", "count": ",~r"}
+_TICKS = {"ratio": ".4~%", "USD/session": "$.3~r", "s": ",.4~r", "h": ",.4~r", "points": "+.3~r", "count": ",~r",
+          "USD": "$,.4~r"}  # fmt: skip
 _HOVER = {"day": "%-d %b %Y", "week": "week from %-d %b %Y", "month": "%B %Y", "quarter": "Q%q %Y"}
-_QUIET = ("", "none", "trial")
+
 LEAST_FOR_LIMITS = 5
 """Fewer points than this make no usual range worth drawing."""
 
@@ -165,7 +166,7 @@ def _limits(rows: Sequence[Value], metric: AnyMetric, usual: XmR | None) -> dict
 def _marked(rows: Sequence[Value]) -> dict[str, Any] | None:
     """Where a signal begins, as diamonds; marking every point of a long run would hide the line."""
     before = ["", *(row.signal for row in rows)]
-    found = [row for row, last in zip(rows, before, strict=False) if row.signal not in (*_QUIET, last)]
+    found = [row for row, last in zip(rows, before, strict=False) if row.signal not in (*QUIET, last)]
     found = [row for row in found if row.value is not None]
     if not found:
         return None
@@ -205,14 +206,14 @@ def figure(rows: Sequence[Value], metric: AnyMetric) -> dict[str, Any]:
     return {"data": [trace for trace in traces if trace], "layout": _layout(metric, rows[0].grain, shown)}
 
 
-def _row(row: Value) -> ChartRow:
+def _row(row: Value, metric: AnyMetric) -> ChartRow:
     signal = words.SIGNALS[row.signal].word if row.signal in words.SIGNALS and row.signal else ""
     return ChartRow(
         period=formats.period(row.grain, row.start, row.end),
         value=formats.figure(row),
         interval=formats.interval(row),
         n=formats.count(row.n),
-        status=words.STATUS_WORDS.get(row.status, row.status),
+        status=words.status(row, metric),
         signal=signal,
     )
 
@@ -244,5 +245,5 @@ def chart(kpi_id: str, metric: AnyMetric, rows: Sequence[Value], title: str) -> 
         title=title,
         subtitle=_subtitle(metric, rows),
         spec=figure(rows, metric),
-        rows=tuple(_row(row) for row in reversed(rows)),
+        rows=tuple(_row(row, metric) for row in reversed(rows)),
     )

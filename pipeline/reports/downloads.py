@@ -26,6 +26,7 @@ Table = dict[str, list[str | None]]
 ORDER = ["kpi_id", "grain", "period_start", "period_end", "dimension", "dimension_value"]
 LOAD_COLUMNS = ("file", "source", "rows_in", "loaded", "duplicate", "quarantined", "reason")
 NOTE_COLUMNS = ("kpi_id", "grain", "period_start", "dimension", "dimension_value", "status", "reason")
+QUARANTINE_COLUMNS = ("file", "line", "table", "reason")
 CHECK_COLUMNS = ("check", "layer", "subject", "expectation", "observed", "expected", "passed", "severity", "kpis")
 RESTATEMENT_COLUMNS = ("kpi_id", "grain", "period_start", "dimension", "dimension_value", "old", "new", "why")
 _SQL_TYPES = {
@@ -39,6 +40,7 @@ _WHAT = {
     "kpi_values.parquet": "the same values, typed",
     "notes.csv": "why values are not available",
     "loads.csv": "what became of every file",
+    "quarantine.csv": "every quarantined row by file and line, with the reason; no line means the whole file",
     "checks.csv": "results of the data checks",
     "restatements.csv": "values that read differently than in the last edition",
     "edition.json": "what this edition was made from",
@@ -160,6 +162,13 @@ def _edition_text(data: EditionData, status: str) -> str:
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n"
 
 
+def _by_place(rows: Iterable[Record]) -> list[Record]:
+    """Quarantined rows by file and line; what concerns a whole file comes before its lines."""
+    return sorted(
+        rows, key=lambda row: (str(row["file"]), int(row["line"] or 0), str(row["table"]), str(row["reason"]))
+    )
+
+
 def write(data: EditionData, folder: Path, *, status: str) -> list[Path]:
     """Write every download into `folder`; return what was written. `status` is the edition's status word."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -171,6 +180,7 @@ def write(data: EditionData, folder: Path, *, status: str) -> list[Path]:
         "kpi_values.json": json_text(values),
         "notes.csv": csv_text(_texts(absent, NOTE_COLUMNS)),
         "loads.csv": csv_text(_picked(data.loads, LOAD_COLUMNS)),
+        "quarantine.csv": csv_text(_picked(_by_place(data.quarantined_rows), QUARANTINE_COLUMNS)),
         "checks.csv": csv_text(_picked(data.checks, CHECK_COLUMNS)),
         "restatements.csv": csv_text(_picked(data.restatements, RESTATEMENT_COLUMNS)),
         "edition.json": _edition_text(data, status),

@@ -22,6 +22,7 @@ UNIT_WORDS = {
     "h": "hours",
     "points": "percentage points",
     "count": "count",
+    "USD": "US dollars",
 }
 
 
@@ -79,6 +80,17 @@ def measured(value: float, unit: str) -> str:
     return f"{grouped(rounded, decimals)}{THIN}{unit}".rstrip()
 
 
+def whole(value: float) -> str:
+    """A count: whole, unless that would make it nothing."""
+    rounded = _rounded(value, 0)
+    return grouped(rounded) if rounded or value == 0 else measured(value, "")
+
+
+def counted(number: int, one: str) -> str:
+    """A number of things: 1 file, 2 files."""
+    return f"{grouped(number)} {one}{'' if number == 1 else 's'}"
+
+
 def points(value: float) -> str:
     """Percentage points with their sign; zero has none."""
     decimals = 1 if abs(value) >= 0.1 or value == 0 else 2 if abs(value) >= 0.01 else 3
@@ -92,11 +104,11 @@ def amount(value: float, unit: str) -> str:
     """A value with its unit; the one place that knows how each unit prints."""
     if unit == "ratio":
         return percent(value)
-    if unit == "USD/session":
+    if unit in ("USD/session", "USD"):
         return usd(value)
     if unit == "points":
         return points(value)
-    return measured(value, "" if unit == "count" else unit)
+    return whole(value) if unit == "count" else measured(value, unit)
 
 
 def goal(limit: Decimal, unit: str) -> str:
@@ -107,7 +119,7 @@ def goal(limit: Decimal, unit: str) -> str:
 
     if unit == "ratio":
         return f"{trimmed(limit * 100)}{THIN}%"
-    if unit == "USD/session":
+    if unit in ("USD/session", "USD"):
         return f"${trimmed(limit)}"
     if unit == "points":
         return f"{'+' if limit > 0 else ''}{trimmed(limit)} points"
@@ -132,7 +144,7 @@ def change(new: float, old: float, unit: str) -> str:
         return "no change"
     if unit == "ratio":
         return points(step * 100)
-    if unit == "USD/session":
+    if unit in ("USD/session", "USD"):
         return f"{'+' if step > 0 else ''}{percent(step / abs(old), 1)}" if old else "from $0"
     if unit == "points":
         return points(step)
@@ -193,6 +205,14 @@ def period(grain: str, start: date, end: date) -> str:
     if grain == "week":
         return f"week to {last}"
     return f"28 days to {last}" if grain == "28d" else f"{day(start)} to {last}"
+
+
+def period_code(grain: str, start: date, end: date) -> str:
+    """A period as commands take it: 2026-10-31, 2026-W44, 2026-10, or 28d: and the last day."""
+    last = end - timedelta(days=1)
+    if grain == "week":
+        return f"{start:%G-W%V}"
+    return f"{start:%Y-%m}" if grain == "month" else start.isoformat() if grain == "day" else f"{grain}:{last}"
 
 
 def size(n_bytes: int) -> str:

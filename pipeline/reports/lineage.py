@@ -29,6 +29,13 @@ def tables_of(fact: str, *, of_events: bool = False) -> frozenset[str]:
     return frozenset(table for table, rule in reads.items() if not (of_events and rule in ("span", "all")))
 
 
+def meaning(fact: str) -> str:
+    """What one row of a fact is; empty when nobody declared the fact."""
+    from pipeline.facts import load_facts
+
+    return load_facts()[fact].meaning if fact in load_facts() else ""
+
+
 def _tables(source: Record) -> list[str]:
     found = source.get("tables") or []
     return [name.strip() for name in found.split(",")] if isinstance(found, str) else [str(name) for name in found]
@@ -73,5 +80,15 @@ def source_row(source: Record, catalog: Catalog, as_of: date) -> SourceRow:
         rows_in=grouped(int(source["rows_in"])),
         loaded=grouped(int(source["loaded"])),
         duplicate=grouped(int(source["duplicate"])),
-        quarantined=grouped(int(source["quarantined"])),
+        quarantined=_quarantined(source),
     )
+
+
+def still_open(source: Record) -> int:
+    """Quarantined rows of a source that no newer file has mended."""
+    return int(source["open"] if "open" in source else source["quarantined"])
+
+
+def _quarantined(source: Record) -> str:
+    mended = int(source["quarantined"]) - still_open(source)
+    return grouped(int(source["quarantined"])) + (f", {grouped(mended)} of them mended" if mended else "")

@@ -36,12 +36,13 @@ def _said(figure: Figure) -> str:
     return figure.text if figure.state in ("value", "zero") else ""
 
 
-def lint(pages: Iterable[RolePage]) -> None:
-    """Raise ReportError naming every displayed KPI that lacks something, and what."""
+def lint(pages: Iterable[RolePage], index: Iterable[KpiRow] = ()) -> None:
+    """Raise ReportError naming every displayed KPI that lacks something, and what; `index` has no page."""
+    shown = [(page.id, row) for page in pages for row in (*page.owned, *page.watched)]
+    shown += [("index", row) for row in index]
     problems = [
-        Problem(f"{page.id}.html: {row.definition.kpi_id}", "R001", f"has no {what}; every KPI shown needs one")
-        for page in pages
-        for row in (*page.owned, *page.watched)
+        Problem(f"{page}.html: {row.definition.kpi_id}", "R001", f"has no {what}; every KPI shown needs one")
+        for page, row in shown
         for what in _lacks(row)
     ]
     if problems:

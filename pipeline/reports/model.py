@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,11 @@ CONTRACT_COLUMNS = (
 
 @dataclass(frozen=True)
 class EditionData:
-    """Everything one edition says: values, sources, loads, checks and restatements."""
+    """Everything one edition says: values, sources, loads, checks and restatements.
+
+    `quarantine` (by reason) and `quarantined_rows` hold what is open: no newer file of the same name has mended it.
+    `definitions` names KPIs that are new, retired or defined otherwise than in the edition before.
+    """
 
     catalog: Catalog
     values: pd.DataFrame
@@ -35,6 +39,13 @@ class EditionData:
     checks: list[Record]
     restatements: list[Record]
     totals: list[Record]
+    quarantined_rows: list[Record] = field(default_factory=list)
+    definitions: list[Record] = field(default_factory=list)
+
+    @property
+    def quarantined(self) -> int:
+        """Rows that are quarantined and that no newer file of the same name has mended."""
+        return sum(int(row["rows"]) for row in self.quarantine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +133,7 @@ class Definition:
     kpi_id: str
     name: str
     question: str
+    row: str
     formula: str
     unit: str
     leaves_out: str
@@ -131,6 +143,7 @@ class Definition:
     hash: str
     references: tuple[str, ...]
     population: str
+    command: str
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,7 +10,7 @@ from statistics import fmean
 
 from pipeline.catalog.hashes import definition_hash
 from pipeline.catalog.model import AnyMetric, Catalog
-from pipeline.reports import formats, geometry, sentences, words
+from pipeline.reports import formats, geometry, lineage, sentences, words
 from pipeline.reports.cells import number, text
 from pipeline.reports.model import (
     Breakdown,
@@ -23,10 +24,12 @@ from pipeline.reports.model import (
     SliceRow,
     Value,
 )
-from pipeline.reports.values import Values, current, judged, last_known, prior, year
+from pipeline.reports.values import Values, began, current, judged, last_known, prior, year
 
 SLICES_SHOWN = 20
 CORRECTIONS_SHOWN = 30
+SAMPLE = "sample"
+"""Name of the warehouse of the made-up organisation, which commands mean when they name no folder."""
 
 
 def as_of(data: EditionData) -> date:
@@ -60,9 +63,7 @@ class Edition:
         metric = self.catalog.metrics[kpi_id]
         seen = judged(self.values, kpi_id, metric)
         now = self.current(kpi_id)
-        return sentences.headline(
-            now, self.last_known(kpi_id), sentences.signal(seen, self.usual(seen), metric), metric
-        )
+        return sentences.headline(now, self.last_known(kpi_id), sentences.signal(seen, self.past(seen), metric), metric)
 
     def last_known(self, kpi_id: str) -> Value | None:
         """The newest value there is, however old."""
@@ -72,16 +73,16 @@ class Edition:
         """The signal of a KPI in a few words."""
         metric = self.catalog.metrics[kpi_id]
         seen = judged(self.values, kpi_id, metric)
-        return sentences.moved(seen, self.usual(seen), metric)
+        return sentences.moved(seen, self.past(seen), metric)
 
-    def usual(self, seen: Value | None) -> float | None:
-        """The mean of the series before the point that was judged."""
+    def past(self, seen: Value | None) -> sentences.Past:
+        """The mean of the series before the point that was judged, and since when its signal has lasted."""
         if seen is None:
-            return None
+            return sentences.Past()
         series = self.values.series(seen.kpi_id, seen.grain)
         before = [row.value for row in series if row.end <= seen.start and row.value is not None
                   and row.status == "computed"]  # fmt: skip
-        return fmean(before) if before else None
+        return sentences.Past(fmean(before) if before else None, began(self.values, seen))
 
 
 def _absent(kpi_id: str, metric: AnyMetric) -> Value:
@@ -102,21 +103,31 @@ def _population(metric: AnyMetric) -> str:
 
 def definition(edition: Edition, kpi_id: str) -> Definition:
     """The definition of a KPI in words."""
-    metric = edition.catalog.metrics[kpi_id]
+    metric, now = edition.catalog.metrics[kpi_id], edition.current(kpi_id)
     return Definition(
         kpi_id=kpi_id,
         name=metric.name,
         question=metric.question,
+        row=lineage.meaning(metric.fact),
         formula=words.formula(metric),
         unit=formats.UNIT_WORDS[metric.unit],
         leaves_out=metric.leaves_out,
         pitfall=metric.pitfall,
         target=words.target(metric),
         target_source=words.target_source(metric),
-        hash=now.definition_hash if (now := edition.current(kpi_id)) else definition_hash(metric),
+        hash=now.definition_hash if now else definition_hash(metric),
         references=metric.references,
         population=_population(metric),
+        command=_explain(edition, now) if now and now.value is not None else "",
     )
+
+
+def _explain(edition: Edition, now: Value) -> str:
+    """The command that shows where a value comes from; of another warehouse than the sample's it names the folder."""
+    said = f".venv/bin/roi explain {now.kpi_id} --period {formats.period_code(now.grain, now.start, now.end)}"
+    if edition.data.edition["warehouse"] == SAMPLE:
+        return said
+    return f"{said} --exports {shlex.quote(str(edition.data.edition.get('exports') or 'EXPORTS'))}"
 
 
 def _is_restated(edition: Edition, now: Value) -> bool:
@@ -151,8 +162,9 @@ def _signal(edition: Edition, seen: Value | None, metric: AnyMetric) -> tuple[Ma
     if seen is None:
         return words.SIGNALS[""], ""
     when = formats.period(seen.grain, seen.start, seen.end)
-    found = sentences.side(seen, edition.usual(seen), metric)
-    said = f"{when}, {found.where} than usual" if found and seen.signal not in ("none", "trial") else when
+    past = edition.past(seen)
+    found = sentences.side(seen, past, metric)
+    said = f"{when}, {found.where} than usual{past.since}" if found and seen.signal not in ("none", "trial") else when
     return words.SIGNALS.get(seen.signal, words.SIGNALS[""]), said
 
 
@@ -189,7 +201,7 @@ def kpi_row(edition: Edition, kpi_id: str) -> KpiRow:
         signal=signal,
         signal_period=signal_period,
         flags=_flags(edition, now),
-        status=words.STATUS_WORDS.get(now.status, now.status),
+        status=words.status(now, metric),
         note=_note(metric, now),
     )
 

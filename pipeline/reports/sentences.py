@@ -22,26 +22,42 @@ class Side:
     judgement: str
 
 
-def side(row: Value, usual: float | None, metric: AnyMetric) -> Side | None:
+@dataclass(frozen=True)
+class Past:
+    """What lies behind a judged point: the mean before it, and the point since which its signal has lasted."""
+
+    usual: float | None = None
+    began: Value | None = None
+
+    @property
+    def since(self) -> str:
+        """Since when the signal has lasted, to stand after other words; empty for a single point."""
+        if self.began is None:
+            return ""
+        when = formats.period(self.began.grain, self.began.start, self.began.end)
+        return f" since {'the ' if self.began.grain == 'week' else ''}{when}"
+
+
+def side(row: Value, past: Past, metric: AnyMetric) -> Side | None:
     """Higher or lower than usual; None without a value, a mean, or a difference."""
-    if row.value is None or usual is None or row.value == usual:
+    if row.value is None or past.usual is None or row.value == past.usual:
         return None
-    is_higher = row.value > usual
+    is_higher = row.value > past.usual
     is_better = is_higher == (metric.direction == "up")
     return Side("higher" if is_higher else "lower", "better" if is_better else "worse")
 
 
-def moved(judged: Value | None, usual: float | None, metric: AnyMetric) -> str:
-    """The signal in a few words, without its rule."""
+def moved(judged: Value | None, past: Past, metric: AnyMetric) -> str:
+    """The signal in a few words, without its rule; a run says since when it lasts."""
     if judged is None:
         return f"change not judged (too few data per {CADENCE_GRAIN[metric.cadence]})"
     if judged.signal in ("none", "trial"):
         return "no real change" + (" so far" if judged.signal == "trial" else "")
-    found = side(judged, usual, metric)
-    return f"real change for the {found.judgement}" if found else "real change"
+    found = side(judged, past, metric)
+    return (f"real change for the {found.judgement}" if found else "real change") + past.since
 
 
-def signal(judged: Value | None, usual: float | None, metric: AnyMetric) -> str:
+def signal(judged: Value | None, past: Past, metric: AnyMetric) -> str:
     """The signal as a sentence, with the period it was seen in and the rule that found it."""
     if judged is None:
         return f"Too few data per {CADENCE_GRAIN[metric.cadence]} to tell a real change from noise."
@@ -50,16 +66,18 @@ def signal(judged: Value | None, usual: float | None, metric: AnyMetric) -> str:
         return f"No real change: {when} is within the usual range."
     if judged.signal == "trial":
         return "No real change so far; with fewer than 13 points the usual range may still move."
-    found = side(judged, usual, metric)
+    found = side(judged, past, metric)
     where = f"{when} is {found.where} than usual" if found else when
-    said = moved(judged, usual, metric)
+    said = moved(judged, past, metric)
     return f"{said[:1].upper()}{said[1:]}: {where} ({words.SIGNALS[judged.signal].explains})."
 
 
-def course(judged: Value | None, usual: float | None, metric: AnyMetric) -> str:
+def course(judged: Value | None, past: Past, metric: AnyMetric) -> str:
     """The title of a chart: the KPI, what became of it, and when."""
-    said = f"{metric.name}: {moved(judged, usual, metric)}"
-    return f"{said}, {formats.period(judged.grain, judged.start, judged.end)}" if judged else said
+    said = f"{metric.name}: {moved(judged, past, metric)}"
+    if judged is None or past.began is not None:
+        return said
+    return f"{said}, {formats.period(judged.grain, judged.start, judged.end)}"
 
 
 def against_target(row: Value, metric: AnyMetric) -> str:
@@ -70,7 +88,7 @@ def against_target(row: Value, metric: AnyMetric) -> str:
     if mark.word == "inconclusive" and row.status == "computed":
         return f"inconclusive, because the interval spans the target of {words.target(metric)}"
     if mark.word == "inconclusive":
-        state = words.STATUS_WORDS.get(row.status, row.status)
+        state = words.status(row, metric)
         return f"not yet judged against the target of {words.target(metric)} ({state})"
     return f"the target of {words.target(metric)} was {mark.word}"
 
@@ -164,13 +182,14 @@ def _nothing(rows: Sequence[tuple[Value | None, Value | None, str, AnyMetric]]) 
 
 
 def programme(rows: Sequence[tuple[Value | None, AnyMetric]]) -> str:
-    """The finding of an edition: how many targets were met, which were not, and what is not known."""
+    """The finding of an edition: how many of all targets were met, which were not, and what is not known."""
     known = [(row, metric) for row, metric in rows if row is not None and row.value is not None]
     if not known:
         return "Nothing can be said yet: no KPI has a current value"
     aimed = [(words.verdict(row).word, metric) for row, metric in known if metric.target]
     met = sum(word == "met" for word, _ in aimed)
-    parts = [f"{met} of {len(aimed)} target{'s' if len(aimed) != 1 else ''} met"] if aimed else ["No target to judge"]
+    targets = sum(metric.target is not None for _, metric in rows)
+    parts = [f"{met} of {targets} target{'s' if targets != 1 else ''} met"] if targets else ["No target to judge"]
     for verdict in ("missed", "inconclusive"):
         names = [_name(metric) for word, metric in aimed if word == verdict]
         parts += [f"{verdict}: {formats.listed(names)}"] if names else []

@@ -24,6 +24,8 @@ POLICY = (
 """Nothing from outside. `file:` is for readers who open the pages from disk in a browser where 'self' does not match
 files; 'unsafe-inline' is for styles alone, because Plotly writes them."""
 IN_PART = "the rows that were not taken are listed under Quarantine"
+MEND = "mend the rows in the export, put it back under the same name, run make nightly"
+CHANGES = {"changed": "Definition changed", "new": "New", "retired": "Retired"}
 _COUNTS = ("rows_in", "loaded", "duplicate", "quarantined")
 
 
@@ -52,24 +54,45 @@ def _common(edition: Edition, status: Mark, files: tuple[Download, ...]) -> dict
         "downloads": files,
         "shapes": words,
         "as_of": formats.day(edition.as_of),
+        "is_first": edition.data.edition["number"] == 1,
+        "is_sample": edition.data.edition["warehouse"] == rows.SAMPLE,
         "failed": sum(not check["passed"] for check in edition.data.checks),
         "checked": len(edition.data.checks),
     }
 
 
-def _next_step(load: Record) -> str:
-    """The command to run next for a file that was not taken whole."""
-    if load["status"] == "quarantined":
-        return f"roi sources probe {shlex.quote(str(load['file']))}"
-    return "roi nightly" if int(load["quarantined"]) else ""
+def _fate(load: Record) -> str:
+    """What became of a file: its status, or that only a part of it was taken, or that a newer file has mended it."""
+    if load.get("mended_by"):
+        return "mended"
+    return "in part" if load["status"] != "quarantined" and int(load["quarantined"]) > 0 else str(load["status"])
 
 
-def _load(load: Record) -> Record:
-    in_part = load["status"] != "quarantined" and int(load["quarantined"]) > 0
-    mark = words.LOADS.get("in part" if in_part else str(load["status"]), words.LOADS["quarantined"])
-    counts = {name: formats.grouped(int(load[name])) for name in _COUNTS}
-    reason = load["reason"] or (IN_PART if in_part else "")
-    return {**load, **counts, "reason": reason, "mark": mark, "next": _next_step(load)}
+def _load(load: Record, exports: str) -> Record:
+    """One file as printed, with the command (`command`) or the steps (`todo`) that come next when it needs a hand."""
+    fate = _fate(load)
+    path = f"{exports}/{load['file']}" if exports else str(load["file"])
+    reason = load["reason"] or (IN_PART if fate == "in part" else "")
+    if fate == "mended":
+        reason = f"mended: replaced by a newer {load['mended_by']}" + (f" (it was {reason})" if reason else "")
+    return {
+        **load,
+        **{name: formats.grouped(int(load[name])) for name in _COUNTS},
+        "reason": reason,
+        "fate": fate,
+        "mark": words.LOADS.get(fate, words.LOADS["quarantined"]),
+        "command": f".venv/bin/roi sources probe {shlex.quote(path)}" if fate == "quarantined" else "",
+        "todo": MEND if fate == "in part" else "",
+    }
+
+
+def _by_need(loads: list[Record], exports: str) -> dict[str, list[Record]]:
+    """The files that need a hand, those a newer file has mended, and the rest."""
+    found: dict[str, list[Record]] = {"needy": [], "mended": [], "whole": []}
+    for load in (_load(load, exports) for load in loads):
+        is_needy = bool(load["command"] or load["todo"])
+        found["needy" if is_needy else "mended" if load["fate"] == "mended" else "whole"].append(load)
+    return found
 
 
 def _run_page(edition: Edition) -> dict[str, Any]:
@@ -78,8 +101,13 @@ def _run_page(edition: Edition) -> dict[str, Any]:
     by_reason = sorted(data.quarantine, key=lambda row: (-int(row["rows"]), str(row["source"]), str(row["reason"])))
     sources = sorted(data.sources, key=lambda source: str(source["source"]))
     sums = {name: sum(int(load[name]) for load in data.loads) for name in _COUNTS}
+    is_mended = any(load.get("mended_by") for load in data.loads)
     return {
-        "loads": sorted((_load(load) for load in data.loads), key=lambda load: not load["next"]),
+        **_by_need(data.loads, str(data.edition.get("exports") or "")),
+        "arrived": len(data.loads),
+        "open": formats.grouped(data.quarantined),
+        "mended_rows": formats.grouped(sums["quarantined"] - data.quarantined) if is_mended else "",
+        "mend": MEND,
         "sums": {name: formats.grouped(total) for name, total in sums.items()},
         "balances": sums["rows_in"] == sums["loaded"] + sums["duplicate"] + sums["quarantined"],
         "quarantine": [{**row, "rows": formats.grouped(int(row["rows"]))} for row in by_reason],
@@ -93,16 +121,28 @@ def _run_page(edition: Edition) -> dict[str, Any]:
 def _index_page(edition: Edition) -> dict[str, Any]:
     changed, cut = rows.corrections(edition, edition.catalog.metrics)
     roles = [views.role_headline(edition, role) for role in edition.catalog.reported_roles()]
-    owned = [kpi for role in edition.catalog.reported_roles() for kpi in edition.catalog.owned_by(role)]
     return {
         "finding": views.programme(edition),
-        "period": views.period(edition, owned),
-        "quarantined": formats.grouped(sum(int(load["quarantined"]) for load in edition.data.loads)),
+        "period": views.period(edition, list(edition.catalog.metrics)),
+        "unpaged": [views.unpaged_headline(edition, kpi) for kpi in views.unpaged(edition)],
+        "redefined": _redefined(edition),
+        "quarantined": formats.grouped(edition.data.quarantined),
         "rows_in": formats.grouped(sum(int(load["rows_in"]) for load in edition.data.loads)),
         "roles": roles,
         "corrections": changed,
         "corrections_left_off": cut,
     }
+
+
+def _redefined(edition: Edition) -> list[str]:
+    """KPIs by what became of their definition since the edition before, in words."""
+    metrics = edition.catalog.metrics
+    said = []
+    for change, words_of in CHANGES.items():
+        ids = [str(row["kpi_id"]) for row in edition.data.definitions if row["change"] == change]
+        names = [metrics[kpi].name if kpi in metrics else kpi for kpi in ids]
+        said += [f"{words_of}: {formats.listed(names)}."] if names else []
+    return said
 
 
 def _copy_assets(out: Path) -> list[Path]:
@@ -129,7 +169,7 @@ def render(data: EditionData, out: Path) -> list[Path]:
     """
     edition = Edition(data, index(data.values, rows.as_of(data)))
     pages: list[RolePage] = [views.role_page(edition, role) for role in edition.catalog.reported_roles()]
-    lint(pages)
+    lint(pages, [rows.kpi_row(edition, kpi) for kpi in views.unpaged(edition)])
     out.mkdir(parents=True, exist_ok=True)
     status = views.edition_status(edition)
     written = downloads.write(data, out / "data", status=status.word)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from pipeline.reports.cells import day, decimal, integer, number, text
@@ -21,6 +22,10 @@ CADENCE_GRAIN = {"daily": "day", "weekly": "week", "monthly": "month", "quarterl
 WINDOW_GRAIN = {"daily": "28d", "weekly": "28d", "monthly": "month", "quarterly": "quarter"}
 """The grain a KPI is headlined on: a trailing month's worth, so that one odd day makes no headline."""
 GRAINS = ("day", "week", "month", "quarter")
+QUIET = ("", "none", "trial")
+"""Signal words that say nothing was found."""
+RUN = 7
+"""Points of a shift or a trend, as `words.SIGNALS` says them."""
 POINTS_SHOWN = {"day": 400, "week": 60, "month": 36, "quarter": 20}
 """How far back a chart goes; older values are in the downloads."""
 
@@ -127,6 +132,30 @@ def judged(values: Values, kpi_id: str, metric: AnyMetric) -> Value | None:
         if rows:
             return (closed(values, rows, metric) or rows)[-1]
     return None
+
+
+def began(values: Values, seen: Value) -> Value | None:
+    """The point since which the signal of a judged point has lasted; None when it is a single point.
+
+    It lasts over neighbouring points that were signals themselves, on the same side of their mean. The first of them,
+    where it was found as a shift or a trend, completed a run of seven, and the run counts from its own first point.
+    """
+    series = values.series(seen.kpi_id, seen.grain)
+    points = [row for row in series if row.end <= seen.end and row.value is not None and row.status == "computed"]
+    if seen.signal in QUIET or not points or points[-1] != seen:
+        return None
+    sides = _sides([row.value for row in points if row.value is not None])
+    first = len(points) - 1
+    while first > 0 and points[first - 1].signal not in QUIET and sides[first - 1] == sides[-1]:
+        first -= 1
+    if points[first].signal in ("shift", "trend"):
+        return points[max(first + 1 - RUN, 0)]
+    return points[first] if first < len(points) - 1 else None
+
+
+def _sides(known: Sequence[float]) -> list[bool]:
+    """Whether each value lies above the mean of the values up to and with it, which is what it was judged by."""
+    return [value * count > total for count, (value, total) in enumerate(zip(known, accumulate(known), strict=True), 1)]
 
 
 def coarser(grain: str) -> tuple[str, ...]:

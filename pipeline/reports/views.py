@@ -42,9 +42,32 @@ def status(edition: Edition, owned: list[str]) -> Mark:
 
 
 def edition_status(edition: Edition) -> Mark:
-    """The worst of the roles' statuses."""
+    """The worst of the statuses of all roles that have a page or own a KPI."""
     catalog = edition.catalog
-    return words.edition_status([status(edition, catalog.owned_by(role)) for role in catalog.reported_roles()])
+    owners = {metric.owner for metric in catalog.metrics.values()}
+    roles = [role for role in catalog.roles if role in owners or role in catalog.reported_roles()]
+    return words.edition_status([status(edition, catalog.owned_by(role)) for role in roles])
+
+
+def unpaged(edition: Edition) -> list[str]:
+    """KPIs whose owner has no page."""
+    pages = set(edition.catalog.reported_roles())
+    return [kpi for kpi, metric in edition.catalog.metrics.items() if metric.owner not in pages]
+
+
+def unpaged_headline(edition: Edition, kpi_id: str) -> Headline:
+    """The sentence about a KPI whose owner has no page, with the pages on which it is watched."""
+    catalog = edition.catalog
+    metric = catalog.metrics[kpi_id]
+    watched = [role for role in catalog.reported_roles() if kpi_id in catalog.roles[role].subscribes]
+    details = [f"Owned by: {catalog.roles[metric.owner].title}"]
+    details += [f"Watched by: {formats.listed([catalog.roles[role].title for role in watched])}"] if watched else []
+    return replace(
+        _headline(edition, kpi_id),
+        href=f"{watched[0]}.html#watch" if watched else "",
+        status=status(edition, [kpi_id]),
+        details=tuple(details),
+    )
 
 
 def _check_words(check: Record) -> str:
@@ -71,11 +94,12 @@ def _banner(edition: Edition, owned: list[str], sources: list[SourceRow], restat
     """What is wrong, and nothing else."""
     said = _check_banner(edition, owned, {row.name for row in sources if row.is_stale})
     raw = lineage.behind(edition.data.sources, edition.catalog, owned)
-    lost = sum(int(source["quarantined"]) for source in raw)
+    lost = sum(lineage.still_open(source) for source in raw)
     total = sum(int(source["rows_in"]) for source in raw)
     if lost:
-        said.append(f"{formats.grouped(lost)} of {formats.grouped(total)} rows ({formats.percent(lost / total)}) "
-                    "of the sources behind this page are quarantined and not counted.")  # fmt: skip
+        share = f"{formats.grouped(lost)} of {formats.counted(total, 'row')} ({formats.percent(lost / total)})"
+        verb = "is" if lost == 1 else "are"
+        said.append(f"{share} of the sources behind this page {verb} quarantined and not counted.")
     stale = [f"{row.name} ({row.lag})" for row in sources if row.is_stale]
     if stale:
         said.append(f"Stale: {formats.listed(stale)}.")
@@ -111,10 +135,8 @@ def finding(edition: Edition, owned: list[str]) -> str:
 
 
 def programme(edition: Edition) -> str:
-    """The title of the index: one sentence over the KPIs of all reported roles."""
-    catalog = edition.catalog
-    owned = [kpi for role in catalog.reported_roles() for kpi in catalog.owned_by(role)]
-    return sentences.programme([(edition.current(kpi), catalog.metrics[kpi]) for kpi in owned])
+    """The title of the index: one sentence over every KPI of the catalogue."""
+    return sentences.programme([(edition.current(kpi), metric) for kpi, metric in edition.catalog.metrics.items()])
 
 
 def _details(edition: Edition, owned: list[str]) -> tuple[str, ...]:
@@ -153,7 +175,7 @@ def _charts(edition: Edition, owned: list[str]) -> list[Chart]:
     for kpi in owned:
         metric = edition.catalog.metrics[kpi]
         seen = judged(edition.values, kpi, metric)
-        title = sentences.course(seen, edition.usual(seen), metric)
+        title = sentences.course(seen, edition.past(seen), metric)
         chart = charts.chart(kpi, metric, shown(edition.values, kpi, metric), title)
         found += [chart] if chart else []
     return found

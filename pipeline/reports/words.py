@@ -40,7 +40,10 @@ LOADS = {
     "loaded": Mark("loaded", "tick", "good", "every row was taken or is a duplicate"),
     "in part": Mark("loaded in part", "half", "open", "some rows are quarantined"),
     "quarantined": Mark("quarantined", "cross", "bad", "nothing of this file was taken"),
-    "duplicate": Mark("duplicate", "dash", "quiet", "the same bytes as a file that was taken before"),
+    "mended": Mark("mended", "tick", "quiet", "a newer file of the same name has replaced it"),
+    "duplicate": Mark(
+        "duplicate", "dash", "quiet", "the same content as a file that arrived before; its rows are not counted again"
+    ),
     "ignored": Mark("ignored", "dash", "quiet", "known, and deliberately not loaded"),
 }
 
@@ -56,6 +59,13 @@ STATUS_WORDS = {
     "immature": "still open",
     "not_available": "not available",
 }
+
+
+def status(row: Value, metric: AnyMetric) -> str:
+    """The status of a value in words; too few data comes first, because waiting alone will not mend it."""
+    if row.status == "immature" and row.n is not None and row.n < metric.min_n:
+        return f"{STATUS_WORDS['insufficient_data']}, {STATUS_WORDS['immature']}"
+    return STATUS_WORDS.get(row.status, row.status)
 
 
 def verdict(row: Value) -> Mark:
