@@ -322,4 +322,5 @@ def _check(con: duckdb.DuckDBPyConnection, run: _Run, summary: Summary, *, run_i
         )
         raise BlockedError(message, problems + _reasons(con, run_id=run_id))
     if failed:
-        summary.warnings.append(f"{len(failed)} checks failed: reports/run.html lists them")
+        plural = "" if len(failed) == 1 else "s"
+        summary.warnings.append(f"{len(failed)} check{plural} failed: reports/run.html lists them")

@@ -212,8 +212,9 @@ def test_nobody_can_be_found_in_what_is_written(nights: Nights) -> None:
 def test_the_summary_says_what_was_done(nights: Nights) -> None:
     """Without news the run says so in one sentence, with the edition that stands."""
     said = nights.project.roi("nightly").stdout
-    assert (
-        said == "Nothing new: 0 files loaded, 0 states rebuilt. Edition 2 of sample stands (data through 2026-10-31).\n"
+    assert said == (
+        "Nothing new: 0 files loaded, 0 states rebuilt. Edition 2 of sample stands (data through 2026-10-31). "
+        "Still 2 whole files and 25 rows quarantined: reports/run.html says why.\n"
     )
 
 
