@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11+, make and git: `make nightly` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev sample nightly rebuild test test-browser proof-kill format lint types catalog docs docs-check check lock clean
+.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill format lint types catalog docs docs-check check lock clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -54,6 +54,9 @@ test: $(VENV)/ready-dev ## Run the tests
 
 test-browser: $(VENV)/ready-dev ## Run the tests that open the pages in Chromium
 	@$(BIN)/python -m pytest -m browser
+
+test-pages: $(VENV)/ready-dev ## Open the published pages in Chromium: requests, console, scripts off, 320 px
+	@ROI_PAGES=reports $(BIN)/python -m pytest -v tests/test_reports_browser.py -k "no_request or scripts or sideways"
 
 proof-kill: $(VENV)/ready-dev ## Kill twenty runs at random moments and hold each rerun to the bytes of an unkilled one
 	@ROI_PROOF_KILLS=20 $(BIN)/python -m pytest tests/test_nightly_killed.py -o log_cli=true -o log_cli_level=INFO
