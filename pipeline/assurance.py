@@ -14,22 +14,45 @@ from pipeline.errors import Problem
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from pipeline.catalog.model import Catalog
     from pipeline.sources.mapping import SourceMapping
 
 
 def check_definitions(settings: Settings, file: Path | None = None) -> tuple[list[Problem], dict[str, int]]:
     """Check a catalogue against facts bound on an empty warehouse, and every source mapping with its SQL."""
-    from pipeline.catalog.check import examine as examine_catalog
     from pipeline.sources.binding import bind_problems
     from pipeline.sources.mapping import examine_mappings
 
-    counts = {"kpis": 0, "roles": 0, "sources": 0}
-    catalog, problems = examine_catalog(file or settings.catalog, facts=bound_facts())
+    counts = {"kpis": 0, "roles": 0, "examples": 0, "sources": 0}
+    catalog, problems = _catalog_problems(file or settings.catalog)
     if catalog is not None:
-        counts |= {"kpis": len(catalog.metrics), "roles": len(catalog.roles)}
+        counts |= {
+            "kpis": len(catalog.metrics),
+            "roles": len(catalog.roles),
+            "examples": sum(len(metric.examples) for metric in catalog.metrics.values()),
+        }
     mappings, wrong = examine_mappings([path for path in settings.mapping_folders if path.is_dir()])
     counts["sources"] = len(mappings)
     return [*problems, *wrong, *bind_problems(mappings)], counts
+
+
+def _catalog_problems(path: Path) -> tuple[Catalog | None, list[Problem]]:
+    """What is wrong with a catalogue: its text, its meaning, and the examples of every KPI that is sound so far."""
+    from pipeline.catalog.check import examine as examine_catalog
+    from pipeline.catalog.check import without_problems
+    from pipeline.catalog.load import in_file_order
+    from pipeline.engine.examples import Bench, check_examples
+    from pipeline.warehouse.connection import create_schemas, warehouse
+
+    facts = bound_facts()
+    reading, problems = examine_catalog(path, facts=facts)
+    if reading.catalog is None:
+        return None, problems
+    with warehouse(Path(":memory:")) as con:
+        create_schemas(con)
+        sound = without_problems(reading.catalog, reading.positions, problems)
+        wrong = check_examples(sound, reading.positions, Bench(con, facts))
+    return reading.catalog, list(in_file_order([*problems, *wrong]))
 
 
 def bound_facts() -> dict[str, dict[str, str]]:
@@ -47,6 +70,7 @@ def generated_docs(settings: Settings) -> dict[Path, str]:
     """Every generated page of docs/ and its text."""
     from pipeline.catalog.docs import markdown as kpis
     from pipeline.catalog.load import load_catalog
+    from pipeline.engine.explain import rows_sql
     from pipeline.facts import load_facts
     from pipeline.sources.mapping import load_mappings
     from pipeline.tables import markdown as tables
@@ -61,7 +85,7 @@ def generated_docs(settings: Settings) -> dict[Path, str]:
     meanings = {name: fact.meaning for name, fact in load_facts().items()}
     docs = settings.root / "docs"
     return {
-        docs / "kpis.md": kpis(load_catalog(settings.catalog), meanings),
+        docs / "kpis.md": kpis(load_catalog(settings.catalog), meanings, rows_sql),
         docs / "tables.md": tables(),
         docs / "sources.md": "\n".join(lines) + "\n",
     }

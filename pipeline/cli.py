@@ -134,17 +134,23 @@ def sample(
 @app.command()
 def explain(
     kpi: Annotated[str, typer.Argument(help="KPI id, e.g. p95_latency.")],
+    *,
     period: Annotated[
         str | None,
-        typer.Option(help="2026-10-31, 2026-W44, 2026-10 or 28d:2026-10-31; the headlined one if not given."),
+        typer.Option(help="2026-10-31, 2026-W44, 2026-10, 2026-Q4 or 28d:2026-10-31; the headlined one if not given."),
     ] = None,
     by: Annotated[str | None, typer.Option(help="One slice, e.g. use_case=drafting.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="A day: what did the edition that stood then say?")] = None,
+    rows: Annotated[
+        Path | None, typer.Option(help="Write the rows behind the value to a .csv or .parquet file.")
+    ] = None,
     exports: Exports = None,
     as_json: Json = False,
 ) -> None:
     """Show where a value comes from: definition, formula, the same number from the rows, and the files."""
     from pipeline.catalog.load import load_catalog
     from pipeline.engine.explain import explain as explain_value
+    from pipeline.engine.underlying import export_rows
     from pipeline.summary import print_explanation
     from pipeline.warehouse.connection import warehouse
 
@@ -152,7 +158,9 @@ def explain(
     catalog = load_catalog(chosen.catalog)
     _require_kpi(catalog, kpi)
     with warehouse(chosen.warehouse, read_only=True) as con:
-        print_explanation(explain_value(con, catalog, kpi, period=period, by=by), as_json=as_json)
+        found = explain_value(con, catalog, kpi, period=period, by=by, as_of=as_of)
+        written = export_rows(con, found, rows) if rows else {}
+    print_explanation(found, written, as_json=as_json)
 
 
 @catalog_app.command("check")
@@ -181,11 +189,13 @@ def catalog_docs(
     check: Annotated[bool, typer.Option(help="Write nothing; fail when the pages are not in step.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write docs/kpis.md, docs/tables.md and docs/sources.md from the declarations."""
+    """Write the pages of docs/ that come from declarations: KPIs, tables, sources, and the keys of the catalogue."""
     from pipeline.assurance import generated_docs
+    from pipeline.catalog.reference import reference
 
     stale = []
-    for path, text in generated_docs(settings()).items():
+    pages = {settings().root / "docs" / name: text for name, text in reference().items()}
+    for path, text in (generated_docs(settings()) | pages).items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             stale.append(str(path))
             if not check:
@@ -198,6 +208,62 @@ def catalog_docs(
         _print_json({"written": stale})
     else:
         typer.echo("Generated pages are in step." if not stale else "Written: " + ", ".join(stale))
+
+
+@catalog_app.command("schema")
+def catalog_schema(
+    out: Annotated[Path | None, typer.Option(help="File to write to; printed when not given.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the JSON Schema of the catalogue, from which editors complete and check it."""
+    from pipeline.catalog.schema import catalog_schema as schema
+
+    if out is None:
+        _print_json(schema())
+        return
+    out.write_text(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if as_json:
+        _print_json({"written": str(out)})
+    else:
+        typer.echo(f"Written: {out}")
+
+
+@catalog_app.command("example")
+def catalog_example(
+    name: Annotated[str, typer.Argument(metavar="KPI|KIND", help="A KPI of the catalogue, or a kind such as ratio.")],
+    as_json: Json = False,
+) -> None:
+    """Print a KPI as YAML to copy: one of the catalogue, or a new one of a kind with every key it may have."""
+    from pipeline.catalog.template import example
+
+    text = example(name, settings().catalog)
+    if as_json:
+        _print_json({"name": name, "yaml": text})
+    else:
+        typer.echo(text, nl=False)
+
+
+@catalog_app.command("diff")
+def catalog_diff(
+    rev: Annotated[str, typer.Argument(help="A git revision such as HEAD or main, or a file with another catalogue.")],
+    exports: Exports = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print tables for a pull request.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what the catalogue changes against another one, and which numbers that makes different."""
+    from pipeline.assurance import bound_facts
+    from pipeline.comparison import compare
+    from pipeline.comparison_text import as_markdown, as_record, as_text
+    from pipeline.summary import progress_line
+
+    if markdown and as_json:
+        raise typer.BadParameter("--json and --markdown exclude each other.")
+    with progress_line(quiet=as_json or markdown) as progress:
+        found = compare(settings(exports=exports), rev, facts=bound_facts(), progress=progress)
+    if as_json:
+        _print_json(as_record(found))
+    else:
+        typer.echo(as_markdown(found) if markdown else as_text(found), nl=False)
 
 
 @sources_app.command("list")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -95,29 +97,33 @@ def print_probe(found: dict[str, Any]) -> None:
             typer.echo(f"    line {reason['first_line']}: {reason['reason']} ({reason['rows']} rows)")
 
 
-def print_explanation(explanation: Explanation, *, as_json: bool) -> None:
-    """Print where a value comes from, or the same as JSON."""
-    from pipeline.engine.explain import formula
+def print_explanation(explanation: Explanation, written: Mapping[Path, int], *, as_json: bool) -> None:
+    """Print where a value comes from, or the same as JSON; `written` are files with its rows."""
+    from pipeline.catalog.formulas import formula_line
 
     metric, published = explanation.metric, explanation.published
+    formula = ", over ".join([formula_line(metric), *metric.facts[:1]])
     if as_json:
         record = {
             "kpi_id": explanation.kpi_id,
             "period": str(explanation.period),
             "slice": {explanation.dimension: explanation.dimension_value} if explanation.dimension else {},
-            "formula": formula(metric),
+            "formula": formula,
+            "edition": explanation.edition,
             "published": published,
+            "history": explanation.history,
             "bound": explanation.bound,
             "from_rows": explanation.from_rows,
             "sql": explanation.sql,
             "files": explanation.files,
+            "written": {str(path): count for path, count in written.items()},
         }
         typer.echo(json.dumps(record, indent=2, default=str))
         return
     where = f", {explanation.dimension} = {explanation.dimension_value}" if explanation.dimension else ""
     typer.echo(f"{metric.name} ({explanation.kpi_id}), {explanation.period}{where}")
     typer.echo(f"  {metric.question}")
-    for name, value in _explained(explanation, formula(metric), published):
+    for name, value in _explained(explanation, formula, published):
         typer.echo(f"  {name:<16}{value}")
     typer.echo("\nFiles read:")
     print_table(
@@ -127,6 +133,8 @@ def print_explanation(explanation: Explanation, *, as_json: bool) -> None:
             for f in explanation.files
         ],
     )
+    for path, count in written.items():
+        typer.echo(f"{count} rows written to {path}")
 
 
 def _explained(explanation: Explanation, formula: str, published: dict[str, object]) -> Iterator[tuple[str, str]]:
@@ -142,12 +150,17 @@ def _explained(explanation: Explanation, formula: str, published: dict[str, obje
     for name in ("numerator", "denominator", "n"):
         if published[name] is not None:
             yield name, _plain(published[name])
+    yield "edition", str(explanation.edition)
     yield "interval", _interval(published)
     yield "status", ": ".join(part for part in (str(published["status"]), str(published["reason"])) if part)
     yield "verdict", str(published["verdict"]) or "no target"
     for name, value in explanation.from_rows.items():
         yield f"rows: {name}", _plain(value)
-    yield "SQL", explanation.sql
+    for said, after in pairwise(explanation.history):
+        why = f"restated in edition {after['edition']}" + (f": {after['why']}" if after["why"] else "")
+        yield f"edition {said['edition']}", f"{_plain(said['value'])}, {why}"
+    if explanation.sql:
+        yield "SQL", explanation.sql
 
 
 def _interval(published: dict[str, object]) -> str:

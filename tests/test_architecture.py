@@ -24,6 +24,8 @@ MAY_IMPORT = {
     "sample": {"errors"},
     "ingest": {"errors", "tables", "warehouse", "sources", "contracts"},
     "reports": {"warehouse", "errors", "catalog", "facts", "statistics"},
+    "comparison": {"errors", "settings", "catalog", "warehouse", "facts", "engine"},
+    "comparison_text": {"catalog", "comparison"},
     "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports"},
 }
 FREE = {"assurance", "nightly", "summary", "cli", "__init__"}

@@ -193,7 +193,7 @@ def test_records_made_in_code_may_use_lists_and_dates() -> None:
         "version": 1,
         "roles": {
             "head": {"title": "H", "layer": "strategic", "tier": 1, "question": "q", "subscribes": ["speed"]},
-            "hand": {"title": "G", "layer": "strategic", "tier": 2, "question": "q"},
+            "hand": {"title": "G", "layer": "strategic", "tier": 3, "question": "q"},
         },
         "metrics": {
             "speed": {

@@ -144,7 +144,7 @@ def test_no_rows():
     ("rows", "message"),
     [
         (([0, 2], [1, 1], [1, 1]), "groups run from 0 to 2, expected 0 to 1"),
-        (([0, 1], [1, np.nan], [1, 1]), "a bucket is NaN; leave out values that have none"),
+        (([0, 1], [1, np.nan], [1, 1]), "a bucket is not a finite number; leave out what has none"),
         (([0, 1], [1, 1], [1, -1]), "a count is negative or not a whole number"),
         (([0, 1], [1, 1], [1, 0.5]), "a count is negative or not a whole number"),
         (([0], [1, 1], [1, 1]), r"groups have shape \(1,\), buckets \(2,\)"),

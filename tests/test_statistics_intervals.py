@@ -1,10 +1,7 @@
 """Intervals: published cases, independent oracles, the laws they obey, and what is undefined."""
 
-import csv
-import os
 import time
 from decimal import Decimal
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +11,7 @@ from scipy.stats import binom, binomtest, chi2
 
 from pipeline.statistics.intervals import (
     clopper_pearson,
+    clopper_pearson_upper,
     clustered_ratio,
     clustered_share,
     clustered_total,
@@ -21,13 +19,12 @@ from pipeline.statistics.intervals import (
     newcombe_difference,
     order_statistic_ranks,
     poisson_exact,
+    poisson_upper,
     wilson,
 )
 
 LAW = settings(deadline=None, derandomize=True)
 COUNTS = st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
-REALDATA = Path(os.environ.get("REALDATA", Path(__file__).parents[2] / "shared" / "realdata"))
-REAUDIT = REALDATA / "agentdojo-reaudit" / "groq_balanced_counts.csv"
 
 
 def rounded(bounds, digits):
@@ -53,12 +50,30 @@ class TestShares:
         """0 of 1000: Wilson up to 3.83 per thousand, exact up to 3.68, one-sided 95 % 1 - 0.05^(1/1000) = 2.99."""
         assert per_thousand(wilson(0, 1000), 2) == (0, 3.83)
         assert per_thousand(clopper_pearson(0, 1000), 2) == (0, 3.68)
-        assert float(clopper_pearson(0, 1000, 0.90)[1]) == pytest.approx(1 - 0.05 ** (1 / 1000), rel=1e-9)
+        assert float(clopper_pearson_upper(0, 1000)) == pytest.approx(1 - 0.05 ** (1 / 1000), rel=1e-9)
+        assert round(1000 * float(clopper_pearson_upper(0, 1000)), 2) == 2.99
 
     def test_three_in_twelve_thousand(self):
         """3 of 12 000: Wilson 0.085 to 0.735 per thousand, exact 0.052 to 0.730."""
         assert per_thousand(wilson(3, 12_000), 3) == (0.085, 0.735)
         assert per_thousand(clopper_pearson(3, 12_000), 3) == (0.052, 0.730)
+
+    @LAW
+    @given(COUNTS)
+    def test_one_sided_upper_bound_leaves_five_percent_above(self, counts):
+        """At the bound so few successes have a chance of 5 %, and it lies below the two-sided one."""
+        k, n = counts
+        upper = float(clopper_pearson_upper(k, n))
+        assert binom.cdf(k, n, upper) == pytest.approx(0.05 if k < n else 1, rel=1e-6)
+        assert upper <= clopper_pearson(k, n)[1]
+
+    @pytest.mark.parametrize("upper", [clopper_pearson_upper, poisson_upper])
+    def test_one_sided_level(self, upper):
+        """A one-sided level of 0.5 or less is no bound; the message says what is expected."""
+        with pytest.raises(
+            ValueError, match=r"level is 0\.5, expected a one-sided confidence level between 0\.5 and 1"
+        ):
+            upper(1, 10, 0.5)
 
     def test_one_of_twelve(self):
         """1 of 12 is 8.3 %, Wilson 1.5 to 35.4 %."""
@@ -75,18 +90,6 @@ class TestShares:
         low, high = clopper_pearson([81, 15, 0, 1], [263, 148, 20, 29])
         assert np.round(low, 4).tolist() == [0.2527, 0.0578, 0.0000, 0.0009]
         assert np.round(high, 4).tolist() == [0.3676, 0.1617, 0.1684, 0.1776]
-
-    @pytest.mark.skipif(not REAUDIT.exists(), reason="the real data (AgentDojo re-audit) is not on this machine")
-    def test_real_attack_rates(self):
-        """The eight Wilson intervals that a public re-audit of AgentDojo computed with its own code."""
-        with REAUDIT.open() as file:
-            rows = [row for row in csv.DictReader(file) if row["phase"] == "injection"]
-        successes, usable, low, high = (
-            [float(row[name]) for row in rows]
-            for name in ("attack_success", "usable", "wilson_low_attack", "wilson_high_attack")
-        )
-        assert len(rows) == 8
-        np.testing.assert_allclose(wilson(successes, usable), [low, high], atol=1e-15)
 
     @LAW
     @given(COUNTS, st.sampled_from([0.8, 0.95, 0.99]))
@@ -167,6 +170,20 @@ class TestPoisson:
         assert float(low) == pytest.approx(expected_low / exposure, rel=1e-8)
         assert float(high) == pytest.approx(chi2.ppf(0.975, 2 * count + 2) / 2 / exposure, rel=1e-8)
         assert low <= count / exposure <= high
+
+    @LAW
+    @given(st.integers(0, 500), st.floats(0.1, 1e6))
+    def test_one_sided_upper_bound(self, count, exposure):
+        """At the bound so few events have a chance of 5 %: chi2(0.95; 2k + 2) / 2; more exposure lowers it."""
+        upper = float(poisson_upper(count, exposure))
+        assert upper == pytest.approx(chi2.ppf(0.95, 2 * count + 2) / 2 / exposure, rel=1e-8)
+        assert count / exposure < upper < poisson_exact(count, exposure)[1]
+        assert poisson_upper(count, 2 * exposure) == pytest.approx(upper / 2)
+
+    def test_published_one_sided_bounds(self):
+        """Garwood (1936), table: upper 95 % limits 2.996, 4.744 and 6.296 of 0, 1 and 2 events."""
+        assert np.round(poisson_upper([0, 1, 2], 1), 3).tolist() == [2.996, 4.744, 6.296]
+        assert np.isnan(poisson_upper([1, -1, None], [0, 1, 1])).all()
 
     def test_undefined(self):
         """No exposure, no rate; negative and unknown counts likewise, next to a good one."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.catalog import codes
 from pipeline.catalog.columns import check_columns, identifying_columns
 from pipeline.catalog.document import KeyPath, Positions
-from pipeline.catalog.load import configuration_error, in_file_order, read_catalog
+from pipeline.catalog.load import Reading, configuration_error, in_file_order, read_catalog
 from pipeline.catalog.model import Catalog
 from pipeline.catalog.units import check_target, check_unit
 from pipeline.catalog.wording import near, one_of, problem, quoted
@@ -20,19 +20,32 @@ Facts = Mapping[str, Mapping[str, str]]
 
 def load_checked(path: Path, *, facts: Facts) -> Catalog:
     """The catalogue in a file, checked in full; raises one ConfigurationError with every problem."""
-    catalog, problems = examine(path, facts=facts)
-    if problems or catalog is None:
+    reading, problems = examine(path, facts=facts)
+    if problems or reading.catalog is None:
         raise configuration_error(path, problems)
-    return catalog
+    return reading.catalog
 
 
-def examine(path: Path, *, facts: Facts) -> tuple[Catalog | None, list[Problem]]:
+def examine(path: Path, *, facts: Facts) -> tuple[Reading, list[Problem]]:
     """The sound part of a catalogue and everything that is wrong with the file, schema and meaning alike."""
     reading = read_catalog(path)
     found = list(reading.problems)
     if reading.catalog is not None:
         found += check_catalog(reading.catalog, reading.positions, facts=facts, set_aside=reading.set_aside)
-    return reading.catalog, list(in_file_order(found))
+    return reading, list(in_file_order(found))
+
+
+def without_problems(catalog: Catalog, positions: Positions, problems: Sequence[Problem]) -> Catalog:
+    """The catalogue with only those KPIs that no problem stands in."""
+    begins = {kpi_id: _line(positions.where("metrics", kpi_id)) for kpi_id in catalog.metrics}
+    starts = sorted(begins.values())
+    bad = {max((start for start in starts if start <= _line(one.where)), default=0) for one in problems}
+    kept = {kpi_id: metric for kpi_id, metric in catalog.metrics.items() if begins[kpi_id] not in bad}
+    return catalog.model_copy(update={"metrics": kept})
+
+
+def _line(where: str) -> int:
+    return int(where.rsplit(":", 2)[1])
 
 
 def check_catalog(
@@ -53,7 +66,7 @@ def check_catalog(
         found += _idle_roles(catalog, positions)
     identifying = identifying_columns(catalog)
     for kpi_id, metric in catalog.metrics.items():
-        found += check_unit(kpi_id, metric, positions, facts.get(metric.fact, {}))
+        found += check_unit(kpi_id, metric, positions, facts)
         found += check_target(kpi_id, metric, positions)
         found += check_columns(kpi_id, metric, positions, facts=facts, identifying=identifying.get(metric.fact, set()))
     return list(in_file_order(found))
@@ -90,8 +103,8 @@ def _subscriptions(catalog: Catalog, positions: Positions, set_aside: frozenset[
 def _idle_roles(catalog: Catalog, positions: Positions) -> Iterator[Problem]:
     for role_id in catalog.reported_roles():
         if not catalog.owned_by(role_id) and not catalog.roles[role_id].subscribes:
-            where, found = positions.where("roles", role_id), f"role {quoted(role_id)} of tier 1 without a KPI"
-            expected = "a KPI it owns or subscribes to, or a later tier"
+            where, found = positions.where("roles", role_id), f"role {quoted(role_id)} without a KPI"
+            expected = "a KPI it owns or subscribes to"
             yield problem(where, codes.IDLE_ROLE, found=found, expected=expected)
 
 

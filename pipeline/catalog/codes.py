@@ -34,6 +34,14 @@ TARGET_DIRECTION: Final = "C041"
 TARGET_RANGE: Final = "C042"
 CLUSTER: Final = "C043"
 SAME_TWICE: Final = "C044"
+NOT_ADDITIVE: Final = "C045"
+FAN_OUT: Final = "C046"
+FAILURES_LEFT_OUT: Final = "C047"
+UNKNOWN_INPUT: Final = "C048"
+PER: Final = "C049"
+EXAMPLE_MISSING: Final = "C060"
+EXAMPLE_UNREADABLE: Final = "C061"
+EXAMPLE_WRONG: Final = "C062"
 
 MEANINGS: Final[dict[str, str]] = {
     UNREADABLE: "the file cannot be read",
@@ -51,7 +59,7 @@ MEANINGS: Final[dict[str, str]] = {
     UNKNOWN_OWNER: "the owner of a KPI is not a role",
     UNKNOWN_SUBSCRIPTION: "a role subscribes to a KPI that does not exist",
     OWN_SUBSCRIPTION: "a role subscribes to a KPI it owns and sees anyway",
-    IDLE_ROLE: "a role of tier 1 has no KPI to read",
+    IDLE_ROLE: "a role with a page has no KPI to read",
     SAME_NAME: "two KPIs have one name, or two roles one title",
     LISTED_TWICE: "a list names the same thing twice",
     UNKNOWN_FACT: "the fact does not exist",
@@ -66,4 +74,12 @@ MEANINGS: Final[dict[str, str]] = {
     TARGET_RANGE: "the target is outside what the unit can reach",
     CLUSTER: "a clustered interval and a cluster column go together",
     SAME_TWICE: "a thing is compared with itself",
+    NOT_ADDITIVE: "shares, means and percentiles are added up or averaged",
+    FAN_OUT: "a column of another fact; a join would multiply rows",
+    FAILURES_LEFT_OUT: "a denominator that is picked by how things ended",
+    UNKNOWN_INPUT: "a formula and its inputs do not name the same things",
+    PER: "a rate per so many of something that is already a fraction, or of money",
+    EXAMPLE_MISSING: "a KPI has fewer than two worked examples",
+    EXAMPLE_UNREADABLE: "a worked example names what the fact does not have, or cannot be put into it",
+    EXAMPLE_WRONG: "a worked example gives another value than it says",
 }

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic.fields import FieldInfo
 
 from pipeline.catalog import codes
 from pipeline.catalog.document import Positions
-from pipeline.catalog.expressions import ExpressionError, Measure, parse_measure
-from pipeline.catalog.model import AnyMetric, Catalog, Difference, Percentile, Ratio, SurvivalMedian, Total
+from pipeline.catalog.expressions import Comparison, ExpressionError, Measure, parse_condition, parse_measure
+from pipeline.catalog.formulas import names_of, parse_formula
+from pipeline.catalog.model import COLUMN, AnyMetric, Catalog, Derived, Formula, Ratio, Total
 from pipeline.catalog.wording import near, one_of, problem, quoted
 from pipeline.errors import Problem
 
@@ -26,7 +30,13 @@ _FAMILIES = (
     ("time", r"(DATE|TIMESTAMP\w*)\b"),
 )
 # What a literal of a condition may be compared with; texts in a condition also stand for dates.
+_OUTCOMES = re.compile(
+    r"(is_|has_)?(outcome|status|http_status|result|state|success\w*|error\w*|failed|failure\w*|passed)"
+)
+_FITTING = {"any": _ANY, "number": _NUMBERS, "exact": frozenset({"exact number"}), "text": frozenset({"text"}),
+            "time": frozenset({"time"})}  # fmt: skip
 _COMPARABLE = {"number": _NUMBERS, "text": frozenset({"text", "time"}), "flag": frozenset({"flag"})}
+_NOT_ADDITIVE = re.compile(r"(^|_)(share|rate|ratio|percent|p\d\d|mean|avg|median|score_share)($|_)")
 _EXAMPLES = {"number": "a number", "text": "text or a time", "flag": "a flag (true or false)"}
 
 
@@ -38,6 +48,7 @@ class _Use:
     column: str
     families: frozenset[str]
     expected: str
+    is_summed: bool = False
 
 
 def family(sql_type: str) -> str:
@@ -54,12 +65,32 @@ def measures(metric: AnyMetric) -> dict[str, str]:
     return {key: text for key, text in texts.items() if text is not None}
 
 
+def column_keys(metric: AnyMetric) -> dict[str, tuple[str, str]]:
+    """Key -> (families of type that fit, the same in words) of every key whose value is a column."""
+    found = {}
+    for key, field in type(metric).model_fields.items():
+        marks = [mark for mark in _marks(field) if COLUMN in mark]
+        if marks and getattr(metric, key) is not None and not (key == "per" and getattr(metric, key) == "week"):
+            found[key] = (str(marks[0][COLUMN]), str(marks[0]["expected"]))
+    return found
+
+
+def _marks(field: FieldInfo) -> list[dict[str, Any]]:
+    """What the declaration of a key says beside its type, through `X | None` as well."""
+    own = [field.json_schema_extra] if isinstance(field.json_schema_extra, dict) else []
+    inner = [one for part in get_args(field.annotation) for one in getattr(part, "__metadata__", ())]
+    return own + [one.json_schema_extra for one in inner if isinstance(getattr(one, "json_schema_extra", None), dict)]
+
+
+_IDENTIFYING = ("cluster", "first_per", "member", "query", "document")
+
+
 def identifying_columns(catalog: Catalog) -> dict[str, set[str]]:
     """Per fact the columns some KPI counts, clusters or dedupes by: they tell single people or sessions apart."""
     found: dict[str, set[str]] = {}
     for metric in catalog.metrics.values():
         columns = found.setdefault(metric.fact, set())
-        columns.update(column for key in ("cluster", "first_per") if (column := getattr(metric, key, None)) is not None)
+        columns.update(column for key in _IDENTIFYING if (column := getattr(metric, key, None)) is not None)
         columns.update(re.findall(r"\bdistinct\s*\(\s*(\w+)", " ".join(measures(metric).values())))
     return found
 
@@ -73,20 +104,46 @@ def check_columns(
     identifying: set[str],
 ) -> Iterator[Problem]:
     """Fact, expressions, columns and dimensions of one KPI."""
-    checker = _Checker(kpi_id, metric, positions, facts.get(metric.fact), identifying)
+    if isinstance(metric, Formula):
+        yield from _check_formula(kpi_id, metric, positions)
+        return
+    checker = _Checker(kpi_id, metric, positions, facts, identifying)
     parsed, refused = checker.parse()
     yield from refused
+    yield from checker.bad_condition()
     yield from checker.aggregates(parsed)
     yield from checker.cluster()
     yield from checker.same_twice(parsed)
-    if metric.fact not in facts:
-        where, meant = positions.where("metrics", kpi_id, "fact"), near(metric.fact, facts)
-        expected = one_of(facts, otherwise="a fact of pipeline/facts")
-        yield problem(where, codes.UNKNOWN_FACT, found=f"fact {quoted(metric.fact)}", expected=expected, meant=meant)
+    yield from checker.failures(parsed)
+    unknown = [(key, fact) for key, fact in checker.fact_keys().items() if fact not in facts]
+    for key, fact in unknown:
+        expected, meant = one_of(facts, otherwise="a fact of pipeline/facts"), near(fact, facts)
+        where, found = positions.where("metrics", kpi_id, key), f"fact {quoted(fact)}"
+        yield problem(where, codes.UNKNOWN_FACT, found=found, expected=expected, meant=meant)
+    if not unknown:
+        yield from checker.uses(parsed)
+        yield from checker.comparisons(parsed)
+        yield from checker.dimensions()
+
+
+def _check_formula(kpi_id: str, metric: Formula, positions: Positions) -> Iterator[Problem]:
+    """The formula is arithmetic over its inputs, and every input is used."""
+    where = positions.where("metrics", kpi_id, "formula")
+    try:
+        used = names_of(parse_formula(metric.formula))
+    except ExpressionError as error:
+        told = f"formula {error.found}"
+        yield problem(where, codes.BAD_EXPRESSION, found=told, expected=error.expected, meant=error.meant)
         return
-    yield from checker.uses(parsed)
-    yield from checker.comparisons(parsed)
-    yield from checker.dimensions()
+    for name in used:
+        if name not in metric.inputs:
+            found, meant = f"input {quoted(name)} in formula", near(name, metric.inputs)
+            expected = one_of(metric.inputs, otherwise="a name under inputs")
+            yield problem(where, codes.UNKNOWN_INPUT, found=found, expected=expected, meant=meant)
+    for name in metric.inputs:
+        if name not in used:
+            at = positions.where("metrics", kpi_id, "inputs", name)
+            yield problem(at, codes.UNKNOWN_INPUT, found=f"input {quoted(name)}", expected="inputs the formula uses")
 
 
 @dataclass(frozen=True)
@@ -94,8 +151,21 @@ class _Checker:
     kpi_id: str
     metric: AnyMetric
     positions: Positions
-    fact: Mapping[str, str] | None
+    facts: Mapping[str, Mapping[str, str]]
     identifying: set[str]
+
+    @property
+    def fact(self) -> Mapping[str, str] | None:
+        """Columns of the main fact."""
+        return self.facts.get(self.metric.fact)
+
+    def fact_keys(self) -> dict[str, str]:
+        """Key -> fact it names."""
+        return {"fact": self.metric.fact} | ({"over": self.metric.over} if isinstance(self.metric, Derived) else {})
+
+    def fact_of(self, key: str) -> str:
+        """The fact whose columns a key speaks of."""
+        return self.metric.over if isinstance(self.metric, Derived) and key == "denominator" else self.metric.fact
 
     def where(self, *path: str | int) -> str:
         return self.positions.where("metrics", self.kpi_id, *path)
@@ -112,13 +182,24 @@ class _Checker:
                 refused.append(told)
         return parsed, refused
 
+    def bad_condition(self) -> Iterator[Problem]:
+        """The KPI's own condition on rows can be read."""
+        condition = getattr(self.metric, "where", None)
+        try:
+            if condition:
+                parse_condition(condition)
+        except ExpressionError as error:
+            found = f"where {error.found}"
+            yield problem(self.where("where"), codes.BAD_EXPRESSION, found=found, expected=error.expected)
+
     def aggregates(self, parsed: Mapping[str, Measure]) -> Iterator[Problem]:
         """Sums and counts go with sums and counts, distinct counts with those of the same column; a total adds up."""
         above, below = parsed.get("numerator"), parsed.get("denominator")
-        if above and below and self.mixed(above, below):
+        if above and below and not isinstance(self.metric, Derived) and self.mixed(above, below):
             found, expected = f"{above.text()} over {below.text()}", "both distinct over one column, or neither"
             yield problem(self.where("numerator"), codes.MIXED_AGGREGATES, found=found, expected=expected)
-        for key in ("total", "unknown"):
+        adding = ("total", "unknown", *(("numerator", "denominator") if isinstance(self.metric, Derived) else ()))
+        for key in adding:
             if key in parsed and parsed[key].aggregate == "distinct":
                 found, expected = f"{key} {parsed[key].text()}", "sum(column) or count(*), which add up over days"
                 yield problem(self.where(key), codes.MIXED_AGGREGATES, found=found, expected=expected)
@@ -142,37 +223,76 @@ class _Checker:
 
     def same_twice(self, parsed: Mapping[str, Measure]) -> Iterator[Problem]:
         """Numerator and denominator, start and end, treated and control are two things."""
-        for first, second in (("numerator", "denominator"), ("start", "end"), ("treated", "control")):
+        for first, second in (
+            ("numerator", "denominator"),
+            ("start", "end"),
+            ("treated", "control"),
+            ("first", "second"),
+        ):
             one = parsed.get(first, getattr(self.metric, first, None))
+            if isinstance(self.metric, Derived) and self.metric.fact != self.metric.over:
+                continue
             if one is not None and one == parsed.get(second, getattr(self.metric, second, None)):
                 found = f"the same for {first} and {second}"
                 yield problem(self.where(second), codes.SAME_TWICE, found=found, expected="two different ones")
 
+    def failures(self, parsed: Mapping[str, Measure]) -> Iterator[Problem]:
+        """A denominator that is picked by how things ended can leave the failures out."""
+        below = parsed.get("denominator")
+        outcomes = [one.column for one in below.comparisons if _OUTCOMES.fullmatch(one.column)] if below else []
+        if outcomes:
+            found = f"a denominator picked by {outcomes[0]}, which says how things ended"
+            expected = "everything that was started; the fact leaves out what was never a try"
+            yield problem(self.where("denominator"), codes.FAILURES_LEFT_OUT, found=found, expected=expected)
+
     def uses(self, parsed: Mapping[str, Measure]) -> Iterator[Problem]:
-        for use in [*_measure_uses(parsed), *_column_uses(self.metric)]:
-            sql_type = self.column_type(use.column)
+        for use in [*_measure_uses(parsed), *self.column_uses()]:
+            sql_type = self.column_type(use.column, use.key)
             if sql_type is None:
                 yield self.unknown_column(use.key, use.column)
             elif family(sql_type) not in use.families:
                 found = f"{use.key} {use.column} of type {sql_type}"
                 yield problem(self.where(use.key), codes.WRONG_COLUMN_TYPE, found=found, expected=use.expected)
+            elif _NOT_ADDITIVE.search(use.column) and use.is_summed:
+                found, expected = (
+                    f"the sum of {use.column}",
+                    "what it was worked out from; shares and percentiles do not add up",
+                )
+                yield problem(self.where(use.key), codes.NOT_ADDITIVE, found=found, expected=expected)
+
+    def column_uses(self) -> Iterator[_Use]:
+        """Columns that a KPI names directly."""
+        for key, (families, expected) in column_keys(self.metric).items():
+            is_mean = self.metric.kind == "mean" and key == "value"
+            yield _Use(key, str(getattr(self.metric, key)), _FITTING[families], expected, is_summed=is_mean)
 
     def comparisons(self, parsed: Mapping[str, Measure]) -> Iterator[Problem]:
         """Columns of conditions exist, and are compared with literals of their own type."""
-        for key, measure in parsed.items():
-            for column, literals in dict.fromkeys((item.column, item.literals) for item in measure.comparisons):
-                sql_type = self.column_type(column)
-                if sql_type is None and column != measure.column:
-                    yield self.unknown_column(key, column)
-                wrong = [kind for kind in literals if sql_type and family(sql_type) not in _COMPARABLE[kind]]
-                if sql_type is not None and wrong:
-                    found = f"{column} of type {sql_type} used as {_EXAMPLES[wrong[0]]} in {key}"
-                    expected = "a literal of the column's own type"
-                    yield problem(self.where(key), codes.WRONG_COLUMN_TYPE, found=found, expected=expected)
+        found = [(key, measure.column, one) for key, measure in parsed.items() for one in measure.comparisons]
+        for key, own, comparison in dict.fromkeys([*found, *(("where", "", one) for one in self.condition())]):
+            column, literals = comparison.column, comparison.literals
+            sql_type = self.column_type(column, key)
+            if sql_type is None and column != own:
+                yield self.unknown_column(key, column)
+            wrong = [kind for kind in literals if sql_type and family(sql_type) not in _COMPARABLE[kind]]
+            if sql_type is not None and wrong:
+                told = f"{column} of type {sql_type} used as {_EXAMPLES[wrong[0]]} in {key}"
+                expected = "a literal of the column's own type"
+                yield problem(self.where(key), codes.WRONG_COLUMN_TYPE, found=told, expected=expected)
+
+    def condition(self) -> tuple[Comparison, ...]:
+        """Comparisons of the KPI's own condition; what cannot be read is told elsewhere."""
+        text = getattr(self.metric, "where", None)
+        try:
+            return parse_condition(text)[1] if text else ()
+        except ExpressionError:
+            return ()
 
     def dimensions(self) -> Iterator[Problem]:
         for index, column in enumerate(self.metric.dimensions):
-            where, sql_type = self.where("dimensions", index), self.column_type(column)
+            where = self.where("dimensions", index)
+            types = [self.facts[fact].get(column) for fact in self.metric.facts]
+            sql_type = None if None in types else types[0]
             if sql_type is None:
                 found, meant = f"dimension {quoted(column)}", near(column, self.slices())
                 expected = one_of(self.slices(), otherwise=f"a text column of {self.metric.fact}")
@@ -186,16 +306,23 @@ class _Checker:
 
     def slices(self) -> list[str]:
         """Columns of the fact that could be a dimension."""
-        columns = (self.fact or {}).items()
-        return [name for name, sql_type in columns if family(sql_type) == "text" and name not in self.identifying]
+        everywhere = set.intersection(*(set(self.facts[fact]) for fact in self.metric.facts))
+        texts = [name for name, sql_type in (self.fact or {}).items() if family(sql_type) == "text"]
+        return [name for name in texts if name in everywhere and name not in self.identifying]
 
-    def column_type(self, column: str) -> str | None:
-        return (self.fact or {}).get(column)
+    def column_type(self, column: str, key: str = "fact") -> str | None:
+        return self.facts.get(self.fact_of(key), {}).get(column)
 
     def unknown_column(self, key: str, column: str) -> Problem:
-        columns = self.fact or {}
+        fact = self.fact_of(key)
+        columns = self.facts.get(fact, {})
         found, meant = f"column {quoted(column)} in {key}", near(column, columns)
-        expected = one_of(columns, otherwise=f"a column of {self.metric.fact}")
+        elsewhere = [name for name, others in self.facts.items() if column in others]
+        if elsewhere and meant is None:
+            others = " and ".join(elsewhere[:2])
+            expected = f"a column of {fact}; a join with {others} would multiply rows: use kind derived"
+            return problem(self.where(key), codes.FAN_OUT, found=found, expected=expected)
+        expected = one_of(columns, otherwise=f"a column of {fact}")
         return problem(self.where(key), codes.UNKNOWN_COLUMN, found=found, expected=expected, meant=meant)
 
 
@@ -203,21 +330,6 @@ def _measure_uses(parsed: Mapping[str, Measure]) -> Iterator[_Use]:
     exact = "whole numbers or DECIMAL; sums of anything else fail or differ between runs"
     for key, measure in parsed.items():
         if measure.aggregate == "sum":
-            yield _Use(key, measure.column, frozenset({"exact number"}), exact)
+            yield _Use(key, measure.column, frozenset({"exact number"}), exact, is_summed=True)
         elif measure.aggregate == "distinct":
             yield _Use(key, measure.column, _ANY, "any column")
-
-
-def _column_uses(metric: AnyMetric) -> Iterator[_Use]:
-    """Columns that a KPI names directly."""
-    if isinstance(metric, (Ratio, Total)) and metric.cluster is not None:
-        yield _Use("cluster", metric.cluster, _ANY, "any column")
-    elif isinstance(metric, Percentile):
-        yield _Use("value", metric.value, _NUMBERS, "a number")
-    elif isinstance(metric, SurvivalMedian):
-        yield _Use("start", metric.start, frozenset({"time"}), "a date or time")
-        yield _Use("end", metric.end, frozenset({"time"}), "a date or time")
-    elif isinstance(metric, Difference):
-        yield _Use("value", metric.value, frozenset({"exact number"}), "a whole number, 0 or 1")
-        yield _Use("arm", metric.arm, frozenset({"text"}), "text")
-        yield _Use("first_per", metric.first_per, _ANY, "any column")

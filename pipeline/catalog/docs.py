@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from pipeline.catalog.expressions import Measure, parse_measure
-from pipeline.catalog.model import AnyMetric, Catalog, Difference, Percentile, Ratio, Snapshot, SurvivalMedian, Target
+from pipeline.catalog.formulas import formula_line
+from pipeline.catalog.model import AnyMetric, Catalog, Example, Target
 
 _DIRECTIONS = {"up": "higher is better", "down": "lower is better"}
 _INTERVALS = {
@@ -16,14 +17,22 @@ _INTERVALS = {
     "order_statistics": "order statistics",
     "greenwood": "Greenwood",
     "newcombe": "Newcombe hybrid score",
+    "newcombe_paired": "Newcombe for pairs",
+    "multinomial": "multinomial standard error",
+    "clopper_pearson": "Clopper-Pearson (exact)",
+    "poisson": "exact Poisson",
+    "delta": "delta method",
+    "fieller": "Fieller, over days",
+    "simulation": "simulation",
 }
-_PERIOD = "day >= :period_start and day < :period_end"
 
 
-def markdown(catalog: Catalog, meanings: Mapping[str, str] | None = None) -> str:
+def markdown(
+    catalog: Catalog, meanings: Mapping[str, str] | None = None, sql: Callable[[AnyMetric], str] = lambda _: ""
+) -> str:
     """The whole catalogue as Markdown, in catalogue order; a catalogue whose expressions parse is expected.
 
-    `meanings` says of each fact what one of its rows is.
+    `meanings` says of each fact what one of its rows is; `sql` gives the query that recomputes a KPI from them.
     """
     blocks = [
         "# KPI definitions",
@@ -33,7 +42,7 @@ def markdown(catalog: Catalog, meanings: Mapping[str, str] | None = None) -> str
         "\n".join(_overview(catalog)),
     ]
     for kpi_id, metric in catalog.metrics.items():
-        blocks += _section(kpi_id, metric, catalog, (meanings or {}).get(metric.fact, ""))
+        blocks += _section(kpi_id, metric, catalog, meanings or {}, sql(metric))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -46,12 +55,16 @@ def _overview(catalog: Catalog) -> Iterator[str]:
         yield f"| {name} | {owner} | {metric.unit} | {metric.direction} | {target} | {metric.cadence} |"
 
 
-def _section(kpi_id: str, metric: AnyMetric, catalog: Catalog, meaning: str) -> list[str]:
+def _section(kpi_id: str, metric: AnyMetric, catalog: Catalog, meanings: Mapping[str, str], sql: str) -> list[str]:
     heading = f'<a id="{kpi_id}"></a>\n\n## {_plain(metric.name)} (`{kpi_id}`)'
-    facts = [f"- **{label}**: {text}" for label, text in _facts(kpi_id, metric, catalog)]
-    formula = f"**Formula**: {formula_words(metric)}."
-    row = [f"**One row is**: {_plain(meaning)}"] if meaning else []
-    return [heading, _plain(metric.question), formula, *row, f"```sql\n{formula_sql(metric)}\n```", "\n".join(facts)]
+    told = [f"- **{label}**: {text}" for label, text in _facts(kpi_id, metric, catalog)]
+    row = [
+        f"**One row of `{fact}` is**: {_plain(meanings[fact])}"
+        for fact in dict.fromkeys(metric.facts)
+        if fact in meanings
+    ]
+    shown = [f"```sql\n{sql}\n```"] if sql else []
+    return [heading, _plain(metric.question), f"**Formula**: `{formula_line(metric)}`", *row, *shown, "\n".join(told)]
 
 
 def _facts(kpi_id: str, metric: AnyMetric, catalog: Catalog) -> Iterator[tuple[str, str]]:
@@ -61,16 +74,28 @@ def _facts(kpi_id: str, metric: AnyMetric, catalog: Catalog) -> Iterator[tuple[s
     yield "Also read by", ", ".join(map(_plain, watching)) or "nobody"
     yield "Unit", f"{metric.unit}; {_DIRECTIONS[metric.direction]}"
     yield "Target", _target(metric)
+    if metric.aim is not None:
+        yield "Aim", _plain(metric.aim)
     yield "Cadence", f"judged {metric.cadence}" + _maturity(metric.matures_after_days)
     yield "Dimensions", ", ".join(f"`{column}`" for column in metric.dimensions) or "none"
     yield "Interval", _interval(metric)
-    yield "Enough data", f"from n = {metric.min_n}" + (_PEOPLE if metric.people else "")
+    if metric.kind == "formula":
+        yield "Not available until", _plain(metric.awaits)
+    else:
+        yield "Enough data", f"from n = {metric.min_n}" + (_PEOPLE if metric.people else "")
     if metric.unknown is not None:
         unknown = _words(parse_measure(metric.unknown))
         yield "Not available", f"while {unknown} is above zero"
     yield "What is left out", _plain(metric.leaves_out)
     yield "Pitfall", _plain(metric.pitfall)
+    for example in metric.examples:
+        yield "Example", _example(example)
     yield "References", "; ".join(map(_plain, metric.references)) or "none"
+
+
+def _example(example: Example) -> str:
+    right = "not available" if example.value is None else f"{example.value}"
+    return f"{_plain(example.says)} → {right}"
 
 
 _PEOPLE = "; groups of fewer than 5 people are not shown"
@@ -103,24 +128,6 @@ def _interval(metric: AnyMetric) -> str:
     return _INTERVALS[metric.interval] + (f" `{cluster}`" if cluster else "")
 
 
-def formula_words(metric: AnyMetric) -> str:
-    """The formula of a KPI in words."""
-    fact = f"over the rows of `{metric.fact}`"
-    if isinstance(metric, (Ratio, Snapshot)):
-        day = ", on the last day of the period that has data" if isinstance(metric, Snapshot) else ""
-        above, below = parse_measure(metric.numerator), parse_measure(metric.denominator)
-        return f"{_words(above)}, divided by {_words(below)}, {fact}{day}"
-    if isinstance(metric, Percentile):
-        return f"the {metric.percentile:g} quantile of `{metric.value}` {fact}, from histograms with 1 % relative error"
-    if isinstance(metric, SurvivalMedian):
-        return f"the Kaplan-Meier median of `{metric.end}` - `{metric.start}` {fact}; those without an end are censored"
-    if isinstance(metric, Difference):
-        arms = f"where `{metric.arm}` is {_plain(metric.treated)} minus where it is {_plain(metric.control)}"
-        first = f"the first row of each `{metric.first_per}` and `{metric.arm}` counts"
-        return f"the share of `{metric.value}` {arms}, times 100, {fact}; {first}"
-    return f"{_words(parse_measure(metric.total))} {fact}"
-
-
 def _words(measure: Measure) -> str:
     of = {
         "sum": f"the sum of `{measure.column}`",
@@ -129,37 +136,6 @@ def _words(measure: Measure) -> str:
     }
     where = f" where `{measure.predicate}`" if measure.predicate is not None else ""
     return of[measure.aggregate] + where
-
-
-def formula_sql(metric: AnyMetric) -> str:
-    """Portable SQL over the fact that says what is counted; a Kaplan-Meier median is shown as its spells."""
-    table, period = f"facts.{metric.fact}", _PERIOD
-    if isinstance(metric, (Ratio, Snapshot)):
-        above, below = parse_measure(metric.numerator).sql(), parse_measure(metric.denominator).sql()
-        if isinstance(metric, Snapshot):
-            period = f"day = (select max(day) from {table} where {_PERIOD})"
-        return f"select {above} / nullif({below}, 0)\nfrom {table}\nwhere {period}"
-    if isinstance(metric, Percentile):
-        quantile = f"percentile_cont({metric.percentile:g}) within group (order by {metric.value})"
-        return f"select {quantile}\nfrom {table}\nwhere {period}"
-    if isinstance(metric, SurvivalMedian):
-        return f"select {metric.start}, {metric.end}\nfrom {table}\nwhere {period}"
-    if isinstance(metric, Difference):
-        return _difference_sql(metric, table)
-    return f"select {parse_measure(metric.total).sql()}\nfrom {table}\nwhere {period}"
-
-
-def _difference_sql(metric: Difference, table: str) -> str:
-    """Shares of the two arms over the rows that are the first of their respondent; the fact says which row is first."""
-    shares = [
-        f"avg({metric.value}) filter (where {metric.arm} = {_literal(arm)})" for arm in (metric.treated, metric.control)
-    ]
-    first = f"-- of each {metric.first_per} and {metric.arm} only the first row of the period"
-    return f"select 100 * ({shares[0]}\n  - {shares[1]})\nfrom {table}  {first}\nwhere {_PERIOD}"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _plain(text: str) -> str:

@@ -96,6 +96,11 @@ def _check_argument(function: str, inner: str) -> None:
         raise ExpressionError(found=f"{function}({inner})", expected=f"the name of one column inside {function}(...)")
 
 
+def parse_condition(text: str) -> tuple[str, tuple[Comparison, ...]]:
+    """Canonical SQL of a condition by itself, and its comparisons; raises ExpressionError as `parse_measure` does."""
+    return _condition(text.strip())
+
+
 def _condition(text: str) -> tuple[str, tuple[Comparison, ...]]:
     """Canonical SQL of a condition and the comparisons in it."""
     comparisons: list[Comparison] = []

@@ -10,8 +10,10 @@ from pipeline.catalog.columns import measures
 from pipeline.catalog.expressions import ExpressionError, parse_measure
 from pipeline.catalog.model import AnyMetric, Catalog
 
-PROSE = frozenset({"name", "owner", "question", "target", "leaves_out", "pitfall", "references"})
-"""Keys that change no number: words, who answers for it, and what it should reach."""
+PROSE = frozenset(
+    {"name", "owner", "question", "target", "leaves_out", "pitfall", "references", "aim", "examples", "headline"}
+)
+"""Keys that change no number: words, who answers for it, what it should reach, what proves it, how it is shown."""
 _LENGTH = 12
 
 

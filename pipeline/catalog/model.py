@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -42,12 +42,35 @@ Flag = Annotated[bool, Field(strict=True)]
 Number = Annotated[Decimal, BeforeValidator(_exact)]
 Day = Annotated[date, BeforeValidator(_calendar_date)]
 Cadence = Literal["daily", "weekly", "monthly", "quarterly"]
-Unit = Literal["ratio", "USD/session", "s", "h", "points", "count", "USD"]
+Unit = Literal[
+    "ratio", "points", "index", "score_1_5", "count", "per_1k_sessions", "requests/min",
+    "USD", "USD/session", "USD/task", "s", "min", "h", "d", "months",
+]  # fmt: skip
+InputUnit = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,30}(/[A-Za-z0-9_]{1,30})?$")]
+"""Unit of what goes into a formula: `USD`, `h`, `USD/month`, ..."""
+COLUMN = "column"
+"""Marks a key whose value is a column of the fact; beside it the families of type that fit there, and in words."""
+
+
+def _column(families: str, expected: str) -> object:
+    return Field(pattern=_IDENTIFIER, json_schema_extra={COLUMN: families, "expected": expected})
+
+
+_IDENTIFIER = r"^[a-z][a-z0-9_]{1,62}$"
+AnyColumn = Annotated[str, _column("any", "any column")]
+NumberColumn = Annotated[str, _column("number", "a number")]
+ExactColumn = Annotated[str, _column("exact", "whole numbers or DECIMAL")]
+TextColumn = Annotated[str, _column("text", "text")]
+TimeColumn = Annotated[str, _column("time", "a date or time")]
 
 
 class _Strict(BaseModel):
     # defer_build: the validators are compiled when the first catalogue is read, not when the package is imported
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, defer_build=True)
+
+
+ExampleRow = dict[Identifier, Whole | Number | Flag | Text | Day | None]
+"""One row of a fact: column -> value."""
 
 
 class Target(_Strict):
@@ -76,16 +99,62 @@ class Role(_Strict):
     subscribes: tuple[Identifier, ...] = ()
 
 
+class Example(_Strict):
+    """A worked example: rows of the fact and the value they must give. Columns that are not named are null."""
+
+    says: Text
+    rows: dict[Identifier, tuple[ExampleRow, ...]] | tuple[ExampleRow, ...] = ()
+    """Rows of the fact, or for a KPI of two facts the rows of each; `day` is 2026-01-05 where it is not given, and
+    `times: 20` stands for twenty such rows."""
+    inputs: dict[Identifier, Number | tuple[Number, ...]] | None = None
+    """For a formula: what goes in."""
+    grain: Literal["day", "week", "month", "quarter", "28d"] | None = None
+    """The grain looked at; without it the one that is headlined. The period is the last one of the rows."""
+    by: Text | None = None
+    """`dimension=value` for a slice."""
+    value: Number | None = None
+    """The right value; none when it must not be available."""
+    numerator: Number | None = None
+    denominator: Number | None = None
+    low: Number | None = None
+    high: Number | None = None
+    """The ends of the interval, to four significant digits."""
+    reason: Text | None = None
+    """Words that must stand in the reason of the value."""
+
+
 class _Metric(_Strict):
     """What every KPI says, whatever its kind."""
 
     name: Text
     owner: Identifier
     question: Text
-    fact: Identifier
     unit: Unit
     direction: Literal["up", "down"]
     cadence: Cadence
+    target: Target | None = None
+    aim: Text | None = None
+    """Where it should go when that is no fixed number, and who says so."""
+    leaves_out: Text
+    pitfall: Text
+    references: tuple[Text, ...] = ()
+    examples: tuple[Example, ...] = ()
+
+    @property
+    def grain(self) -> str:
+        """The grain it is judged on."""
+        return {"daily": "day", "weekly": "week", "monthly": "month", "quarterly": "quarter"}[self.cadence]
+
+    @property
+    def headline_grain(self) -> str:
+        """The grain it is headlined on: a month's worth, so that one odd day makes no headline."""
+        return self.grain if self.cadence in ("monthly", "quarterly") else "28d"
+
+
+class _Measured(_Metric):
+    """What every KPI says that is computed from the rows of facts."""
+
+    fact: Identifier
     dimensions: tuple[Identifier, ...] = ()
     people: Flag = False
     """True when n counts people: groups under five are suppressed."""
@@ -94,33 +163,30 @@ class _Metric(_Strict):
     """Days after the end of a period before its cohort is closed."""
     unknown: Text | None = None
     """Aggregate that counts what could not be measured; above zero the value is not available."""
-    target: Target | None = None
-    leaves_out: Text
-    pitfall: Text
-    references: tuple[Text, ...] = ()
+    headline: Literal["value", "upper_bound"] = "value"
+    """`upper_bound` when none seen is no proof that there is none: pages lead with the upper end of the interval."""
 
     @property
-    def grain(self) -> str:
-        """The grain it is judged on."""
-        return {"daily": "day", "weekly": "week", "monthly": "month"}[self.cadence]
-
-    @property
-    def headline_grain(self) -> str:
-        """The grain it is headlined on: a month's worth, so that one odd day makes no headline."""
-        return "month" if self.cadence == "monthly" else "28d"
+    def facts(self) -> tuple[str, ...]:
+        """The facts it reads, the main one first."""
+        return (self.fact,)
 
 
-class Ratio(_Metric):
+class Ratio(_Measured):
     """Numerator over denominator, recomputed from sums or distinct counts in every period."""
 
     kind: Literal["ratio"]
     numerator: Text
     denominator: Text
-    interval: Literal["exact", "wilson", "clustered"]
-    cluster: Identifier | None = None
+    per: Annotated[Whole, Field(ge=1)] = 1
+    """1000 for a rate per thousand."""
+    interval: Literal["exact", "wilson", "clustered", "clopper_pearson", "poisson"]
+    cluster: AnyColumn | None = None
+    worst_of: TextColumn | None = None
+    """A dimension whose worst value is the overall one; values of different tests are never pooled."""
 
 
-class Snapshot(_Metric):
+class Snapshot(_Measured):
     """A ratio on the last day of the period that has data."""
 
     kind: Literal["snapshot"]
@@ -129,56 +195,192 @@ class Snapshot(_Metric):
     interval: Literal["exact", "wilson"]
 
 
-class Total(_Metric):
+class Total(_Measured):
     """A sum over the period."""
 
     kind: Literal["total"]
     total: Text
-    interval: Literal["exact", "clustered"]
-    cluster: Identifier | None = None
+    interval: Literal["exact", "clustered", "poisson"]
+    cluster: AnyColumn | None = None
 
 
-class Percentile(_Metric):
+class Mean(_Measured):
+    """The mean of a column over the rows that have a value."""
+
+    kind: Literal["mean"]
+    value: ExactColumn
+    interval: Literal["clustered"]
+    cluster: AnyColumn
+
+
+class Median(_Measured):
+    """The exact median of a column over the rows that have a value."""
+
+    kind: Literal["median"]
+    value: ExactColumn
+    interval: Literal["order_statistics"]
+
+
+class Percentile(_Measured):
     """A quantile of a column, from histograms with 1 % relative error."""
 
     kind: Literal["percentile"]
-    value: Identifier
+    value: NumberColumn
     percentile: Annotated[float, Field(strict=True, gt=0, lt=1)]
     interval: Literal["order_statistics"]
 
 
-class SurvivalMedian(_Metric):
+class SurvivalMedian(_Measured):
     """Kaplan-Meier median of end - start, open ones censored."""
 
     kind: Literal["survival_median"]
-    start: Identifier
-    end: Identifier
+    start: TimeColumn
+    end: TimeColumn
     interval: Literal["greenwood"]
 
 
-class Difference(_Metric):
-    """Share of `value` in the treated arm minus the control arm, in percentage points."""
+class Difference(_Measured):
+    """Share of `value` in the treated arm minus the control arm, in percentage points.
+
+    Values are 1 and 0, or for a net promoter score 1, 0 and -1 with `interval: multinomial`.
+    """
 
     kind: Literal["difference"]
-    value: Identifier
-    arm: Identifier
+    value: ExactColumn
+    arm: TextColumn
     treated: Text
     control: Text
-    first_per: Identifier
-    interval: Literal["newcombe"]
+    first_per: AnyColumn
+    interval: Literal["newcombe", "multinomial"]
 
 
-AnyMetric = Ratio | Snapshot | Total | Percentile | SurvivalMedian | Difference
+class PairedDifference(_Measured):
+    """Share of rows with `first` minus share of the same rows with `second`, in percentage points; both are 1 or 0."""
+
+    kind: Literal["paired_difference"]
+    first: ExactColumn
+    second: ExactColumn
+    interval: Literal["newcombe_paired"]
+
+
+class Uplift(_Measured):
+    """Relative difference of the mean of `value` between the arms of a randomised experiment, by unit exposed.
+
+    Each row is a unit; `share` is the share of units that was to be treated. When the arms are too uneven for that
+    share to be true, nothing is said (sample-ratio mismatch). Experiments are never pooled.
+    """
+
+    kind: Literal["uplift"]
+    experiment: TextColumn
+    value: ExactColumn
+    arm: TextColumn
+    treated: Text
+    control: Text
+    share: NumberColumn
+    interval: Literal["delta"]
+
+
+class Recurrence(_Measured):
+    """Share of the members seen in the period that were seen with at least so many different values of `per`.
+
+    `per: week` counts the period in steps of seven days from its first day; then only periods of four weeks or more
+    have a value.
+    """
+
+    kind: Literal["recurrence"]
+    member: AnyColumn
+    where: Text | None = None
+    """Condition on rows that count as seen."""
+    per: AnyColumn
+    at_least: Annotated[Whole, Field(ge=2)]
+    interval: Literal["exact", "wilson"]
+
+
+class Peak(_Measured):
+    """The most rows that fell into one minute."""
+
+    kind: Literal["peak"]
+    at: TimeColumn
+    where: Text | None = None
+    """Condition on rows that count; all rows show that somebody looked."""
+    interval: Literal["exact"]
+
+
+class Episodes(_Measured):
+    """Bursts of rows: one begins when nothing was seen for more than `gap_minutes`."""
+
+    kind: Literal["episodes"]
+    at: TimeColumn
+    gap_minutes: Annotated[Whole, Field(ge=1)]
+    where: Text | None = None
+    """Condition on rows that count; all rows show that somebody looked."""
+    along: TextColumn | None = None
+    """Bursts are told apart by it, and added up."""
+    interval: Literal["poisson"]
+
+
+class Ranking(_Measured):
+    """Mean over judged queries of a measure of ranked lists, through ir_measures; each row is a document of a query."""
+
+    kind: Literal["ranking"]
+    measure: Annotated[str, StringConstraints(pattern=r"^(nDCG|P|R|RR|AP|Judged|Success)(@[1-9][0-9]{0,3})?$")]
+    query: AnyColumn
+    document: AnyColumn
+    score: NumberColumn
+    grade: NumberColumn
+    interval: Literal["clustered"]
+
+
+class Derived(_Measured):
+    """A measure of one fact over a measure of another, each summed by itself so that no join multiplies rows."""
+
+    kind: Literal["derived"]
+    numerator: Text
+    over: Identifier
+    """The fact of the denominator."""
+    denominator: Text
+    interval: Literal["fieller"]
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The facts it reads, the numerator's first."""
+        return (self.fact, self.over)
+
+
+class Formula(_Metric):
+    """Arithmetic over inputs that another part of the pipeline works out; see `awaits`."""
+
+    kind: Literal["formula"]
+    inputs: dict[Identifier, InputUnit]
+    """Name -> unit of what goes in."""
+    formula: Text
+    awaits: Text
+    """What must be there before the inputs are known."""
+    interval: Literal["simulation", "exact"]
+
+    fact: ClassVar[str] = ""
+    facts: ClassVar[tuple[str, ...]] = ()
+    dimensions: ClassVar[tuple[str, ...]] = ()
+    people: ClassVar[bool] = False
+    min_n: ClassVar[int] = 1
+    matures_after_days: ClassVar[int] = 0
+    unknown: ClassVar[str | None] = None
+    headline: ClassVar[str] = "value"
+
+
+AnyMetric = (
+    Ratio | Snapshot | Total | Mean | Median | Percentile | SurvivalMedian | Difference | PairedDifference | Uplift
+    | Recurrence | Peak | Episodes | Ranking | Derived | Formula
+)  # fmt: skip
 """One KPI; an alias for annotations, `Metric` adds what pydantic needs to tell the kinds apart."""
 Metric = Annotated[AnyMetric, Field(discriminator="kind")]
 KINDS: dict[str, type[AnyMetric]] = {
-    "ratio": Ratio,
-    "snapshot": Snapshot,
-    "total": Total,
-    "percentile": Percentile,
-    "survival_median": SurvivalMedian,
-    "difference": Difference,
+    get_args(model.model_fields["kind"].annotation)[0]: model for model in get_args(AnyMetric)
 }
+
+
+PAGED_TIER = 2
+"""Roles up to this tier have a page of their own."""
 
 
 class Catalog(_Strict):
@@ -193,5 +395,5 @@ class Catalog(_Strict):
         return [kpi_id for kpi_id, metric in self.metrics.items() if metric.owner == role_id]
 
     def reported_roles(self) -> list[str]:
-        """Roles that get a page: those of tier 1."""
-        return [role_id for role_id, role in self.roles.items() if role.tier == 1]
+        """Roles that get a page: those of tiers 1 and 2."""
+        return [role_id for role_id, role in self.roles.items() if role.tier <= PAGED_TIER]

@@ -1,60 +1,142 @@
-"""Whether the unit of a KPI follows from its kind and columns, and whether its target can be met in that unit."""
+"""Units: what each is called, whether that of a KPI follows from its kind and columns, and what a target can reach.
+
+A column has the unit its name ends in (`cost_usd`, `latency_s`, `wait_minutes`), `sessions` counts sessions, and a flag
+or `count(*)` counts the rows of its fact, named by the last word of the fact's name (`started_tasks` -> task). The
+unit of a ratio is numerator over denominator; like things cancel out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import ast
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import get_args
 
 from pipeline.catalog import codes
 from pipeline.catalog.document import Positions
 from pipeline.catalog.expressions import ExpressionError, Measure, parse_measure
-from pipeline.catalog.model import AnyMetric, Percentile, Ratio, Snapshot, SurvivalMedian, Total
+from pipeline.catalog.formulas import parse_formula
+from pipeline.catalog.model import (
+    AnyMetric,
+    Derived,
+    Formula,
+    Mean,
+    Median,
+    Peak,
+    Percentile,
+    Ratio,
+    Snapshot,
+    Total,
+    Unit,
+)
 from pipeline.catalog.wording import problem, quoted
 from pipeline.errors import Problem
 
-_SUFFIXES = {"_usd": "USD", "_ms": "ms", "_s": "s", "_hours": "h", "_h": "h", "_minutes": "minutes"}
-_RANGES = {"ratio": (Decimal(0), Decimal(1)), "points": (Decimal(-100), Decimal(100))}
+Facts = Mapping[str, Mapping[str, str]]
+_SUFFIXES = {
+    "_usd": "USD", "_ms": "ms", "_s": "s", "_hours": "h", "_h": "h", "_minutes": "min", "_days": "d",
+    "hours_saved": "h", "_tokens": "token", "_score": "score_1_5",
+}  # fmt: skip
+_RANGES = {
+    "ratio": (Decimal(0), Decimal(1)),
+    "points": (Decimal(-100), Decimal(100)),
+    "index": (Decimal(0), Decimal(1)),
+    "score_1_5": (Decimal(1), Decimal(5)),
+    "per_1k_sessions": (Decimal(0), Decimal(1000)),
+}
+_SIGNED = ("USD", "h")
+"""Units of totals that may be below zero; a target may be as well."""
+_FIXED = {
+    "difference": ("points",), "paired_difference": ("points",), "uplift": ("ratio",), "recurrence": ("ratio",),
+    "episodes": ("count",), "ranking": ("index",), "survival_median": ("h", "d", "min"),
+}  # fmt: skip
 
 
 def unit_of_column(column: str) -> str | None:
     """The unit a column has in its name (`cost_usd`, `latency_s`), or None when it names none."""
+    if column.startswith("tokens"):
+        return "token"
     return next((unit for suffix, unit in _SUFFIXES.items() if column.endswith(suffix)), None)
 
 
-def expected_units(metric: AnyMetric, columns: Collection[str]) -> tuple[str, ...]:
+def thing_of(fact: str) -> str:
+    """What one row of a fact is, by the last word of its name in the singular."""
+    word = fact.rsplit("_", 1)[-1]
+    if word.endswith("ies"):
+        return word.removesuffix("ies") + "y"
+    return word.removesuffix("s")
+
+
+def _of_measure(measure: Measure, fact: str, columns: Mapping[str, str]) -> str | None:
+    """Unit of a measure, or None when its name does not say: it then fits any count."""
+    if measure.aggregate == "distinct":
+        return measure.column.removesuffix("_id").removesuffix("_key")
+    if measure.column == "*" or measure.column.startswith(("is_", "has_")):
+        return thing_of(fact)
+    if (unit := unit_of_column(measure.column)) is not None:
+        return unit
+    return thing_of(measure.column) if measure.column.endswith("s") and measure.column in columns else None
+
+
+_AMOUNTS = ("USD", "h", "s", "ms", "min", "d", "token", "score_1_5")
+
+
+def expected_units(metric: AnyMetric, facts: Facts) -> tuple[str, ...]:
     """The units that fit the kind of a KPI and the columns it is made of; none when its columns have another unit.
 
-    `columns` are those of the fact: what is not among them is a mistake of its own and says nothing about the unit.
+    A fact or column that does not exist is a mistake of its own and says nothing about the unit.
     """
-    if isinstance(metric, (Ratio, Snapshot)):
-        return _ratio_units(metric, columns)
+    if any(fact not in facts for fact in metric.facts):
+        return (metric.unit,)
+    if isinstance(metric, Ratio | Snapshot | Derived):
+        return _ratio_units(metric, facts)
     if isinstance(metric, Total):
-        return _total_units(metric)
-    if isinstance(metric, Percentile):
-        return ("s",) if unit_of_column(metric.value) in ("s", None) else ()
-    return ("h",) if isinstance(metric, SurvivalMedian) else ("points",)
+        return _total_units(metric, facts)
+    if isinstance(metric, Percentile | Mean | Median):
+        unit = unit_of_column(metric.value)
+        return (metric.unit,) if unit is None else tuple({unit} & set(get_args(Unit)))
+    return (f"{thing_of(metric.fact)}s/min",) if isinstance(metric, Peak) else _FIXED[metric.kind]
 
 
-def _ratio_units(metric: Ratio | Snapshot, columns: Collection[str]) -> tuple[str, ...]:
+def _ratio_units(metric: Ratio | Snapshot | Derived, facts: Facts) -> tuple[str, ...]:
+    top_fact, bottom_fact = metric.facts[0], metric.facts[-1]
     above, below = _measure(metric.numerator), _measure(metric.denominator)
-    if above is None or below is None or not {above.column, below.column} <= {"*", *columns}:
-        return ("ratio", "USD/session")
-    money = [_sums_money(measure) for measure in (above, below)]
-    return ("USD/session",) if money == [True, False] else ("ratio",)
+    if (
+        above is None
+        or below is None
+        or not _are_known(above, facts.get(top_fact, {}), below, facts.get(bottom_fact, {}))
+    ):
+        return (metric.unit,)
+    top, bottom = _of_measure(above, top_fact, facts[top_fact]), _of_measure(below, bottom_fact, facts[bottom_fact])
+    if getattr(metric, "per", 1) == 1000:
+        return (f"per_1k_{bottom or 'row'}s",)
+    if top in _AMOUNTS and bottom != top:
+        return (
+            (f"{top}/{bottom}" if bottom not in (None, *_AMOUNTS) and top == "USD" else top,)
+            if bottom not in _AMOUNTS
+            else ()
+        )
+    if bottom in _AMOUNTS and top != bottom:
+        return ()
+    return ("ratio",)
 
 
-def _sums_money(measure: Measure) -> bool:
-    return measure.aggregate == "sum" and unit_of_column(measure.column) == "USD"
+def _are_known(above: Measure, top: Mapping[str, str], below: Measure, bottom: Mapping[str, str]) -> bool:
+    return above.column in {"*", *top} and below.column in {"*", *bottom}
 
 
-def _total_units(metric: Total) -> tuple[str, ...]:
-    measure = _measure(metric.total)
-    if measure is None or measure.aggregate == "distinct":
-        return ("h", "USD", "count")
-    if measure.aggregate == "count":
+def _total_units(metric: Total, facts: Facts) -> tuple[str, ...]:
+    measure, columns = _measure(metric.total), facts.get(metric.fact, {})
+    if measure is None or measure.aggregate == "distinct" or measure.column not in {"*", *columns}:
+        return (metric.unit,)
+    if measure.column == "*" or measure.column.startswith(("is_", "has_")):
         return ("count",)
     unit = unit_of_column(measure.column)
-    return ("h", "USD", "count") if unit is None else tuple({"h", "USD"} & {unit})
+    return _TOTALS if unit is None else tuple({unit} & set(_TOTALS))
+
+
+_TOTALS = ("h", "USD", "count")
 
 
 def _measure(text: str) -> Measure | None:
@@ -65,21 +147,110 @@ def _measure(text: str) -> Measure | None:
         return None
 
 
-def check_unit(kpi_id: str, metric: AnyMetric, positions: Positions, columns: Collection[str]) -> Iterator[Problem]:
+def check_unit(kpi_id: str, metric: AnyMetric, positions: Positions, facts: Facts) -> Iterator[Problem]:
     """The unit must follow from the kind and the columns."""
-    units = expected_units(metric, columns)
+    if isinstance(metric, Formula):
+        yield from _check_formula(kpi_id, metric, positions)
+        return
+    if wrong := list(_check_per(kpi_id, metric, positions)):
+        yield from wrong
+        return
+    units = expected_units(metric, facts)
     if metric.unit not in units:
         where, found = positions.where("metrics", kpi_id, "unit"), f"unit {quoted(metric.unit)}"
-        expected = f"{' or '.join(units)} for this {metric.kind}" if units else _column_unit(metric)
+        expected = f"{' or '.join(units)} for this {metric.kind}" if units else _other_columns(metric)
         yield problem(where, codes.WRONG_UNIT, found=found, expected=expected)
 
 
-def _column_unit(metric: AnyMetric) -> str:
-    column = metric.value if isinstance(metric, Percentile) else ""
-    if isinstance(metric, Total) and (measure := _measure(metric.total)) is not None:
+def _other_columns(metric: AnyMetric) -> str:
+    """What to say when no unit fits."""
+    column = getattr(metric, "value", None)
+    if column is None and isinstance(metric, Total) and (measure := _measure(metric.total)) is not None:
         column = measure.column
-    wanted = "s" if isinstance(metric, Percentile) else "h or USD"
-    return f"a column in {wanted}; {column} is in {unit_of_column(column)}"
+    if column is None:
+        return "columns whose units go together"
+    return f"a column in a unit that KPIs have; {column} is in {unit_of_column(column)}"
+
+
+def _check_per(kpi_id: str, metric: AnyMetric, positions: Positions) -> Iterator[Problem]:
+    """A rate per thousand counts things among a thousand things; money and fractions have no such rate."""
+    per = getattr(metric, "per", 1)
+    if not isinstance(metric, Ratio) or per == 1:
+        return
+    above = _measure(metric.numerator)
+    amount = above is not None and above.aggregate == "sum" and unit_of_column(above.column) in _AMOUNTS
+    where = positions.where("metrics", kpi_id, "per")
+    if per != 1000:
+        yield problem(where, codes.PER, found=f"per {per}", expected="1000, or no per")
+    elif amount or metric.unit == "ratio":
+        what = f"per 1000 of {metric.numerator}" if amount else "per 1000 of a ratio"
+        yield problem(where, codes.PER, found=what, expected="a count above a count, in per_1k_...s")
+
+
+Dimension = Counter[str]
+
+
+def dimension_of(unit: str) -> Dimension:
+    """A unit as powers of what it is made of: USD/session -> USD 1, session -1; a ratio has none."""
+    top, _, bottom = unit.partition("/")
+    found: Dimension = Counter()
+    for name, power in ((top, 1), (bottom, -1)):
+        if name and name not in ("ratio", "count"):
+            found[name.removesuffix("s") if name not in ("s", "ms") else name] += power
+    return found
+
+
+def _check_formula(kpi_id: str, metric: Formula, positions: Positions) -> Iterator[Problem]:
+    """The unit of a formula follows from those of its inputs; unlike things are not added."""
+    try:
+        found = _dimension(
+            parse_formula(metric.formula), {name: dimension_of(one) for name, one in metric.inputs.items()}
+        )
+    except (ExpressionError, KeyError):
+        return  # told elsewhere
+    except ValueError as error:
+        where = positions.where("metrics", kpi_id, "formula")
+        yield problem(where, codes.WRONG_UNIT, found=str(error), expected="like added to like")
+        return
+    if found is not None and found != dimension_of(metric.unit):
+        where = positions.where("metrics", kpi_id, "unit")
+        expected = f"{_text(found)}, which the inputs give"
+        yield problem(where, codes.WRONG_UNIT, found=f"unit {quoted(metric.unit)}", expected=expected)
+
+
+def _dimension(node: ast.expr, inputs: Mapping[str, Dimension]) -> Dimension | None:
+    """Powers of a part of a formula; None for a bare number, which goes with anything."""
+    if isinstance(node, ast.Constant):
+        return None
+    if isinstance(node, ast.Name):
+        return inputs[node.id]
+    if isinstance(node, ast.UnaryOp):
+        return _dimension(node.operand, inputs)
+    if isinstance(node, ast.Call):
+        inner = _dimension(node.args[0], inputs)
+        is_first = isinstance(node.func, ast.Name) and node.func.id == "first"
+        return Counter({name: 1 for name, power in (inner or Counter()).items() if power < 0}) if is_first else inner
+    assert isinstance(node, ast.BinOp)  # noqa: S101 - the parser allows nothing else
+    return _combine(node, _dimension(node.left, inputs), _dimension(node.right, inputs))
+
+
+def _combine(node: ast.BinOp, left: Dimension | None, right: Dimension | None) -> Dimension | None:
+    if isinstance(node.op, ast.Add | ast.Sub):
+        if left is not None and right is not None and left != right:
+            raise ValueError(f"{_text(left)} and {_text(right)} added up in {ast.unparse(node)}")
+        return left if left is not None else right
+    if left is None and right is None:
+        return None
+    found = Counter(left or {})
+    for name, power in (right or {}).items():
+        found[name] += power if isinstance(node.op, ast.Mult) else -power
+    return Counter({name: power for name, power in found.items() if power})
+
+
+def _text(dimension: Dimension) -> str:
+    top = "·".join(name for name, power in dimension.items() for _ in range(power) if power > 0)
+    bottom = "·".join(name for name, power in dimension.items() for _ in range(-power) if power < 0)
+    return (top or ("ratio" if not bottom else "1")) + (f"/{bottom}" if bottom else "")
 
 
 def check_target(kpi_id: str, metric: AnyMetric, positions: Positions) -> Iterator[Problem]:
@@ -93,7 +264,12 @@ def check_target(kpi_id: str, metric: AnyMetric, positions: Positions) -> Iterat
     if side != wanted:
         found, expected = f"{side} with direction {metric.direction}", f"{wanted}, or the other direction"
         yield problem(where, codes.TARGET_DIRECTION, found=found, expected=expected)
-    low, high = _RANGES.get(metric.unit, (Decimal(0), Decimal("Infinity")))
+    least = "-Infinity" if metric.kind in ("uplift", "formula") or metric.unit in _SIGNED else "0"
+    low, high = (
+        (Decimal(least), Decimal("Infinity"))
+        if least != "0"
+        else _RANGES.get(metric.unit, (Decimal(0), Decimal("Infinity")))
+    )
     if value is not None and not low <= value <= high:
         meant = str(value / 100) if metric.unit == "ratio" and 1 < value <= 100 else None
         expected = f"{low} to {high}" if high.is_finite() else f"at least {low}"

@@ -8,10 +8,9 @@ from datetime import date, timedelta
 
 import duckdb
 
-from pipeline.catalog.expressions import parse_measure
-from pipeline.catalog.model import Catalog, Difference, Metric, Percentile, Ratio, Snapshot, SurvivalMedian, Total
+from pipeline.catalog.model import Catalog, Metric, Percentile
 from pipeline.engine.editions import latest_edition
-from pipeline.engine.leaves import measurable
+from pipeline.engine.kinds import Look, kind_of
 from pipeline.engine.suppression import REASON
 from pipeline.errors import ConfigurationError, Problem
 from pipeline.facts import load_facts
@@ -20,7 +19,10 @@ from pipeline.tables import load_tables
 from pipeline.warehouse.connection import rows
 
 Record = dict[str, object]
-PERIODS = "2026-10-31 (day), 2026-W44 (week), 2026-10 (month) or 28d:2026-10-31 (28 days up to and with that day)"
+PERIODS = (
+    "2026-10-31 (day), 2026-W44 (week), 2026-10 (month), 2026-Q4 (quarter) or 28d:2026-10-31 (28 days up to and with "
+    "that day)"
+)
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,14 @@ class Explanation:
     published: Record
     sql: str
     bound: str
+    edition: int
+    """The edition that says so: the newest one, or the one that stood on the day asked for."""
     from_rows: Record = field(default_factory=dict)
     files: list[Record] = field(default_factory=list)
+    history: list[Record] = field(default_factory=list)
+    """What each edition said, the oldest first; one entry when it was never restated."""
+    look: Look | None = None
+    """Which rows it was computed from; None when the value was withheld."""
 
 
 def parse_period(text: str) -> Period:
@@ -63,6 +71,9 @@ def parse_period(text: str) -> Period:
         if match := re.fullmatch(r"(\d{4})-W(\d\d)", text):
             start = date.fromisocalendar(int(match[1]), int(match[2]), 1)
             return Period("week", start, start + timedelta(days=7))
+        if match := re.fullmatch(r"(\d{4})-Q([1-4])", text):
+            start = date(int(match[1]), 3 * int(match[2]) - 2, 1)
+            return Period("quarter", start, (start + timedelta(days=95)).replace(day=1))
         if match := re.fullmatch(r"(\d{4})-(\d\d)", text):
             start = date(int(match[1]), int(match[2]), 1)
             return Period("month", start, (start + timedelta(days=31)).replace(day=1))
@@ -73,25 +84,74 @@ def parse_period(text: str) -> Period:
 
 
 def explain(
-    con: duckdb.DuckDBPyConnection, catalog: Catalog, kpi_id: str, *, period: str | None = None, by: str | None = None
+    con: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    kpi_id: str,
+    *,
+    period: str | None = None,
+    by: str | None = None,
+    as_of: str | None = None,
 ) -> Explanation:
     """Explain one value of the newest edition; without `period`, the one its owner's page headlines.
 
-    `by` is `dimension=value`. Raises ConfigurationError when the KPI, the dimension or the value is not there.
+    `by` is `dimension=value`; with `as_of`, a date, the value is the one that stood at the end of that day, while the
+    rows are those held now. Raises ConfigurationError when the KPI, the dimension or the value is not there.
     """
     metric = catalog.metrics[kpi_id]
-    dimension, value = _slice(kpi_id, metric, by)
-    published = _published(con, kpi_id, metric, parse_period(period) if period else None, (dimension, value))
+    slice_of = _slice(kpi_id, metric, by)
+    edition = int(str(edition_standing(con, as_of)["number"]))
+    published = _published(con, kpi_id, metric, parse_period(period) if period else None, slice_of, edition=edition)
     found = Period(str(published["grain"]), _day(published["period_start"]), _day(published["period_end"]))
-    until = _day((latest_edition(con) or {})["as_of"])
-    sql = _rows_sql(metric, found, dimension, value, until=until)
-    bound = f"from a histogram, within {ALPHA:.0%} of the exact value" if isinstance(metric, Percentile) else ""
-    explanation = Explanation(kpi_id, metric, found, dimension, value, published, sql, bound)
-    if str(published["reason"]) == REASON:  # nobody shall read from the rows what was withheld
+    explanation = Explanation(kpi_id, metric, found, *slice_of, published, "", _bound(metric), edition)
+    if not metric.facts or str(published["reason"]) == REASON:  # what was withheld shall not be read from the rows
         return explanation
-    explanation.from_rows = rows(con, sql)[0]
-    explanation.files = _files(con, metric, found, dimension, value)
+    look = _look(found, *slice_of, until=_day((latest_edition(con) or {})["as_of"]))
+    explanation.look, explanation.sql = look, kind_of(metric).rows_sql(metric, look)
+    explanation.from_rows = rows(con, explanation.sql)[0]
+    explanation.files = _files(con, metric, found, *slice_of)
+    explanation.history = _history(con, kpi_id, found, slice_of)
     return explanation
+
+
+def _bound(metric: Metric) -> str:
+    return f"from a histogram, within {ALPHA:.0%} of the exact value" if isinstance(metric, Percentile) else ""
+
+
+def edition_standing(con: duckdb.DuckDBPyConnection, as_of: str | None) -> Record:
+    """The newest edition, or the one that stood at the end of a day (ISO); ConfigurationError when there was none."""
+    day = None if as_of is None else _as_of_day(as_of)
+    told = rows(
+        con,
+        "SELECT e.number, e.as_of, CAST(r.started_at AS DATE)::VARCHAR AS published FROM kpi.editions AS e "
+        "LEFT JOIN ledger.runs AS r USING (run_id) ORDER BY e.number",
+    )
+    standing = [one for one in told if day is None or str(one["published"]) <= day.isoformat()]
+    if not standing:
+        since = f"the first one was published on {told[0]['published']}" if told else "none has been published yet"
+        problem = Problem("--as-of", "E008", f"found {as_of}, expected a later day: {since}")
+        raise ConfigurationError("No edition stood on that day.", [problem])
+    return standing[-1]
+
+
+def _as_of_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        problem = Problem("--as-of", "E004", f"found {text!r}, expected a day such as 2026-10-31")
+        raise ConfigurationError("The day cannot be read.", [problem]) from None
+
+
+def _history(con: duckdb.DuckDBPyConnection, kpi_id: str, period: Period, of: tuple[str, str]) -> list[Record]:
+    """Each value the editions gave for one period and slice, and since which edition."""
+    return rows(
+        con,
+        "SELECT v.first_edition AS edition, v.value, v.status, v.definition_hash, r.why FROM kpi.values AS v "
+        "LEFT JOIN kpi.restatements AS r ON r.edition = v.first_edition AND r.kpi_id = v.kpi_id AND r.grain = v.grain "
+        "AND r.period_start = v.period_start AND r.dimension = v.dimension AND r.dimension_value = v.dimension_value "
+        "WHERE v.kpi_id = ? AND v.grain = ? AND v.period_start = ? AND v.period_end = ? AND v.dimension = ? "
+        "AND v.dimension_value = ? ORDER BY v.first_edition",
+        [kpi_id, period.grain, period.start.isoformat(), period.end.isoformat(), *of],
+    )
 
 
 def _slice(kpi_id: str, metric: Metric, by: str | None) -> tuple[str, str]:
@@ -107,23 +167,30 @@ def _slice(kpi_id: str, metric: Metric, by: str | None) -> tuple[str, str]:
 
 
 def _published(
-    con: duckdb.DuckDBPyConnection, kpi_id: str, metric: Metric, period: Period | None, of: tuple[str, str]
+    con: duckdb.DuckDBPyConnection,
+    kpi_id: str,
+    metric: Metric,
+    period: Period | None,
+    of: tuple[str, str],
+    *,
+    edition: int,
 ) -> Record:
     dimension, value = of
+    held = f"{_HELD} AND first_edition <= {edition} AND coalesce(last_edition, {edition}) >= {edition}"
     where, parameters = "TRUE", [kpi_id, dimension, value, metric.headline_grain]
     if period is not None:
         where = "grain = ? AND period_start = ? AND period_end = ?"
         parameters[3:3] = [period.grain, period.start.isoformat(), period.end.isoformat()]
     found = rows(
         con,
-        f"SELECT * FROM {_HELD} AND {where} ORDER BY value IS NULL AND reason NOT LIKE 'suppressed%', "
+        f"SELECT * FROM {held} AND {where} ORDER BY value IS NULL AND reason NOT LIKE 'suppressed%', "
         "status = 'immature', grain <> ?, period_end DESC, period_start LIMIT 1",
         list(parameters),
     )
     if not found:
         by = f"for {dimension}={value}" if dimension else "in total"
         raise ConfigurationError(
-            f"The newest edition has no such value of {kpi_id}.",
+            f"Edition {edition} has no such value of {kpi_id}.",
             [
                 Problem(
                     "--period, --by",
@@ -135,7 +202,7 @@ def _published(
     return found[0]
 
 
-_HELD = "kpi.values WHERE kpi_id = ? AND dimension = ? AND dimension_value = ? AND last_edition IS NULL"
+_HELD = "kpi.values WHERE kpi_id = ? AND dimension = ? AND dimension_value = ?"
 
 
 def _choices(con: duckdb.DuckDBPyConnection, kpi_id: str, dimension: str) -> str:
@@ -158,72 +225,13 @@ def _day(value: object) -> date:
     return date.fromisoformat(str(value)[:10])
 
 
-def _rows_sql(metric: Metric, period: Period, dimension: str, value: str, *, until: date) -> str:
-    """SQL that computes the value from the rows of the fact, by another way than states and roll-ups.
-
-    What has not ended at the end of day `until` is censored there.
-    """
-    where = f"day >= DATE '{period.start}' AND day < DATE '{period.end}'"
-    if isinstance(metric, Snapshot):
-        where = f"day = (SELECT max(day) FROM facts.{metric.fact} WHERE {where})"
-    if dimension:
-        where += f" AND {dimension} = {_text(value)}"
-    source = f"FROM facts.{metric.fact} WHERE {where}"
-    if isinstance(metric, Ratio | Snapshot):
-        numerator, denominator = (_measure(text) for text in (metric.numerator, metric.denominator))
-        return (
-            f"SELECT {numerator} AS numerator, {denominator} AS denominator, "
-            f"CAST({numerator} AS DOUBLE) / nullif({denominator}, 0) AS value {source}"
-        )
-    if isinstance(metric, Total):
-        return f"SELECT {parse_measure(metric.total).sql()} AS value, count(*) AS n {source}"
-    if isinstance(metric, Percentile):
-        return (
-            f"SELECT quantile_cont({metric.value}, {metric.percentile}) AS value, count({metric.value}) AS n, "
-            f"count(*) - count({metric.value}) AS unknown {source}"
-        )
-    if isinstance(metric, SurvivalMedian):
-        return _survival_sql(metric, f"{source} AND {measurable(metric)}", until)
-    return _difference_sql(metric, source)
+def _look(period: Period, dimension: str, value: str, *, until: date) -> Look:
+    """What of the rows belongs to a value; what has not ended at the end of day `until` is censored there."""
+    return Look(period.start, period.end, until, f"{dimension} = {_text(value)}" if dimension else "")
 
 
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
-
-
-def _measure(text: str) -> str:
-    measure = parse_measure(text)
-    if measure.aggregate != "distinct":
-        return measure.sql()
-    condition = f" FILTER (WHERE {measure.predicate})" if measure.predicate else ""
-    return f"count(DISTINCT {measure.column}){condition}"
-
-
-def _survival_sql(metric: SurvivalMedian, source: str, until: date) -> str:
-    """The Kaplan-Meier product over the times at which something ended, largest group at risk first."""
-    horizon = f"TIMESTAMPTZ '{until + timedelta(days=1)} 00:00:00+00'"
-    hours = f"(epoch_us(coalesce({metric.end}, {horizon})) - epoch_us({metric.start})) / 3.6e9"
-    return (
-        f"WITH spans AS (SELECT {hours} AS hours, {metric.end} IS NOT NULL AS has_ended {source}), "
-        "steps AS (SELECT hours, count(*) AS spans, count(*) FILTER (WHERE has_ended) AS ended, "
-        "sum(count(*)) OVER (ORDER BY hours DESC) AS at_risk FROM spans GROUP BY hours), "
-        "curve AS (SELECT *, product(1 - ended / at_risk) OVER (ORDER BY hours) AS surviving FROM steps) "
-        "SELECT min(hours) FILTER (WHERE surviving <= 0.5 + 1e-12) AS value, sum(spans) AS n, sum(ended) AS ended "
-        "FROM curve"
-    )
-
-
-def _difference_sql(metric: Difference, source: str) -> str:
-    first = (
-        f"SELECT {metric.arm} AS arm, {metric.first_per}, arg_min({metric.value}, first_order) AS value {source} "
-        f"GROUP BY {metric.arm}, {metric.first_per}"
-    )
-    arms = ", ".join(
-        f"sum(value) FILTER (WHERE arm = '{arm}') AS {name}_k, count(*) FILTER (WHERE arm = '{arm}') AS {name}_n"
-        for name, arm in (("treated", metric.treated), ("control", metric.control))
-    )
-    share = "100.0 * (treated_k / treated_n - control_k / control_n)"
-    return f"SELECT *, {share} AS value FROM (SELECT {arms} FROM ({first}))"
 
 
 def _files(con: duckdb.DuckDBPyConnection, metric: Metric, period: Period, dimension: str, value: str) -> list[Record]:
@@ -232,7 +240,7 @@ def _files(con: duckdb.DuckDBPyConnection, metric: Metric, period: Period, dimen
     A table that holds the dimension itself is narrowed to the slice; others are listed whole.
     """
     parts = []
-    for name in load_facts()[metric.fact].reads:
+    for name in dict.fromkeys(name for fact in metric.facts for name in load_facts()[fact].reads):
         table = load_tables()[name]
         where = "TRUE"
         if table.day:
@@ -252,16 +260,14 @@ def _files(con: duckdb.DuckDBPyConnection, metric: Metric, period: Period, dimen
     )
 
 
-def formula(metric: Metric) -> str:
-    """Say in one line how the KPI is computed."""
-    if isinstance(metric, Ratio | Snapshot):
-        when = ", on the last day of the period" if isinstance(metric, Snapshot) else ""
-        return f"{metric.numerator} / {metric.denominator}{when}, over {metric.fact}"
-    if isinstance(metric, Total):
-        return f"{metric.total}, over {metric.fact}"
-    if isinstance(metric, Percentile):
-        return f"{metric.percentile:.0%} quantile of {metric.value}, over {metric.fact}"
-    if isinstance(metric, SurvivalMedian):
-        return f"Kaplan-Meier median of {metric.end} - {metric.start}, over {metric.fact}"
-    arms = f"share of {metric.value} for {metric.treated} minus {metric.control}"
-    return f"{arms}, first answer per {metric.first_per}, over {metric.fact}"
+def rows_sql(metric: Metric) -> str:
+    """SQL that recomputes any period of a KPI from its rows, with `:period_start` and `:period_end` in it."""
+    start, end = date(1901, 1, 1), date(1902, 2, 2)  # stand for the period, and occur nowhere else
+    if not metric.facts:
+        return ""
+    sql = kind_of(metric).rows_sql(metric, Look(start, end, end - timedelta(days=1)))
+    return (
+        sql.replace(f"DATE '{start}'", ":period_start")
+        .replace(f"DATE '{end}'", ":period_end")
+        .replace(f"TIMESTAMPTZ '{end} 00:00:00+00'", ":data_end")
+    )

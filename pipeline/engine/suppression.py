@@ -24,11 +24,10 @@ def suppress(frame: pd.DataFrame, *, people: bool) -> None:
     small = sliced["n"].astype(float) < SMALLEST_GROUP
     hidden = set(sliced.index[small])
     periods = ["grain", "period_start", "period_end", "dimension"]
-    for _, group in sliced.groupby(periods, sort=False):
-        blank = [index for index in group.index if index in hidden]
-        if len(blank) == 1 and len(group) > 1:
-            rest = group.drop(index=blank).sort_values(["n", "dimension_value"], kind="stable")
-            hidden.add(rest.index[0])
+    blank = small.groupby([sliced[name] for name in periods], sort=False).transform("sum")
+    for _, group in sliced[blank == 1].groupby(periods, sort=False):
+        rest = group[~group.index.isin(hidden)].sort_values(["n", "dimension_value"], kind="stable")
+        hidden.update(rest.index[:1])
     rows = sorted(hidden)
     frame.loc[rows, _HIDDEN] = None
     frame.loc[rows, "status"] = "not_available"

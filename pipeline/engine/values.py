@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -10,36 +10,40 @@ import numpy as np
 
 from pipeline.catalog.expressions import parse_measure
 from pipeline.catalog.hashes import definition_hash
-from pipeline.catalog.model import Catalog, Difference, Metric, Percentile, SurvivalMedian, Total
-from pipeline.engine.leaves import is_clustered
-from pipeline.engine.rollup import COLUMNS, first_day
+from pipeline.catalog.model import Catalog, Formula, Metric
+from pipeline.engine.kinds import kind_of
+from pipeline.engine.kinds.base import ROLLED
+from pipeline.engine.kinds.base import floats as _floats
+from pipeline.engine.rollup import first_day
 from pipeline.engine.suppression import suppress
 from pipeline.facts import load_facts
-from pipeline.statistics import intervals
-from pipeline.statistics.histogram import Histograms
 from pipeline.statistics.process_behaviour import signal_words
-from pipeline.statistics.survival import kaplan_meier_median
 from pipeline.statistics.verdict import verdict
 
 if TYPE_CHECKING:
     import pandas as pd
 
 KEYS = ["grain", "period_start", "period_end", "dimension", "dimension_value"]
+PERIOD = ["grain", "period_start", "period_end"]
 METHODS = {
     "exact": "exact",
     "wilson": "Wilson",
+    "clopper_pearson": "Clopper-Pearson",
+    "poisson": "exact Poisson",
     "clustered": "clustered",
     "order_statistics": "order statistics",
     "greenwood": "Greenwood (log-log)",
     "newcombe": "Newcombe",
+    "newcombe_paired": "Newcombe (paired)",
+    "multinomial": "multinomial",
+    "delta": "delta method",
+    "fieller": "Fieller",
+    "simulation": "simulation",
 }
 
 
 _ROLLED = f"""SELECT * REPLACE (numerator::VARCHAR AS numerator, denominator::VARCHAR AS denominator)
              FROM rolled WHERE kpi_id = ? ORDER BY {", ".join(KEYS)}"""  # text: a frame makes doubles of decimals
-_BESIDE = f"""SELECT place, {{columns}}, events FROM {{table}} JOIN
-              (SELECT *, row_number() OVER (ORDER BY {", ".join(KEYS)}) - 1 AS place FROM rolled WHERE kpi_id = $kpi)
-              USING ({", ".join(KEYS)}) WHERE {{table}}.kpi_id = $kpi ORDER BY ALL"""
 
 
 def compute_values(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: str) -> pd.DataFrame:
@@ -64,6 +68,8 @@ def _finish(
 ) -> pd.DataFrame:
     for column in ("period_start", "period_end"):
         frame[column] = frame[column].astype("datetime64[s]").dt.date
+    frame["note"] = ""
+    _take_worst(frame, metric)
     _measure(con, frame, kpi_id, metric, end)
     _set_status(frame, metric, end)
     _note_short_window(con, frame, metric)
@@ -99,7 +105,10 @@ def _no_source(con: duckdb.DuckDBPyConnection, metric: Metric, end: date) -> pd.
         "grain": "28d", "period_start": pd.Timestamp(end - timedelta(days=28)), "period_end": pd.Timestamp(end),
         "dimension": "", "dimension_value": "",
     }  # fmt: skip
-    frame = pd.DataFrame([row | dict.fromkeys(COLUMNS)])
+    frame = pd.DataFrame([row | dict.fromkeys(ROLLED)])
+    if isinstance(metric, Formula):
+        frame.attrs["no_source"] = f"awaits {metric.awaits}"
+        return frame
     table = next(iter(load_facts()[metric.fact].reads))  # the table a fact is about stands first
     ((held,),) = con.execute(f"SELECT count(*) FROM core.{table}").fetchall()
     frame.attrs["no_source"] = (
@@ -110,87 +119,37 @@ def _no_source(con: duckdb.DuckDBPyConnection, metric: Metric, end: date) -> pd.
 
 def _measure(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, metric: Metric, end: date) -> None:
     """Fill value and interval by the kind of the KPI."""
-    if isinstance(metric, SurvivalMedian):
-        value, low, high = _survival(con, frame, kpi_id, end)
-    elif isinstance(metric, Percentile):
-        value, low, high = _percentile(con, frame, kpi_id, metric)
-    elif isinstance(metric, Difference):
-        value, low, high = _points(frame)
+    frame["no_value"] = ""
+    if not metric.facts:
+        value, low, high = (np.full(len(frame), np.nan) for _ in range(3))
     else:
-        value, low, high = _quotient(frame, metric)
+        value, low, high = kind_of(metric).measure(con, frame, kpi_id, metric, end)
     frame["value"], frame["interval_low"], frame["interval_high"] = value, low, high
 
 
-def _floats(frame: pd.DataFrame, name: str) -> np.ndarray:
-    import pandas as pd
-
-    return np.asarray(pd.to_numeric(frame[name]), dtype=float)
-
-
-def _quotient(frame: pd.DataFrame, metric: Metric) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    numerator = _floats(frame, "numerator")
-    nothing = np.full(len(frame), np.nan)
-    if isinstance(metric, Total):
-        value = numerator
-    else:
-        denominator = _floats(frame, "denominator")
-        value = np.divide(numerator, denominator, out=nothing.copy(), where=denominator > 0)
-    if is_clustered(metric):
-        low, high = _clustered(frame, metric)
-    elif metric.interval == "wilson":
-        low, high = intervals.wilson(numerator, _floats(frame, "denominator"))
-    else:
-        low, high = nothing, nothing
-    return value, low, high
-
-
-def _clustered(frame: pd.DataFrame, metric: Metric) -> tuple[np.ndarray, np.ndarray]:
-    sums = [_floats(frame, name) for name in ("clusters", "sum_x", "sum_y", "sum_xx", "sum_xy", "sum_yy")]
-    if isinstance(metric, Total):
-        return intervals.clustered_total(sums[0], sums[1], sums[3])
-    clusters, x, y, xx, xy, yy = sums
-    if metric.unit == "ratio":
-        return intervals.clustered_share(clusters, x, y, xx, xy, yy)
-    return intervals.clustered_ratio(clusters, x, y, xx, xy, yy, floor=0.0)
-
-
-def _points(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    k1, n1, k2, n2 = (_floats(frame, name) for name in ("treated_k", "treated_n", "control_k", "control_n"))
-    low, high = intervals.newcombe_difference(k1, n1, k2, n2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = np.where((n1 > 0) & (n2 > 0), 100 * (k1 / n1 - k2 / n2), np.nan)
-    return value, 100 * low, 100 * high
-
-
-def _percentile(
-    con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, metric: Percentile
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    held = con.execute(_BESIDE.format(columns="bucket", table="rolled_buckets"), {"kpi": kpi_id}).fetchnumpy()
-    periods = Histograms.of(held["place"], held["bucket"], held["events"], len(frame))
-    return periods.quantile(metric.percentile), *periods.quantile_interval(metric.percentile)
-
-
-def _survival(
-    con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, end: date
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What is still open at the end of the data is censored there."""
-    columns = "epoch_us(start_at) AS started, epoch_us(end_at) AS ended"
-    held = con.execute(_BESIDE.format(columns=columns, table="rolled_spans"), {"kpi": kpi_id}).df()
-    horizon = int(datetime(end.year, end.month, end.day, tzinfo=UTC).timestamp()) * 1_000_000
-    held["hours"] = (held["ended"].fillna(horizon) - held["started"]).astype(float) / 3.6e9
-    found, ended = np.full((3, len(frame)), np.nan), np.full(len(frame), np.nan)
-    for place, group in held.groupby("place"):
-        times = group["events"].to_numpy()
-        is_ended = np.repeat(group["ended"].notna().to_numpy(), times)
-        result = kaplan_meier_median(np.repeat(group["hours"].to_numpy(), times), is_ended)
-        found[:, place], ended[place] = (result.median, result.low, result.high), result.events
-    frame["numerator"], frame["denominator"] = ended, frame["n"]
-    return found[0], found[1], found[2]
+def _take_worst(frame: pd.DataFrame, metric: Metric) -> None:
+    """The overall row of a KPI that is never pooled becomes that of its worst slice."""
+    dimension = getattr(metric, "worst_of", None)
+    if dimension is None:
+        return
+    rate = _floats(frame, "numerator") / _floats(frame, "denominator")
+    sign = 1 if metric.direction == "up" else -1
+    sliced = frame.assign(rate=sign * rate)[(frame["dimension"] == dimension) & ~np.isnan(rate)]
+    worst = sliced.sort_values(["rate", "dimension_value"]).drop_duplicates(PERIOD)
+    places = {tuple(row): index for index, row in zip(worst.index, worst[PERIOD].to_numpy(), strict=True)}
+    columns = [name for name in ROLLED if name in frame]
+    for index in frame.index[frame["dimension"] == ""]:
+        source = places.get(tuple(frame.loc[index, PERIOD]))
+        if source is not None:
+            frame.loc[index, columns] = frame.loc[source, columns]
+            frame.loc[index, "note"] = (
+                f"the worst {dimension.replace('_', ' ')}: {frame.loc[source, 'dimension_value']}"
+            )
 
 
 def _note_short_window(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, metric: Metric) -> None:
     """Say of 28 days that the data do not fill how many of them they do."""
-    first = first_day(con, metric.fact)
+    first = first_day(con, *metric.facts) if metric.facts else None
     if first is None:
         return
     begin = date.fromisoformat(first)
@@ -207,7 +166,7 @@ def _joined(*notes: str) -> str:
 
 def _set_status(frame: pd.DataFrame, metric: Metric, end: date) -> None:
     """Say of each value whether it can be judged, and why not."""
-    frame["status"], frame["reason"] = "computed", ""
+    frame["status"], frame["reason"] = "computed", frame["note"]
     n = _floats(frame, "n")
     n = np.where(np.isnan(n), 0, n)
     few = n < metric.min_n
@@ -226,16 +185,12 @@ def _set_unavailable(frame: pd.DataFrame, metric: Metric) -> None:
     missing = np.isnan(_floats(frame, "value"))
     nothing = (np.nan_to_num(_floats(frame, "n")) == 0) & np.isnan(_floats(frame, "numerator"))
     _withhold(frame, nothing, "no data in this period")
-    _withhold(frame, missing & ~nothing, _EMPTY_HANDED.get(type(metric), "zero denominator"))
+    empty = kind_of(metric).empty if metric.facts else ""
+    told = [one or empty for one in frame.loc[missing & ~nothing, "no_value"]]
+    _withhold(frame, missing & ~nothing, told)
     if "no_source" in frame.attrs:
         frame["reason"] = frame.attrs["no_source"]
     _set_unknown(frame, metric)
-
-
-_EMPTY_HANDED: dict[type, str] = {
-    SurvivalMedian: "fewer than half recovered yet",
-    Difference: "one of the two groups has no answers",
-}
 
 
 def _withhold(frame: pd.DataFrame, rows: np.ndarray, reason: str | list[str]) -> None:

@@ -18,12 +18,24 @@ NOT_APPLICABLE = Figure("n/a", "not-applicable", "not applicable")
 UNIT_WORDS = {
     "ratio": "percent",
     "USD/session": "US dollars per session",
+    "USD/task": "US dollars per task",
+    "per_1k_sessions": "per 1 000 sessions",
+    "requests/min": "requests per minute",
+    "index": "index from 0 to 1",
+    "score_1_5": "points of 5",
     "s": "seconds",
+    "min": "minutes",
     "h": "hours",
+    "d": "days",
+    "months": "months",
     "points": "percentage points",
     "count": "count",
     "USD": "US dollars",
 }
+
+
+UNIT_SIGNS = {"per_1k_sessions": "per 1k", "score_1_5": "of 5", "index": "", "requests/min": "/min"}
+"""What stands behind a number where that is not the unit itself."""
 
 
 def grouped(number: int | Decimal, decimals: int = 0) -> str:
@@ -104,11 +116,11 @@ def amount(value: float, unit: str) -> str:
     """A value with its unit; the one place that knows how each unit prints."""
     if unit == "ratio":
         return percent(value)
-    if unit in ("USD/session", "USD"):
+    if unit.startswith("USD"):
         return usd(value)
     if unit == "points":
         return points(value)
-    return whole(value) if unit == "count" else measured(value, unit)
+    return whole(value) if unit == "count" else measured(value, UNIT_SIGNS.get(unit, unit))
 
 
 def goal(limit: Decimal, unit: str) -> str:
@@ -119,11 +131,11 @@ def goal(limit: Decimal, unit: str) -> str:
 
     if unit == "ratio":
         return f"{trimmed(limit * 100)}{THIN}%"
-    if unit in ("USD/session", "USD"):
+    if unit.startswith("USD"):
         return f"${trimmed(limit)}"
     if unit == "points":
         return f"{'+' if limit > 0 else ''}{trimmed(limit)} points"
-    return f"{trimmed(limit)}{THIN}{unit}" if unit != "count" else trimmed(limit)
+    return f"{trimmed(limit)}{THIN}{UNIT_SIGNS.get(unit, unit)}".rstrip() if unit != "count" else trimmed(limit)
 
 
 def beside(value: float, limit: float, unit: str) -> str:
@@ -144,7 +156,7 @@ def change(new: float, old: float, unit: str) -> str:
         return "no change"
     if unit == "ratio":
         return points(step * 100)
-    if unit in ("USD/session", "USD"):
+    if unit.startswith("USD"):
         return f"{'+' if step > 0 else ''}{percent(step / abs(old), 1)}" if old else "from $0"
     if unit == "points":
         return points(step)

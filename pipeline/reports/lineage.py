@@ -43,7 +43,9 @@ def _tables(source: Record) -> list[str]:
 
 def behind(sources: Iterable[Record], catalog: Catalog, kpi_ids: Iterable[str]) -> list[Record]:
     """Sources that feed one of the KPIs; all of them when the facts do not say."""
-    needed: frozenset[str] = frozenset().union(*(tables_of(catalog.metrics[kpi].fact) for kpi in kpi_ids))
+    needed: frozenset[str] = frozenset().union(
+        *(tables_of(fact) for kpi in kpi_ids for fact in catalog.metrics[kpi].facts)
+    )
     kept = [source for source in sources if not needed or needed & set(_tables(source))]
     return sorted(kept, key=lambda source: str(source["source"]))
 
@@ -52,7 +54,12 @@ def _limit(source: Record, catalog: Catalog) -> int | None:
     """The lag allowed to a source: that of the most frequent KPI it feeds with events; none for reference data."""
     tables = set(_tables(source))
     metrics = catalog.metrics.values()
-    fed = [LAG_DAYS[metric.cadence] for metric in metrics if tables & tables_of(metric.fact, of_events=True)]
+    fed = [
+        LAG_DAYS[metric.cadence]
+        for metric in metrics
+        for fact in metric.facts
+        if tables & tables_of(fact, of_events=True)
+    ]
     return min(fed, default=None)
 
 

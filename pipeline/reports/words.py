@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from pipeline.catalog.model import AnyMetric, Percentile, Ratio, Snapshot, SurvivalMedian, Total
+from pipeline.catalog.formulas import formula_line
+from pipeline.catalog.model import AnyMetric
 from pipeline.reports.formats import day, goal
 from pipeline.reports.model import Mark, Value
 
@@ -109,16 +110,7 @@ def limit(metric: AnyMetric) -> float | None:
 
 def formula(metric: AnyMetric) -> str:
     """The formula as the catalogue has it, in one line."""
-    if isinstance(metric, Ratio | Snapshot):
-        last = ", on the last day with data" if metric.kind == "snapshot" else ""
-        return f"{metric.numerator} ÷ {metric.denominator}{last}"
-    if isinstance(metric, Total):
-        return metric.total
-    if isinstance(metric, Percentile):
-        return f"{metric.percentile:.0%} quantile of {metric.value}, merged from histograms"
-    if isinstance(metric, SurvivalMedian):
-        return f"Kaplan–Meier median of {metric.end} − {metric.start}, open ones censored"
-    return f"share of {metric.value} where {metric.arm} = {metric.treated} minus where {metric.arm} = {metric.control}"
+    return formula_line(metric)
 
 
 def is_causal(metric: AnyMetric) -> bool:

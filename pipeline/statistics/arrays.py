@@ -7,6 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 Bounds = tuple[Floats, Floats]
+Estimate = tuple[Floats, Floats, Floats]
+"""Value, lower and upper bound, all of one shape."""
+
+NO_VARIATION = 1e-12
+"""Squares below this share of the squared terms they are the difference of are rounding noise."""
 
 
 def floats(*values: ArrayLike) -> tuple[Floats, ...]:
@@ -39,3 +44,29 @@ def tail(level: float) -> float:
     if not 0 < level < 1:
         raise ValueError(f"level is {level}, expected a confidence level between 0 and 1, such as 0.95")
     return (1 - level) / 2
+
+
+def squares(difference: ArrayLike, terms: ArrayLike) -> Floats:
+    """Sum of squares got by subtraction: rounding noise becomes 0, a truly negative one (contradictory sums) NaN.
+
+    `terms` is the size of what was subtracted from what.
+
+    >>> squares([14 - 12, 1e-17, -1], [14, 1, 1])
+    array([ 2.,  0., nan])
+    """
+    value, size = floats(difference, terms)
+    noise = NO_VARIATION * size
+    return np.where(value > noise, value, np.where(value >= -noise, 0.0, np.nan))
+
+
+def normal_bounds(centre: Floats, variance: Floats, level: float) -> Bounds:
+    """Interval of confidence `level` around a normal estimate; NaN without variance, which says nothing about error.
+
+    >>> low, high = normal_bounds(np.array([2.0]), np.array([0.25]), 0.95)  # 2 -+ 1.96 * 0.5
+    >>> low.round(2), high.round(2)
+    (array([1.02]), array([2.98]))
+    """
+    from scipy.special import ndtri
+
+    half_width = ndtri(1 - tail(level)) * np.sqrt(np.where(variance > 0, variance, np.nan))
+    return centre - half_width, centre + half_width

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -73,6 +73,8 @@ def bucket_sql(column: str) -> str:
 class Histograms:
     """Many histograms side by side, for quantiles of all of them at once; make them with `of`."""
 
+    row: ClassVar[str] = "bucket"
+    """What a row counts, for messages."""
     buckets: Floats
     """Bucket of each row, sorted by histogram and bucket."""
     cumulative: NDArray[np.int64]
@@ -83,14 +85,14 @@ class Histograms:
     """Per histogram, how many values it holds."""
 
     @classmethod
-    def of(cls, group: ArrayLike, bucket: ArrayLike, count: ArrayLike, groups: int) -> Histograms:
+    def of(cls, group: ArrayLike, bucket: ArrayLike, count: ArrayLike, groups: int) -> Self:
         """Build from rows (group 0..groups-1, bucket, count), in any order; a bucket may occur more than once.
 
         ValueError for a group outside 0..groups-1, a NaN bucket, or a count that is negative or not whole.
         """
         group_of = np.asarray(group, dtype=np.int64)
         buckets, counts = floats(bucket, count)
-        _require_rows(group_of, buckets, counts, groups)
+        _require_rows(group_of, buckets, counts, groups, cls.row)
         order = np.lexsort((buckets, group_of))
         whole = counts[order].astype(np.int64)
         totals = np.zeros(groups, dtype=np.int64)
@@ -108,7 +110,11 @@ class Histograms:
         target = self.before + np.where(valid, ranks, 1).astype(np.int64)
         row = np.minimum(np.searchsorted(self.cumulative, target), max(self.buckets.size - 1, 0))
         bucket = self.buckets[row] if self.buckets.size else np.full(ranks.shape, np.nan)
-        return np.where(valid, value_of(bucket, edge), np.nan)
+        return np.where(valid, self.value(bucket, edge), np.nan)
+
+    def value(self, bucket: Floats, edge: Edge) -> Floats:
+        """Value that buckets stand for, or an edge of theirs."""
+        return value_of(bucket, edge)
 
     def quantile(self, p: ArrayLike) -> Floats:
         """p-quantile of each histogram as numpy's linear rule defines it, within ALPHA; NaN when empty.
@@ -147,15 +153,15 @@ def quantile_from_counts(buckets: ArrayLike, counts: ArrayLike, p: ArrayLike) ->
     return one.quantile(share.ravel()).reshape(share.shape)
 
 
-def _require_rows(group: NDArray[np.int64], buckets: Floats, counts: Floats, groups: int) -> None:
+def _require_rows(group: NDArray[np.int64], buckets: Floats, counts: Floats, groups: int, row: str) -> None:
     if group.shape != buckets.shape or group.ndim != 1:
-        raise ValueError(f"groups have shape {group.shape}, buckets {buckets.shape}; expected one list of each")
+        raise ValueError(f"groups have shape {group.shape}, {row}s {buckets.shape}; expected one list of each")
     if group.size and not (group.min() >= 0 and group.max() < groups):
         raise ValueError(f"groups run from {group.min()} to {group.max()}, expected 0 to {groups - 1}")
     if not np.isfinite(buckets).all():
-        raise ValueError("a bucket is NaN; leave out values that have none, and count them apart")
+        raise ValueError(f"a {row} is not a finite number; leave out what has none, and count it apart")
     if not ((counts >= 0) & (counts == np.floor(counts))).all():
-        raise ValueError("a count is negative or not a whole number; expected how many values fell into the bucket")
+        raise ValueError("a count is negative or not a whole number; expected how often a value occurred")
 
 
 def _require_share(p: Floats) -> None:

@@ -1,4 +1,4 @@
-"""Confidence intervals for shares, rates, differences, clustered ratios and totals, and quantiles.
+"""Confidence intervals for shares, rates, differences, clustered ratios and totals, and ranks of quantiles.
 
 All functions take scalars or arrays that broadcast to one shape and return arrays of that shape. `level` is the
 two-sided confidence level in (0, 1). An impossible input (n of 0, more successes than trials, NaN) gives NaN bounds.
@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pipeline.statistics.arrays import Bounds, Floats, floats, tail, where_valid
+from pipeline.statistics.arrays import NO_VARIATION, Bounds, Floats, floats, normal_bounds, squares, tail, where_valid
 
-NO_VARIATION = 1e-12
-"""Squared residuals below this share of the squared terms they are the difference of are rounding noise."""
+LEAST_CLUSTERS = 3
+"""Fewer clusters than this leave a Fieller interval to a t distribution with one degree of freedom."""
 
 
 def wilson(successes: ArrayLike, n: ArrayLike, level: float = 0.95) -> Bounds:
@@ -32,7 +32,7 @@ def wilson(successes: ArrayLike, n: ArrayLike, level: float = 0.95) -> Bounds:
 def clopper_pearson(successes: ArrayLike, n: ArrayLike, level: float = 0.95) -> Bounds:
     """Exact binomial interval of a share, as fractions 0..1; never covers less than `level`, so it is wide.
 
-    The one-sided 95 % upper bound is the upper bound at `level=0.90`.
+    For the one-sided upper bound see `clopper_pearson_upper`.
     Source: Clopper & Pearson (1934), Biometrika 26:404-413. Computed by statsmodels `proportion_confint`.
 
     >>> low, high = clopper_pearson(3, 12_000)
@@ -40,6 +40,18 @@ def clopper_pearson(successes: ArrayLike, n: ArrayLike, level: float = 0.95) -> 
     (0.052, 0.73)
     """
     return _share_interval(successes, n, level, method="beta")
+
+
+def clopper_pearson_upper(successes: ArrayLike, n: ArrayLike, level: float = 0.95) -> Floats:
+    """Exact one-sided upper bound of a share, as a fraction 0..1: the headline of a rate that is hoped to be 0.
+
+    It is the upper bound of the two-sided interval at 2 * level - 1, so `level` lies above 0.5. Source: Clopper &
+    Pearson (1934), Biometrika 26:404-413.
+
+    >>> round(1000 * float(clopper_pearson_upper(0, 1000)), 2)  # 1 - 0.05 ** (1 / 1000)
+    2.99
+    """
+    return clopper_pearson(successes, n, _two_sided(level))[1]
 
 
 def _share_interval(successes: ArrayLike, n: ArrayLike, level: float, *, method: str) -> Bounds:
@@ -54,6 +66,13 @@ def _share_interval(successes: ArrayLike, n: ArrayLike, level: float, *, method:
     low = np.where(safe_k == 0, 0.0, np.minimum(low, share))
     high = np.where(safe_k == safe_n, 1.0, np.maximum(high, share))
     return where_valid(valid, low, high)
+
+
+def _two_sided(level: float) -> float:
+    """Confidence of the two-sided interval one of whose bounds has one-sided confidence `level`."""
+    if not 0.5 < level < 1:
+        raise ValueError(f"level is {level}, expected a one-sided confidence level between 0.5 and 1, such as 0.95")
+    return 2 * level - 1
 
 
 def _is_share(k: Floats, n: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
@@ -78,6 +97,17 @@ def poisson_exact(count: ArrayLike, exposure: ArrayLike, level: float = 0.95) ->
     return where_valid(valid, np.where(safe_events == 0, 0.0, low), high)
 
 
+def poisson_upper(count: ArrayLike, exposure: ArrayLike, level: float = 0.95) -> Floats:
+    """Exact one-sided upper bound of a rate, in events per unit of exposure; `level` lies above 0.5.
+
+    With no event it is -ln(1 - level) / exposure, the rule of three. Source: Garwood (1936), Biometrika 28:437-442.
+
+    >>> round(float(poisson_upper(0, 12)), 4)  # per thousand sessions, of which there were 12 000: 2.9957 / 12
+    0.2496
+    """
+    return poisson_exact(count, exposure, _two_sided(level))[1]
+
+
 def newcombe_difference(k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLike, level: float = 0.95) -> Bounds:
     """Interval of the difference k1/n1 - k2/n2 of two independent shares, as a fraction -1..1.
 
@@ -96,6 +126,42 @@ def newcombe_difference(k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLi
     counts = [np.where(valid, given, safe).ravel() for given, safe in pairs]
     low, high = confint_proportions_2indep(*counts, compare="diff", method="newcomb", alpha=2 * tail(level))
     return where_valid(valid, np.clip(low, -1, 1), np.clip(high, -1, 1))
+
+
+def newcombe_paired(
+    both: ArrayLike, first_only: ArrayLike, second_only: ArrayLike, neither: ArrayLike, level: float = 0.95
+) -> Bounds:
+    """Interval of the difference of two paired shares, (first_only - second_only) / n, as a fraction -1..1.
+
+    The four counts are pairs (the same cases run under two versions) by which of the two succeeded; n is their sum.
+    The Wilson intervals of the two shares are combined with their correlation, whose numerator is brought n/2 nearer
+    to 0 when positive. NaN without pairs. Multiply by 100 for percentage points.
+    Source: Newcombe (1998), Statistics in Medicine 17:2635-2650, method 10.
+
+    >>> low, high = newcombe_paired(36, 12, 2, 0)
+    >>> round(float(low), 4), round(float(high), 4)
+    (0.0569, 0.3404)
+    """
+    e, f, g, h = floats(both, first_only, second_only, neither)
+    n = e + f + g + h
+    possible = np.isfinite(n) & (n > 0) & (np.minimum(np.minimum(e, f), np.minimum(g, h)) >= 0)
+    n = np.where(possible, n, np.nan)
+    (low_1, high_1), (low_2, high_2) = wilson(e + f, n, level), wilson(e + g, n, level)
+    first, second, phi = (e + f) / n, (e + g) / n, _correlation(e, f, g, h)
+    down = _combined(first - low_1, high_2 - second, phi)
+    up = _combined(high_1 - first, second - low_2, phi)
+    return np.maximum(first - second - down, -1), np.minimum(first - second + up, 1)
+
+
+def _correlation(e: Floats, f: Floats, g: Floats, h: Floats) -> Floats:
+    """Correlation of paired outcomes, shrunk as method 10 has it; 0 when one outcome never varies."""
+    product, spread = e * h - f * g, (e + f) * (g + h) * (e + g) * (f + h)
+    shrunk = np.where(product > 0, np.maximum(product - (e + f + g + h) / 2, 0), product)
+    return np.where(spread > 0, shrunk / np.sqrt(np.where(spread > 0, spread, 1.0)), 0.0)
+
+
+def _combined(first: Floats, second: Floats, correlation: Floats) -> Floats:
+    return np.sqrt(first**2 - 2 * correlation * first * second + second**2)
 
 
 def clustered_ratio(  # noqa: PLR0917 - the six sums of one relation, in the order they are defined
@@ -123,7 +189,7 @@ def clustered_ratio(  # noqa: PLR0917 - the six sums of one relation, in the ord
     (0.868, 3.132)
     """
     ratio, variance = _linearised(floats(clusters, sum_x, sum_y, sum_xx, sum_xy, sum_yy))
-    return _normal(ratio, np.where(variance > 0, variance, np.nan), level, floor)
+    return _from(floor, normal_bounds(ratio, variance, level))
 
 
 def clustered_share(  # noqa: PLR0917 - the six sums of one relation, in the order they are defined
@@ -163,14 +229,51 @@ def _linearised(sums: tuple[Floats, ...]) -> tuple[Floats, Floats]:
     with np.errstate(divide="ignore", invalid="ignore"):
         valid = (n >= 2) & (y > 0)
         ratio = np.where(valid, x / np.where(valid, y, 1.0), np.nan)
-        squares = _squares(xx - 2 * ratio * xy + ratio**2 * yy, xx + ratio**2 * yy)
-        return ratio, n / (n - 1) * squares / y**2
+        residual = squares(xx - 2 * ratio * xy + ratio**2 * yy, xx + ratio**2 * yy)
+        return ratio, n / (n - 1) * residual / y**2
 
 
-def _squares(squares: Floats, terms: Floats) -> Floats:
-    """Sum of squares got by subtraction: rounding noise becomes 0, a truly negative one (contradictory sums) NaN."""
-    noise = NO_VARIATION * terms
-    return np.where(squares > noise, squares, np.where(squares >= -noise, 0.0, np.nan))
+def _from(floor: float | None, bounds: Bounds) -> Bounds:
+    low, high = bounds
+    return (low if floor is None else np.maximum(low, floor)), high
+
+
+def fieller(  # noqa: PLR0917 - the six sums of one relation, in the order they are defined
+    sum_x: ArrayLike,
+    sum_y: ArrayLike,
+    sum_xx: ArrayLike,
+    sum_xy: ArrayLike,
+    sum_yy: ArrayLike,
+    n: ArrayLike,
+    level: float = 0.95,
+    *,
+    floor: float | None = None,
+) -> Bounds:
+    """Interval of the ratio of means sum_x / sum_y over n clusters, when the denominator is itself uncertain.
+
+    Cost per success is such a ratio. The sums are those of `clustered_ratio`, whose interval this one widens, upwards
+    above all, the less certain the denominator is; with a certain one it is that of `clustered_ratio` with n - 1
+    degrees of freedom. It holds every ratio r that a t test of x - r y against 0 does not reject. NaN where that is not
+    an interval (the mean of y is not significantly above 0 at `level`), below three clusters, for sums that contradict
+    one another and without variation. `floor` as in `clustered_ratio`.
+    Source: Fieller (1954), Journal of the Royal Statistical Society B 16:175-185.
+
+    >>> low, high = fieller(12, 10, 46, 33, 26, 4)  # costs 1, 2, 4 and 5 of 2, 2, 3 and 3 successes
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.058, 1.78)
+    """
+    from scipy.special import stdtrit
+
+    x, y, xx, xy, yy, count = floats(sum_x, sum_y, sum_xx, sum_xy, sum_yy, n)
+    ratio, variance = _linearised((count, x, y, xx, xy, yy))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = stdtrit(np.where(count >= LEAST_CLUSTERS, count - 1, np.nan), 1 - tail(level))
+        scale = count / (count - 1) * (t / y) ** 2  # makes of a centred sum t^2 times a relative variance
+        sxx, syy, sxy = squares(xx - x**2 / count, xx), squares(yy - y**2 / count, yy), xy - x * y / count
+        certain = np.where(scale * syy < 1, 1 - scale * syy, np.nan)
+        common = squares(sxx * syy - sxy**2, xx * yy)
+        reach = np.sqrt(np.where(variance > 0, np.maximum(t**2 * variance - scale**2 * common, 0), np.nan))
+        return _from(floor, ((ratio - scale * sxy - reach) / certain, (ratio - scale * sxy + reach) / certain))
 
 
 def clustered_total(
@@ -189,17 +292,8 @@ def clustered_total(
     """
     n, x, xx = floats(clusters, sum_x, sum_xx)
     with np.errstate(divide="ignore", invalid="ignore"):
-        squares = np.where(n >= 2, _squares(xx - x**2 / n, xx), np.nan)
-        variance = n * squares / (n - 1)
-    return _normal(x, np.where(variance > 0, variance, np.nan), level, floor)
-
-
-def _normal(centre: Floats, variance: Floats, level: float, floor: float | None) -> Bounds:
-    from scipy.special import ndtri
-
-    half_width = ndtri(1 - tail(level)) * np.sqrt(variance)
-    low = centre - half_width
-    return (low if floor is None else np.maximum(low, floor)), centre + half_width
+        variance = n * np.where(n >= 2, squares(xx - x**2 / n, xx), np.nan) / (n - 1)
+    return _from(floor, normal_bounds(x, variance, level))
 
 
 def order_statistic_ranks(n: ArrayLike, p: ArrayLike, level: float = 0.95) -> Bounds:

@@ -1,0 +1,166 @@
+"""What every kind of KPI has in common: its states per day, its roll-up to periods, its value and its check from rows.
+
+A state query is the only one that reads rows of a fact. It is a plain `SELECT ... GROUP BY day, ...`, so that any
+engine can run it, and what it stores merges exactly over days.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.catalog.expressions import parse_measure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+Measured = tuple[Floats, Floats, Floats]
+"""Value and the two ends of its interval, one per row of a frame; NaN where there is none."""
+
+EXACT = "DECIMAL(38, 12)"
+SQUARED = "DECIMAL(18, 9)"
+"""Two of these multiply without loss into 36 digits."""
+KEYS = "grain, period_start, period_end, dimension, dimension_value"
+ROLLED = {
+    "numerator": EXACT,
+    "denominator": EXACT,
+    "n": "BIGINT",
+    "unknown": EXACT,
+    "clusters": "BIGINT",
+    **{f"sum_{name}": "DOUBLE" for name in ("x", "y", "xx", "xy", "yy")},
+    **{f"{arm}_{what}": EXACT for arm in ("treated", "control") for what in ("n", "k", "kk")},
+    "share": EXACT,
+    "pools": "BIGINT",
+}
+"""Columns of a rolled-up period; a kind fills those it has a use for."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One state table: its name, the fact it is built from, and the query that fills it for the days in `dirty`."""
+
+    table: str
+    fact: str
+    sql: str
+    through: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+    """Turns what the query gives into what is stored, where no SQL can."""
+    types: str = ""
+    """Columns and types of the table, when `through` makes it."""
+
+
+def from_rows(fact: str) -> str:
+    """FROM clause of a state query: the rows of the days to build, as states.py laid them out."""
+    return f"rows_{fact} WHERE TRUE"
+
+
+def column_of(sql: str) -> str:
+    """Name of the column of `cells_<fact>` that holds an aggregate; one aggregate is stored once, whoever needs it."""
+    return "m_" + hashlib.sha256(sql.encode()).hexdigest()[:10]
+
+
+def slices(dimensions: tuple[str, ...], *, keys: str = "day") -> tuple[str, str]:
+    """Return (columns, GROUP BY) that give the total and one slice per dimension, in `dimension, dimension_value`."""
+    sets = ", ".join([f"({keys})", *(f"({keys}, {name})" for name in dimensions)])
+    if not dimensions:
+        return "'' AS dimension, '' AS dimension_value", f"GROUPING SETS ({sets})"
+    name = " ".join(f"WHEN grouping({one}) = 0 THEN '{one}'" for one in dimensions)
+    value = " ".join(f"WHEN grouping({one}) = 0 THEN {one}" for one in dimensions)
+    return (
+        f"CASE {name} ELSE '' END AS dimension, CASE {value} ELSE '' END AS dimension_value",
+        f"GROUPING SETS ({sets})",
+    )
+
+
+def in_periods(state: str, *, where: str = "") -> str:
+    """FROM clause that joins a state, as `s`, to the periods its days lie in."""
+    joined = f"periods AS p JOIN {state} AS s ON s.day >= p.period_start AND s.day < p.period_end"
+    return f"{joined} WHERE {where}" if where else joined
+
+
+def floats(frame: pd.DataFrame, name: str) -> Floats:
+    """A column of numbers as doubles, NaN where there is none."""
+    import pandas as pd
+
+    return np.asarray(pd.to_numeric(frame[name]), dtype=float)
+
+
+def nothing(frame: pd.DataFrame) -> Floats:
+    """NaN for every row."""
+    return np.full(len(frame), np.nan)
+
+
+def quotient(numerator: Floats, denominator: Floats) -> Floats:
+    """Numerator over denominator, NaN where that is not above zero."""
+    found: Floats = np.full(len(numerator), np.nan)
+    np.divide(numerator, denominator, out=found, where=denominator > 0)
+    return found
+
+
+def expression(text: str) -> str:
+    """SQL of a measure."""
+    return parse_measure(text).sql()
+
+
+@dataclass(frozen=True)
+class Look:
+    """What `roi explain` reads from the rows: days from `start` up to `end`, of one slice; data end with `until`."""
+
+    start: date
+    end: date
+    until: date
+    only: str = ""
+    """Condition of the slice, or empty."""
+
+    def source(self, fact: str) -> str:
+        """FROM and WHERE for the rows of a fact in the period."""
+        return f"FROM facts.{fact} WHERE day >= DATE '{self.start}' AND day < DATE '{self.end}'{self._only()}"
+
+    def history(self, fact: str) -> str:
+        """FROM and WHERE for the rows of a fact up to the end of the period."""
+        return f"FROM facts.{fact} WHERE day < DATE '{self.end}'{self._only()}"
+
+    def _only(self) -> str:
+        return f" AND {self.only}" if self.only else ""
+
+
+class Kind:
+    """How one kind of KPI is stored, rolled up, measured and explained; `m` is the KPI's record."""
+
+    empty: ClassVar[str] = "zero denominator"
+    """Why there is no value although there are rows."""
+
+    def periods(self, m: Any) -> str:
+        """Condition on the periods in which the KPI can have a value."""
+        return "TRUE"
+
+    def measures(self, m: Any, fact: str) -> dict[str, str]:
+        """Name -> aggregate SQL of what is summed per cell of a fact."""
+        return {"rows": "count(*)"} | ({"unknown": expression(m.unknown)} if m.unknown else {})
+
+    def leaves(self, kpi_id: str, m: Any) -> Iterator[Leaf]:
+        """States beyond the cells."""
+        yield from ()
+
+    def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
+        """SQL of one row per period and slice: KEYS and some of ROLLED, from `daily`, `periods` and the states.
+
+        `periods` is SQL of the same periods, for a kind that works on them outside the database.
+        """
+        raise NotImplementedError
+
+    def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:
+        """Value and interval of each rolled row; may fill numerator and denominator in. `end` is the day after the
+        last one with data."""
+        raise NotImplementedError
+
+    def rows_sql(self, m: Any, look: Look) -> str:
+        """SQL that computes `value` from the rows, by another way than states and roll-ups."""
+        raise NotImplementedError

@@ -1,0 +1,233 @@
+"""Kinds made of sums and counts: ratio, snapshot, total, mean, and a ratio of two facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import numpy as np
+
+from pipeline.engine.kinds.base import (
+    KEYS,
+    SQUARED,
+    Floats,
+    Kind,
+    Leaf,
+    Look,
+    Measured,
+    expression,
+    floats,
+    from_rows,
+    in_periods,
+    nothing,
+    quotient,
+    slices,
+)
+from pipeline.statistics import intervals
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PRODUCTS = {"x": "x", "y": "y", "xx": "x * x", "xy": "x * y", "yy": "y * y"}
+MOMENTS = ", ".join(f"sum({name}) AS {name}" for name in ("clusters", *(f"sum_{name}" for name in _PRODUCTS)))
+
+
+def products(source: str, keys: str) -> str:
+    """SQL of the number of clusters and the sums and sums of products of their x and y, by keys."""
+    sums = ", ".join(f"sum({text}) AS sum_{name}" for name, text in _PRODUCTS.items())
+    return f"SELECT {keys}, count(*) AS clusters, {sums} FROM {source} GROUP BY {keys}"
+
+
+class Sums(Kind):
+    """A numerator and perhaps a denominator that add up over days; the interval may come from clusters."""
+
+    def pair(self, m: Any) -> tuple[str, str]:
+        """Aggregate SQL above and below the line."""
+        return expression(m.numerator), expression(m.denominator)
+
+    def measures(self, m: Any, fact: str) -> dict[str, str]:
+        """Numerator, denominator and what is unknown."""
+        above, below = self.pair(m)
+        return {"numerator": above, "denominator": below} | super().measures(m, fact)
+
+    def leaves(self, kpi_id: str, m: Any) -> Iterator[Leaf]:
+        """Sums over clusters, per day and slice, when the interval needs them."""
+        if m.interval != "clustered":
+            return
+        above, below = self.pair(m)
+        columns, groups = slices(m.dimensions, keys=f"day, {m.cluster}")
+        inner = (
+            f"SELECT day, {columns}, CAST(coalesce({above}, 0) AS {SQUARED}) AS x, "
+            f"CAST(coalesce({below}, 0) AS {SQUARED}) AS y FROM {from_rows(m.fact)} GROUP BY {groups}"
+        )
+        yield Leaf(f"moments_{kpi_id}", m.fact, products(f"({inner}) AS x", "day, dimension, dimension_value"))
+
+    def sums(self, m: Any) -> str:
+        """What is rolled up."""
+        return "sum(numerator) AS numerator, sum(denominator) AS denominator, CAST(sum(denominator) AS BIGINT) AS n"
+
+    def days(self, m: Any) -> str:
+        """Condition on the days of a period that count."""
+        return ""
+
+    def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
+        """Sums over the days of the period."""
+        unknown = ", sum(unknown) AS unknown" if "unknown" in self.measures(m, m.fact) else ""
+        query = f"SELECT {KEYS}, {self.sums(m)}{unknown} FROM {in_periods('daily', where=self.days(m))} GROUP BY {KEYS}"
+        if m.interval != "clustered":
+            return query
+        inner = f"SELECT {KEYS}, {MOMENTS} FROM {in_periods(f'states.moments_{kpi_id}')} GROUP BY {KEYS}"
+        return f"SELECT * FROM ({query}) JOIN ({inner}) USING ({KEYS})"
+
+
+class RatioKind(Sums):
+    """Numerator over denominator."""
+
+    def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:
+        """The quotient and an interval of the declared method."""
+        above, below = floats(frame, "numerator"), floats(frame, "denominator")
+        low, high = self.interval(frame, m, above, below)
+        return m.per * quotient(above, below), m.per * low, m.per * high
+
+    def interval(self, frame: pd.DataFrame, m: Any, above: Floats, below: Floats) -> tuple[Floats, Floats]:
+        """The interval of numerator over denominator."""
+        if m.interval == "clustered":
+            return clustered(frame, is_share=m.unit == "ratio" or m.unit.startswith("per_1k"))
+        methods = {
+            "wilson": intervals.wilson,
+            "clopper_pearson": intervals.clopper_pearson,
+            "poisson": intervals.poisson_exact,
+        }
+        return methods[m.interval](above, below) if m.interval in methods else (nothing(frame), nothing(frame))
+
+    def rows_sql(self, m: Any, look: Look) -> str:
+        """Both sides counted in one pass over the rows."""
+        above, below = self.pair(m)
+        return (
+            f"SELECT {above} AS numerator, {below} AS denominator, "
+            f"{m.per} * CAST({above} AS DOUBLE) / nullif({below}, 0) AS value {look.source(m.fact)}"
+        )
+
+
+def clustered(frame: pd.DataFrame, *, is_share: bool) -> tuple[Floats, Floats]:
+    """Interval of sum x / sum y from the moments of clusters."""
+    sums = [floats(frame, name) for name in ("clusters", "sum_x", "sum_y", "sum_xx", "sum_xy", "sum_yy")]
+    clusters, x, y, xx, xy, yy = sums
+    if is_share:
+        return intervals.clustered_share(clusters, x, y, xx, xy, yy)
+    return intervals.clustered_ratio(clusters, x, y, xx, xy, yy, floor=0.0)
+
+
+class SnapshotKind(RatioKind):
+    """A ratio on the last day of the period that has data."""
+
+    def days(self, m: Any) -> str:
+        """Only that day."""
+        return (
+            "s.day = (SELECT max(d.day) FROM daily AS d WHERE d.dimension = '' "
+            "AND d.day >= p.period_start AND d.day < p.period_end)"
+        )
+
+    def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:
+        """The quotient of a census has no interval."""
+        above, below = floats(frame, "numerator"), floats(frame, "denominator")
+        low, high = self.interval(frame, m, above, below)
+        return quotient(above, below), low, high
+
+    def rows_sql(self, m: Any, look: Look) -> str:
+        """Both sides counted on that day."""
+        above, below = self.pair(m)
+        day = f"day = (SELECT max(day) {look.source(m.fact)})"
+        return (
+            f"SELECT {above} AS numerator, {below} AS denominator, "
+            f"CAST({above} AS DOUBLE) / nullif({below}, 0) AS value {look.source(m.fact)} AND {day}"
+        )
+
+
+class TotalKind(Sums):
+    """A sum over the period; n counts its rows."""
+
+    def pair(self, m: Any) -> tuple[str, str]:
+        """The sum, and the rows it comes from."""
+        return expression(m.total), "count(*)"
+
+    def sums(self, m: Any) -> str:
+        """A total has no denominator."""
+        return "sum(numerator) AS numerator, CAST(sum(denominator) AS BIGINT) AS n"
+
+    def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:
+        """The sum itself."""
+        value = floats(frame, "numerator")
+        low, high = nothing(frame), nothing(frame)
+        if m.interval == "clustered":
+            low, high = intervals.clustered_total(
+                floats(frame, "clusters"), floats(frame, "sum_x"), floats(frame, "sum_xx")
+            )
+        elif m.interval == "poisson":
+            low, high = intervals.poisson_exact(value, np.ones(len(frame)))
+        return value, low, high
+
+    def rows_sql(self, m: Any, look: Look) -> str:
+        """The sum over the rows."""
+        return f"SELECT {expression(m.total)} AS value, count(*) AS n {look.source(m.fact)}"
+
+
+class MeanKind(Sums):
+    """The mean of a column; rows without a value are counted apart."""
+
+    def pair(self, m: Any) -> tuple[str, str]:
+        """Sum of the column, and how many rows have it."""
+        return f"sum({m.value})", f"count({m.value})"
+
+    def measures(self, m: Any, fact: str) -> dict[str, str]:
+        """Rows without a value are unknown ones."""
+        return super().measures(m, fact) | {"unknown": f"count(*) - count({m.value})"}
+
+    def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:
+        """Sum over count, with an interval by cluster."""
+        low, high = clustered(frame, is_share=False)
+        return quotient(floats(frame, "numerator"), floats(frame, "denominator")), low, high
+
+    def rows_sql(self, m: Any, look: Look) -> str:
+        """The average over the rows."""
+        return f"SELECT avg({m.value}) AS value, count({m.value}) AS n {look.source(m.fact)}"
+
+
+class DerivedKind(Kind):
+    """A measure of one fact over a measure of another; each is summed by itself, and they meet in the period."""
+
+    def measures(self, m: Any, fact: str) -> dict[str, str]:
+        """The side that belongs to the fact."""
+        found = super().measures(m, fact) if fact == m.fact else {}
+        if fact == m.fact:
+            found["numerator"] = expression(m.numerator)
+        if fact == m.over:
+            found["denominator"] = expression(m.denominator)
+        return found
+
+    def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
+        """Days are the clusters: both sides of a day go together, whatever fact they come from."""
+        unknown = "sum(unknown) AS unknown, " if m.unknown else ""
+        sums = ", ".join(f"sum({text}) AS sum_{name}" for name, text in _PRODUCTS.items())
+        days = "(SELECT *, coalesce(numerator, 0)::DOUBLE AS x, coalesce(denominator, 0)::DOUBLE AS y FROM daily)"
+        return (
+            f"SELECT {KEYS}, sum(numerator) AS numerator, coalesce(sum(denominator), 0) AS denominator, {unknown}"
+            f"CAST(coalesce(sum(denominator), 0) AS BIGINT) AS n, count(*) AS clusters, {sums} "
+            f"FROM {in_periods(days)} GROUP BY {KEYS}"
+        )
+
+    def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:
+        """The quotient, with Fieller's interval over days."""
+        x, y, xx, xy, yy = (floats(frame, f"sum_{name}") for name in _PRODUCTS)
+        low, high = intervals.fieller(x, y, xx, xy, yy, floats(frame, "clusters"))
+        value = quotient(floats(frame, "numerator"), floats(frame, "denominator"))
+        return value, low, high
+
+    def rows_sql(self, m: Any, look: Look) -> str:
+        """Each side in a query of its own."""
+        above = f"(SELECT {expression(m.numerator)} {look.source(m.fact)})"
+        below = f"(SELECT {expression(m.denominator)} {look.source(m.over)})"
+        value = f"CAST({above} AS DOUBLE) / nullif({below}, 0)"
+        return f"SELECT {above} AS numerator, {below} AS denominator, {value} AS value"
