@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -82,6 +86,32 @@ def test_any_number_of_threads_gives_the_same_numbers(arrivals: list[Arrival], a
     four, others = _nights(arrivals, [len(arrivals)], threads=4)
     assert others == digests
     pd.testing.assert_frame_equal(four, one)
+
+
+_IN_A_ZONE = """
+import hashlib, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_engine_laws import _nights
+from pipeline.warehouse.receive import receive
+arrivals = list(receive(Path(sys.argv[2]), Path(sys.argv[3])))[::4]
+frame, digests = _nights(arrivals, [len(arrivals)])
+print(hashlib.sha256((frame.to_csv() + str(sorted(digests.items()))).encode()).hexdigest())
+"""
+
+
+def test_any_time_zone_of_the_machine_gives_the_same_numbers(tmp_path: Path) -> None:
+    """Machines in Kolkata and in Berlin (where 25 October 2026 has 25 hours) agree to the last digit."""
+    write_sample(tmp_path / "exports", people=6, months=1, seed=3)
+    told = set()
+    for zone in ("Asia/Kolkata", "Europe/Berlin"):
+        command = [sys.executable, "-c", _IN_A_ZONE, str(Path(__file__).parent), str(tmp_path / "exports")]
+        done = subprocess.run(
+            [*command, str(tmp_path / zone.replace("/", "-"))],
+            env={**os.environ, "TZ": zone}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        told.add(done.stdout)
+    assert len(told) == 1
 
 
 def _store(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, run_id: int) -> int:

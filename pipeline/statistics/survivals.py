@@ -17,11 +17,16 @@ def kaplan_meier_medians(  # noqa: PLR0917 - four columns of rows, and how many 
     Rows are (group 0..groups-1, duration, whether the event came, how often); see `kaplan_meier_median` for what is
     computed and its sources. scipy works out one curve at a time, which takes minutes for the thousands of periods
     and slices of a year; a test holds both to the same answers.
+
+    >>> median, low, high = kaplan_meier_medians([0] * 8, [0.5, 1, 1.5, 2, 3, 30, 48, 72], [1] * 5 + [0] * 3, 1, 1)
+    >>> float(median[0]), float(low[0]), float(high[0])
+    (2.0, 0.5, nan)
     """
     from scipy.special import ndtri
 
     which, times = np.asarray(group, dtype=np.int64), np.asarray(durations, dtype=np.float64)
-    seen, many = np.asarray(observed, dtype=bool), np.asarray(counts, dtype=np.float64)
+    seen = np.asarray(observed, dtype=bool)
+    many = np.broadcast_to(np.asarray(counts, dtype=np.float64), times.shape)
     order = np.lexsort((times, which))
     which, times, seen, many = which[order], times[order], seen[order], many[order]
     first = np.r_[True, (which[1:] != which[:-1]) | (times[1:] != times[:-1])] if which.size else np.zeros(0, bool)

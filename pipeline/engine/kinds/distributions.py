@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import duckdb
 import numpy as np
@@ -36,9 +36,10 @@ HOURS = {"min": 1 / 60, "h": 1.0, "d": 24.0}
 class Distribution(Kind):
     """A kind whose value is worked out from how often each value occurred on the days of a period."""
 
-    state: str
-    """State table, with day, dimension, dimension_value, `columns` and events."""
-    columns: str
+    state: ClassVar[str]
+    """State table, with day, dimension, dimension_value and events."""
+    columns: ClassVar[dict[str, str]]
+    """Name -> SQL over the state of what a value is worked out from, besides how often it occurred."""
 
     def measurable(self, m: Any) -> str:
         """Aggregate SQL of the rows whose value is known."""
@@ -56,13 +57,14 @@ class Distribution(Kind):
         )
 
     def occurred(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str) -> dict[str, NDArray[Any]]:
-        """What occurred in the period and slice of each row of the frame: its place, `columns` and events."""
+        """What occurred in the period and slice of each row of the frame: its place, the columns and events."""
         state = f"states.{self.state}_{kpi_id}"
         span = span_of(con, state)
-        names = [*self.columns.split(", "), "events"]
+        names = [*self.columns, "events"]
         if span is None:
             return {name: np.zeros(0) for name in ("place", *names)}
-        query = f"SELECT dimension, dimension_value, day - DATE '{span[0]}' AS day, {', '.join(names)} FROM {state}"
+        columns = ", ".join(f"{sql} AS {name}" for name, sql in self.columns.items())
+        query = f"SELECT dimension, dimension_value, day - DATE '{span[0]}' AS day, {columns}, events FROM {state}"
         held = con.execute(f"{query} ORDER BY ALL").df()
         wanted = frame.groupby(["dimension", "dimension_value"], sort=True).indices
         parts = [
@@ -93,7 +95,8 @@ def _expanded(
 class PercentileKind(Distribution):
     """A quantile from log buckets, within one percent."""
 
-    state, columns = "buckets", "bucket"
+    state = "buckets"
+    columns: ClassVar[dict[str, str]] = {"bucket": "bucket"}
 
     def measurable(self, m: Any) -> str:
         """A value that has a bucket."""
@@ -157,7 +160,8 @@ def _added_up(
 class MedianKind(Distribution):
     """The exact median of known values."""
 
-    state, columns = "values", "value"
+    state = "values"
+    columns: ClassVar[dict[str, str]] = {"value": "value"}
 
     def leaves(self, kpi_id: str, m: Any) -> Iterator[Leaf]:
         """How often each value occurred."""
@@ -187,7 +191,8 @@ class MedianKind(Distribution):
 class SurvivalKind(Distribution):
     """Kaplan-Meier median; what is still open at the end of the data is censored there."""
 
-    state, columns, empty = "spans", "start_us, end_us", "fewer than half have ended yet"
+    state, empty = "spans", "fewer than half have ended yet"
+    columns: ClassVar[dict[str, str]] = {"start_us": "epoch_us(start_at)", "end_us": "epoch_us(end_at)"}
 
     def known(self, m: Any) -> str:
         """SQL that holds for a row whose duration can be told: begun, and not ended before it began."""
@@ -198,13 +203,13 @@ class SurvivalKind(Distribution):
         return f"sum(CASE WHEN {self.known(m)} THEN 1 ELSE 0 END)"
 
     def leaves(self, kpi_id: str, m: Any) -> Iterator[Leaf]:
-        """Start and end of each, in microseconds."""
+        """Start and end of each."""
         columns, groups = slices(m.dimensions, keys=f"day, {m.start}, {m.end}")
         yield Leaf(
             f"spans_{kpi_id}",
             m.fact,
-            f"SELECT day, {columns}, epoch_us({m.start}) AS start_us, epoch_us({m.end}) AS end_us, "
-            f"count(*) AS events FROM {from_rows(m.fact)} AND {self.known(m)} GROUP BY {groups}",
+            f"SELECT day, {columns}, {m.start} AS start_at, {m.end} AS end_at, count(*) AS events "
+            f"FROM {from_rows(m.fact)} AND {self.known(m)} GROUP BY {groups}",
         )
 
     def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:
