@@ -305,8 +305,10 @@ def _check(con: duckdb.DuckDBPyConnection, run: _Run, summary: Summary, *, run_i
     from datetime import date
 
     from pipeline.checks import blocking, run_checks
+    from pipeline.engine.leaves import kpis_by_table
 
-    results = run_checks(con, as_of=date.fromisoformat(summary.as_of), now=run.settings.now, run_id=str(run_id))
+    as_of, feeds = date.fromisoformat(summary.as_of), kpis_by_table(run.catalog)
+    results = run_checks(con, as_of=as_of, now=run.settings.now, run_id=str(run_id), feeds=feeds)
     con.execute("DELETE FROM ledger.checks")
     for position, result in enumerate(results):
         con.execute("INSERT INTO ledger.checks VALUES (?, ?)", [position, json.dumps(asdict(result))])

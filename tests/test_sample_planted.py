@@ -21,6 +21,7 @@ CASES = {
     "a required column renamed",
     "columns moved, one added",
     "half written",
+    "a row twice",
 }
 
 
@@ -72,6 +73,16 @@ def test_repeated_lines_stand_twice(sample: Path) -> None:
     counts = entry["tables"]["scores"]
     assert len(found) == counts["rows_in"]
     assert len(found) - len(set(found)) == counts["duplicate"] == 5
+
+
+def test_one_line_of_a_survey_stands_twice(sample: Path) -> None:
+    """The last line is a copy of an earlier one, and nothing else is."""
+    (entry,) = planted(sample, "a row twice")
+    _, *found = lines(sample, entry["file"])
+    counts = entry["tables"]["survey_invites"]
+    assert found[-1] in found[:-1]
+    assert len(found) == counts["rows_in"] == len(set(found)) + 1
+    assert counts["duplicate"] == 1
 
 
 def test_the_same_file_comes_second_by_name(sample: Path) -> None:

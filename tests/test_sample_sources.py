@@ -6,6 +6,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,24 @@ import duckdb
 import pytest
 
 from pipeline.sample import write_sample
+from pipeline.sample.chance import Chance
+from pipeline.sample.clock import HOUR_MS, ms_of
+from pipeline.sample.langfuse import observation
+from pipeline.sample.prices import Tariff, list_prices
+from pipeline.sample.records import Call, Session
+from pipeline.sample.throttling import throttled
 from pipeline.sources.mapping import SourceMapping, load_mappings
 from pipeline.sources.readers import RawFile, read_raw
 from pipeline.sources.recognise import recognise
 from pipeline.sources.stage import stage
 
 SOURCES = {
+    "ab/assignments": "assignments_csv",
+    "ab/experiments": "experiments_csv",
+    "ab/outcomes": "outcomes_csv",
     "copilot/copilot-seats": "copilot_seats",
     "copilot/copilot-usage": "copilot_usage_ndjson",
+    "evaluation/evaluation-runs": "evaluation_runs",
     "evaluation/evaluation-scores": "evaluation_scores",
     "feedback/feedback": "feedback_csv",
     "finance/focus": "focus",
@@ -33,11 +44,19 @@ SOURCES = {
     "ops/availability": "availability_csv",
     "ops/deployments": "deployments_csv",
     "ops/pagerduty-incidents": "pagerduty_incidents",
+    "portfolio/use-cases": "use_cases_csv",
     "prices/litellm_model_prices": "litellm_price_map",
     "prices/price_book": "price_book",
+    "redteam/red-team": "red_team_results",
+    "registry/component-usage": "component_usage_csv",
+    "registry/prompt-versions": "prompt_registry_csv",
+    "retrieval/knowledge": "trec_run",
+    "retrieval/qrels": "trec_qrels",
     "support/zendesk-tickets": "zendesk_tickets",
+    "surveys/survey": "survey_csv",
     "tasks/tasks": "tasks_csv",
 }
+NOON = ms_of(date(2026, 10, 2)) + 12 * HOUR_MS
 
 
 @pytest.fixture(scope="module")
@@ -230,6 +249,37 @@ def test_incidents_take_their_start_and_cause_from_custom_fields(
         ("D", "open", None),
     ]
     assert str(found[0][3]).startswith("2026-10-02 10:00:00")
+
+
+def test_incidents_say_what_harm_they_did(
+    sample: Path, mappings: tuple[SourceMapping, ...], con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    """Kind of harm and law or policy stand in custom fields; where nobody says, it was an outage."""
+    one = json.loads(next(sample.glob("ops/pagerduty*.json")).read_text())["incidents"][0]
+    noted = [{"name": "harm_category", "value": "Compliance"}, {"name": "regime", "value": "GDPR"}]
+    incidents = [{**one, "id": "A", "custom_fields": noted}, {**one, "id": "B", "custom_fields": []}]
+    (tmp_path / "incidents.json").write_text(json.dumps({"incidents": incidents}))
+    take(con, mappings, tmp_path, "incidents.json")
+    found = rows(con, "SELECT incident_id, category, regime FROM incidents ORDER BY 1")
+    assert found == [("A", "compliance", "GDPR"), ("B", "outage", None)]
+
+
+def test_a_rate_limit_is_told_by_its_http_status(
+    mappings: tuple[SourceMapping, ...], con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    """A refused call is a child of its request with no tokens: known to be none, not unknown."""
+    short = {("openai", date(2026, 10, 2)): (0, 1 << 62)}
+    root = Call("1", "t", "request", "handle-message", NOON, NOON + 900)
+    answer = Call("2", "t", "model", "answer", NOON + 5, NOON + 800, parent_id="1", provider="openai", model="gpt-4.1")
+    held = Session("s", None, None, "drafting", "web", "production", False, NOON, (root, answer))
+    session = throttled(Chance(1, "limits"), held, short)
+    lines = [json.dumps(observation(session, call, Tariff(list_prices()))) + "\n" for call in session.calls]
+    (tmp_path / "observations.jsonl").write_text("".join(lines))
+    take(con, mappings, tmp_path, "observations.jsonl")
+    told = "kind, parent_call_id, session_id, status, error_type, http_status, tokens_in_uncached, tokens_out"
+    refused = rows(con, f"SELECT {told} FROM calls WHERE call_id NOT IN ('1', '2')")
+    assert set(refused) == {("model", "1", "s", "error", "RateLimitError", "429", "0", "0")}
+    assert 1 <= len(refused) <= 3
 
 
 def test_the_directory_gives_people_and_their_logins(

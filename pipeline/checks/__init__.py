@@ -6,6 +6,7 @@ Great Expectations sees only these summaries, never a row of data.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,13 +33,19 @@ _LAYERS: tuple[Layer, ...] = ("batch", "warehouse")
 
 
 def run_checks(
-    con: duckdb.DuckDBPyConnection, *, as_of: date, now: datetime, run_id: str, declared: Path = CHECKS
+    con: duckdb.DuckDBPyConnection,
+    *,
+    as_of: date,
+    now: datetime,
+    run_id: str,
+    feeds: Mapping[str, Sequence[str]] | None = None,
+    declared: Path = CHECKS,
 ) -> list[CheckResult]:
     """Judge the files of run `run_id` and the whole warehouse; one result per check and subject.
 
-    `as_of` is the last data day: every "lately" is counted from it. `now` only stamps the run. `declared` is the file
-    with the checks. Results stand in the order of declaration, then of subjects. Raises ConfigurationError when a
-    check is declared wrongly.
+    `feeds` says which KPIs rest on a canonical table. `as_of` is the last data day: every "lately" is counted from
+    it. `now` only stamps the run. `declared` is the file with the checks. Results stand in the order of
+    declaration, then of subjects. Raises ConfigurationError when a check is declared wrongly.
     """
     from pipeline.checks.judge import Case, judge
     from pipeline.checks.summaries import summarise
@@ -55,5 +62,5 @@ def run_checks(
         ]
         failed |= judge(cases, checkpoint=layer, now=now, run_id=run_id)
     return [
-        result for summary in summaries for result in results_of(summary, failed.get(summary.name, ()), declarations)
+        result for summary in summaries for result in results_of(summary, failed.get(summary.name, ()), feeds or {})
     ]

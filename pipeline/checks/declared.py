@@ -92,9 +92,8 @@ class Check(Query):
 
 
 class Declarations(_Strict):
-    """Everything the file declares: KPIs by table, shared queries, checks in the order they are shown."""
+    """Everything the file declares: shared queries, and checks in the order they are shown."""
 
-    tables: dict[Name, tuple[Name, ...]] = {}
     relations: dict[Name, Relation] = {}
     checks: dict[Name, Check]
 
@@ -169,7 +168,7 @@ def _wrong_words(declared: Declarations, path: Path, nodes: object) -> list[Prob
 def _wrong_names(declared: Declarations, path: Path, nodes: object) -> list[Problem]:
     """Names of tables and relations that nobody declares: a check resting on them would never judge anything."""
     known = set(load_tables())
-    keys: list[tuple[str, ...]] = [("tables", name) for name in declared.tables if name not in known]
+    keys: list[tuple[str, ...]] = []
     queries = (("relations", declared.relations), ("checks", declared.checks))
     for part, of_part in queries:
         keys += [

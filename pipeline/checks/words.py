@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from math import isnan
 
-from pipeline.checks.declared import Check, Declarations
+from pipeline.checks.declared import Check
 from pipeline.checks.results import NO_ROWS, CheckResult
 from pipeline.checks.summaries import Row, Summary
 from pipeline.errors import ConfigurationError
 
+Feeds = Mapping[str, Sequence[str]]
+"""Canonical table -> the KPIs that rest on it."""
 _SHOWN = 3
 
 
@@ -29,14 +31,14 @@ def _unknown(row: Row, check: Check) -> bool:
     return any(value is None or (isinstance(value, float) and isnan(value)) for value in values)
 
 
-def results_of(summary: Summary, failed: Collection[int], declared: Declarations) -> list[CheckResult]:
+def results_of(summary: Summary, failed: Collection[int], feeds: Feeds) -> list[CheckResult]:
     """One result per subject; `failed` holds positions among the rows of the summary that could be judged."""
     if not summary.rows:
         reason = f"{NO_ROWS}: {', '.join(summary.absent)} is absent" if summary.absent else NO_ROWS
         return [_not_applicable(summary, summary.check.subject, reason, summary.check.kpis or ())]
     failing = _failing(summary, failed)
     return [
-        _result(summary, str(subject), list(rows), failing, declared)
+        _result(summary, str(subject), list(rows), failing, feeds)
         for subject, rows in groupby(summary.rows, key=lambda row: row["subject"])
     ]
 
@@ -48,10 +50,8 @@ def _failing(summary: Summary, failed: Collection[int]) -> set[int]:
     return {id(judged[at]) for at in failed} | {id(row) for row in unknown}
 
 
-def _result(
-    summary: Summary, subject: str, rows: list[Row], failing: Collection[int], declared: Declarations
-) -> CheckResult:
-    kpis = _kpis(summary.check, rows, declared.tables)
+def _result(summary: Summary, subject: str, rows: list[Row], failing: Collection[int], feeds: Feeds) -> CheckResult:
+    kpis = _kpis(summary.check, rows, feeds)
     applicable = [row for row in rows if is_applicable(row)]
     if not applicable:
         return _not_applicable(summary, subject, _why_not(rows), kpis)
@@ -114,7 +114,7 @@ def _sentence(summary: Summary, row: Row) -> str:
         ) from None
 
 
-def _kpis(check: Check, rows: list[Row], tables: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+def _kpis(check: Check, rows: list[Row], tables: Feeds) -> tuple[str, ...]:
     """The KPIs the check declares, else those resting on the tables its rows name, each once."""
     if check.kpis is not None:
         return check.kpis

@@ -28,6 +28,15 @@ def read_facts(catalog: Catalog) -> dict[str, dict[str, AnyMetric]]:
     return found
 
 
+def kpis_by_table(catalog: Catalog) -> dict[str, list[str]]:
+    """Canonical table -> the KPIs whose facts read it."""
+    found: dict[str, list[str]] = {}
+    for fact, metrics in read_facts(catalog).items():
+        for table in load_facts()[fact].reads:
+            found[table] = list(dict.fromkeys([*found.get(table, []), *metrics]))
+    return found
+
+
 def leaves(catalog: Catalog) -> dict[str, list[Leaf]]:
     """State tables per fact, in catalogue order."""
     return {fact: _of_fact(fact, metrics) for fact, metrics in read_facts(catalog).items()}

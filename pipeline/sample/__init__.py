@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.sample import organisation, planted, truth
+from pipeline.sample import more, organisation, planted, truth
 from pipeline.sample.clock import span_of
 from pipeline.sample.shelf import Shelf
 
@@ -60,6 +60,7 @@ def _write_truth(
         "files": names,
         "planted": troubles,
         "values": list(truth.entries(truth.kpis(org), org.span)),
+        "more": list(truth.entries(more.kpis(org), org.span)),
     }
     (out / TRUTH).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8", newline="\n")
 

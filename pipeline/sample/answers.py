@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -130,3 +130,121 @@ def hours_saved(rows: Sequence[counted.VerifiedTask]) -> Right:
     if not rows:
         return Right(None, 0, reason="no verified task")
     return Right(float(total), len(rows), f"{total:f}")
+
+
+def task_success_rate(rows: Sequence[counted.TriedTask]) -> Right:
+    """Tasks verified as done over all tasks that were begun."""
+    return _share(sum(row.is_success for row in rows), len(rows))
+
+
+def cost_per_successful_task(rows: Sequence[counted.SuccessCost]) -> Right:
+    """Dollars for all calls over tasks verified as done."""
+    cost, successes = sum(row.pico_usd for row in rows), sum(row.successes for row in rows)
+    if successes == 0:
+        return Right(None, 0, usd(cost), "0", "nothing to divide by")
+    return Right(float(Fraction(cost, successes * 10**12)), successes, usd(cost), str(successes))
+
+
+def hallucination_report_rate(rows: Sequence[counted.ProductionSession]) -> Right:
+    """Sessions with a report per thousand sessions."""
+    return _per_thousand(_share(sum(row.is_reported for row in rows), len(rows)))
+
+
+def safety_violation_rate(rows: Sequence[counted.AuditedSession]) -> Right:
+    """Sessions with a violation per thousand sessions that were read."""
+    return _per_thousand(_share(sum(row.is_violation for row in rows), len(rows)))
+
+
+def _per_thousand(share: Right) -> Right:
+    if share.value is None:
+        return share
+    return replace(share, value=float(1000 * Fraction(int(share.numerator or 0), share.n)))
+
+
+def prompt_injection_resistance(rows: Sequence[counted.AttackOutcome]) -> Right:
+    """Attacks resisted over attacks carried out, in the suite where that is least; suites are never pooled."""
+    suites: dict[str, list[bool]] = {}
+    for row in rows:
+        suites.setdefault(row.suite, []).append(row.is_resisted)
+    if not suites:
+        return _share(0, 0)
+    worst = min(suites, key=lambda suite: (Fraction(sum(suites[suite]), len(suites[suite])), suite))
+    return replace(_share(sum(suites[worst]), len(suites[worst])), more={"worst": worst})
+
+
+def stakeholder_satisfaction(rows: Sequence[counted.SurveyAnswer]) -> Right:
+    """Mean score of the answers."""
+    return _share(sum(row.score for row in rows), len(rows))
+
+
+def mttd(rows: Sequence[counted.Detection]) -> Right:
+    """Median minutes until an incident was noticed; of an even number the mean of the two in the middle."""
+    minutes = sorted(row.minutes for row in rows)
+    if not minutes:
+        return Right(None, 0, reason="nothing happened")
+    middle = minutes[(len(minutes) - 1) // 2] + minutes[len(minutes) // 2]
+    return Right(float(middle / 2), len(minutes))
+
+
+def deflection_claim_gap(rows: Sequence[counted.ClaimedContact]) -> Right:
+    """Share of contacts the vendor claims less the share verified, in points."""
+    claimed, deflected = sum(row.is_claimed for row in rows), sum(row.is_deflected for row in rows)
+    more = {"claimed": claimed, "deflected": deflected}
+    if not rows:
+        return Right(None, 0, reason="nothing to divide by", more=more)
+    return Right(float(100 * Fraction(claimed - deflected, len(rows))), len(rows), more=more)
+
+
+def rate_limit_incidents(rows: Sequence[counted.LimitedCall]) -> Right:
+    """Episodes of refusals that began; n counts the calls that were looked at."""
+    begun = sum(row.is_beginning for row in rows)
+    return Right(float(begun), len(rows), str(begun)) if rows else Right(None, 0, reason="no call to a provider")
+
+
+def retained_usage_rate(rows: Sequence[counted.ActiveDay]) -> Right:
+    """People active in two or more of the weeks over people active at all."""
+    weeks: dict[str, set[int]] = {}
+    for row in rows:
+        weeks.setdefault(row.person, set()).add(row.week)
+    return _share(sum(len(active) >= 2 for active in weeks.values()), len(weeks))
+
+
+def post_training_usage_rate(rows: Sequence[counted.TrainedPerson]) -> Right:
+    """People who became users over people who were trained."""
+    return _share(sum(row.is_user for row in rows), len(rows))
+
+
+def component_reuse_rate(rows: Sequence[counted.ComponentUse]) -> Right:
+    """Components used by two or more teams over components used at all."""
+    teams: dict[str, set[str]] = {}
+    for row in rows:
+        teams.setdefault(row.component, set()).add(row.team)
+    return _share(sum(len(users) >= 2 for users in teams.values()), len(teams))
+
+
+def pilot_to_production_rate(rows: Sequence[counted.PilotStart]) -> Right:
+    """Use cases that got into production in time over use cases whose pilot began."""
+    return _share(sum(row.has_reached for row in rows), len(rows))
+
+
+def evaluation_coverage(rows: Sequence[counted.LiveUseCase]) -> Right:
+    """Use cases in production with a valid evaluation of what they run with, over all in production."""
+    return _share(sum(row.is_evaluated for row in rows), len(rows))
+
+
+def measurement_coverage(rows: Sequence[counted.LiveUseCase]) -> Right:
+    """Use cases in production that are measured, over all in production."""
+    return _share(sum(row.is_measured for row in rows), len(rows))
+
+
+def conversion_uplift(rows: Sequence[counted.ExposedUnit]) -> Right:
+    """Mean margin of the treated over that of the control less one; experiments are never pooled."""
+    ended = {row.experiment for row in rows}
+    if len(ended) != 1:
+        return Right(None, len(rows), reason=f"{len(ended)} experiments ended" if ended else "no experiment ended")
+    treated, control = ([row.cents for row in rows if row.is_treated is arm] for arm in (True, False))
+    more = {"treated_n": len(treated), "control_n": len(control)}
+    if not treated or not sum(control):
+        return Right(None, len(rows), reason="an arm is empty or the control earned nothing", more=more)
+    uplift = Fraction(sum(treated), len(treated)) / Fraction(sum(control), len(control)) - 1
+    return Right(float(uplift), len(rows), more=more)

@@ -37,6 +37,10 @@ class Span:
         """The first day of every month."""
         return [day for day in self.days() if day.day == 1]
 
+    def mondays(self) -> list[date]:
+        """Every Monday, in order."""
+        return [day for day in self.days() if day.weekday() == 0]
+
     def progress(self, day: date) -> float:
         """How far the day is into the span, from 0 to 1."""
         return (day - self.start).days / max(1, (self.end - self.start).days - 1)

@@ -131,3 +131,142 @@ class VerifiedTask(NamedTuple):
     use_case: str
     department: str
     hours_saved: Decimal
+
+
+class ProductionSession(NamedTuple):
+    """A session of real users, and whether somebody reported a wrong answer in it."""
+
+    day: date
+    use_case: str
+    is_reported: bool
+
+
+class TriedTask(NamedTuple):
+    """A task somebody began, whatever became of it."""
+
+    day: date
+    use_case: str
+    department: str
+    is_success: bool
+
+
+class SuccessCost(NamedTuple):
+    """The cost of a session, or of a call outside any, or a task that was verified as done."""
+
+    day: date
+    use_case: str
+    department: str
+    pico_usd: int
+    successes: int
+
+
+class AuditedSession(NamedTuple):
+    """A session that a person read."""
+
+    day: date
+    use_case: str
+    is_violation: bool
+
+
+class AttackOutcome(NamedTuple):
+    """An attack that was carried out."""
+
+    day: date
+    suite: str
+    is_resisted: bool
+
+
+class SurveyAnswer(NamedTuple):
+    """An answer to the survey."""
+
+    day: date
+    person: str
+    audience_role: str
+    score: int
+
+
+class Detection(NamedTuple):
+    """An incident with the minutes until it was noticed."""
+
+    day: date
+    severity: str
+    minutes: Fraction
+
+
+class ClaimedContact(NamedTuple):
+    """An eligible contact: what the vendor says of it, and what became of it."""
+
+    day: date
+    topic: str
+    channel: str
+    is_claimed: bool
+    is_deflected: bool
+
+
+class ProviderCall(NamedTuple):
+    """A call to a provider; `is_refused` when it met a rate limit."""
+
+    day: date
+    provider: str
+    started_ms: int
+    is_refused: bool
+
+
+class LimitedCall(NamedTuple):
+    """A call to a provider, and whether an episode of refusals begins with it."""
+
+    day: date
+    provider: str
+    is_beginning: bool
+
+
+class ActiveDay(NamedTuple):
+    """A person who used the product on a day they were entitled, in a week counted from the first day of a period."""
+
+    person: str
+    product: str
+    department: str
+    week: int
+
+
+class TrainedPerson(NamedTuple):
+    """A person on the day of their first completion of a required course, and whether they then became a user."""
+
+    day: date
+    person: str
+    department: str
+    is_user: bool
+
+
+class ComponentUse(NamedTuple):
+    """Use of a component by a team."""
+
+    day: date
+    component: str
+    team: str
+
+
+class PilotStart(NamedTuple):
+    """A use case on the day its pilot began, and whether it got into production in time."""
+
+    day: date
+    business_unit: str
+    has_reached: bool
+
+
+class LiveUseCase(NamedTuple):
+    """A use case in production on a day."""
+
+    day: date
+    business_unit: str
+    is_evaluated: bool
+    is_measured: bool
+
+
+class ExposedUnit(NamedTuple):
+    """A unit of an experiment that met its variant, on the last day of the experiment."""
+
+    day: date
+    experiment: str
+    is_treated: bool
+    cents: int

@@ -18,6 +18,7 @@ from pipeline.sample.counted import (
     EntitledDay,
     EvaluatedAnswer,
     Outage,
+    ProviderCall,
     Release,
     Request,
     RosterDay,
@@ -57,6 +58,7 @@ class Traffic:
         self.session_costs: list[SessionCost] = []
         self.requests: list[Request] = []
         self.tool_calls: list[ToolCall] = []
+        self.provider_calls: list[ProviderCall] = []
         self.spend: dict[tuple[date, str, str], int] = defaultdict(int)
 
     def add(self, session: Session) -> None:
@@ -95,6 +97,8 @@ class Traffic:
         if call.parent_id is None and call.kind in ("request", "model") and is_awaited:
             row = Request(day, use_case, call.provider or UNKNOWN, call.model or UNKNOWN, call.latency_us)
             self.requests.append(row)
+        if call.provider:
+            self.provider_calls.append(ProviderCall(day, call.provider, call.started_ms, call.http_status == 429))
         if call.kind == "tool" and call.status != "cancelled":
             self.tool_calls.append(ToolCall(day, call.name, use_case, call.status in ("error", "timeout")))
 

@@ -19,6 +19,7 @@ TYPES = {
     "judge": "EVALUATOR",
 }
 PROMPT_LASTS_MS = 100 * DAY_MS
+PROMPT_NAME = "answer-with-sources"
 LATENCY_IN_MS_SINCE = date(2026, 4, 1)
 
 
@@ -49,8 +50,8 @@ def observation(session: Session, call: Call, tariff: Tariff) -> Json:
         "level": _level(call),
         "statusMessage": call.message or None,
         "model": call.model,
-        "promptName": "answer-with-sources" if call.kind == "model" else None,
-        "promptVersion": 3 + call.started_ms // PROMPT_LASTS_MS % 3 if call.kind == "model" else None,
+        "promptName": PROMPT_NAME if call.kind == "model" else None,
+        "promptVersion": prompt_version(call.started_ms) if call.kind == "model" else None,
         "latency": _latency(call),
         "usageDetails": usage_details(call.tokens, call.provider) if call.model else None,
         "costDetails": _cost_details(call, tariff) if call.model else None,
@@ -58,6 +59,11 @@ def observation(session: Session, call: Call, tariff: Tariff) -> Json:
         "updatedAt": iso_ms((call.ended_ms or call.started_ms) + 2_000),
     }
     return {key: value for key, value in record.items() if value is not None}
+
+
+def prompt_version(ms: int) -> int:
+    """The version of the prompt that was live at a moment: a new one every hundred days, the third in October 2025."""
+    return ms // PROMPT_LASTS_MS - 200
 
 
 def _step(session: Session, call: Call, kind: str, name: str) -> Json:
@@ -94,6 +100,8 @@ def _metadata(call: Call) -> Json | None:
         notes["provider"] = call.provider
     if call.is_error_in_body:
         notes.update(httpStatus=200, isError=True)
+    elif call.http_status:
+        notes["httpStatus"] = call.http_status
     if call.retry_of:
         notes["retryOf"] = call.retry_of
     if call.is_cache_hit:

@@ -14,6 +14,8 @@ Json = dict[str, object]
 SERVICES = ("assistant-api", "agent-tools", "llm-gateway", "retrieval-index")
 CHANGE_TYPES = {"code": 0.5, "prompt": 0.25, "config": 0.15, "model": 0.1}
 REPAIR_HOURS: Curve = ((0.0, 0.1), (0.25, 0.5), (0.5, 1.0), (0.75, 2.2), (0.9, 5.0), (0.97, 20.0), (1.0, 70.0))
+HARMS = {"outage": 0.76, "quality": 0.12, "quota": 0.05, "safety": 0.03, "compliance": 0.04}
+REGIMES = {"EU AI Act": 0.4, "GDPR": 0.4, "internal AI policy": 0.2}
 WINDOW_HOURS = 4
 DEPLOYMENT_COLUMNS = (
     "deployment_id",
@@ -120,12 +122,24 @@ def _may_have_caused(one: Deployment, service: str, impact: int) -> bool:
     return is_live and one.result != "cancelled" and one.started_ms <= impact <= one.started_ms + DAY_MS
 
 
+def with_harms(chance: Chance, hit: list[Incident]) -> list[Incident]:
+    """The incidents with the kind of harm each did, and with the law or policy it concerned when it broke one."""
+    return [_with_harm(chance, one) for one in hit]
+
+
+def _with_harm(chance: Chance, one: Incident) -> Incident:
+    category = chance.weighed(HARMS)
+    return replace(one, category=category, regime=chance.weighed(REGIMES) if category == "compliance" else None)
+
+
 def incident_record(one: Incident) -> Json:
     """The incident in the shape of PagerDuty's REST API; what it does not know stands in custom fields."""
     fields = {
         "impact_start": None if one.impact_ms is None else iso_s(one.impact_ms),
         "caused_by_deployment": one.caused_by,
         "outcome": "false_alarm" if one.state == "cancelled" else None,
+        "harm_category": one.category,
+        "regime": one.regime,
     }
     ended = one.resolved_ms or one.acknowledged_ms
     closer = "service_reference" if one.is_auto_resolved else "user_reference"

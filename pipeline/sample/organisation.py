@@ -13,11 +13,13 @@ from pipeline.sample import (
     counted,
     gateway,
     ground,
+    ground_programme,
     invoices,
     langfuse,
     operations,
     people,
     prices,
+    programme,
     quality,
     support,
     traces,
@@ -62,6 +64,8 @@ class Organisation:
     deployments: list[Deployment]
     incidents: list[Incident]
     windows: list[Window]
+    programme: programme.Programme
+    sessions: list[counted.ProductionSession] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
 
@@ -126,7 +130,7 @@ def found(*, people_count: int, span: Span, seed: int) -> Organisation:
     staff = people.staff(chance("people"), people=people_count, span=span)
     seats = copilot.seats(chance("seats"), staff, span)
     deployed = operations.deployments(chance("deployments"), span)
-    incidents = operations.incidents(chance("incidents"), span, deployed)
+    incidents = operations.with_harms(chance("harms"), operations.incidents(chance("incidents"), span, deployed))
     return Organisation(
         seed=seed,
         span=span,
@@ -141,6 +145,7 @@ def found(*, people_count: int, span: Span, seed: int) -> Organisation:
         deployments=deployed,
         incidents=incidents,
         windows=list(operations.availability(chance("availability"), span, incidents, load=load)),
+        programme=programme.found(chance, staff, span, load=load),
     )
 
 
@@ -148,7 +153,8 @@ def write_traffic(shelf: Shelf, org: Organisation) -> None:
     """Lets the two AI applications run: writes their sessions, and keeps what counts."""
     quality_chance = Chance(org.seed, "quality")
     tariff, span = org.traffic.tariff, org.span
-    for session in traces.sessions(Chance(org.seed, "traces"), org.people, span, load=org.load):
+    for held in traces.sessions(Chance(org.seed, "traces"), org.people, span, load=org.load):
+        session = org.programme.throttled(held)
         part = part_of(day_of(session.started_ms), span)
         for record in langfuse.observation_records(session, tariff):
             shelf.line(f"langfuse/observations-{part}.jsonl", record)
@@ -164,6 +170,7 @@ def write_traffic(shelf: Shelf, org: Organisation) -> None:
 
 def _take(org: Organisation, chance: Chance, session: Session) -> None:
     org.traffic.add(session)
+    org.sessions.extend(ground_programme.production_sessions(session, org.programme.take(session)))
     org.scores.extend(quality.scores(chance, session, until_ms=ms_of(org.span.end)))
     shell = replace(session, calls=())
     org.tasks.extend(replace(task, session=task.session and shell) for task in quality.tasks(chance, session))
@@ -185,6 +192,7 @@ def write_rest(shelf: Shelf, org: Organisation) -> None:
     for score in sorted(org.scores, key=lambda score: (score.created_ms, score.score_id)):
         name = f"evaluation/evaluation-scores-{day_of(score.created_ms):%Y-%m}.jsonl"
         shelf.line(name, quality.score_record(score))
+    programme.write(shelf, org.programme)
 
 
 def _write_people(shelf: Shelf, org: Organisation) -> None:

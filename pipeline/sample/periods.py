@@ -55,6 +55,16 @@ def windows(span: Span, cadence: str) -> list[Period]:
     return [Period("28d", start, end) for end, start in starts.items() if start >= span.start or end == span.end]
 
 
+def quarters(span: Span) -> list[Period]:
+    """Every quarter of the year with a day of the span; the first and last may reach beyond it."""
+    starts = sorted({first.replace(month=first.month - (first.month - 1) % 3) for first in span.months()})
+    return [Period("quarter", start, first_of_next_month(_in_two_months(start))) for start in starts]
+
+
+def _in_two_months(first: date) -> date:
+    return first_of_next_month(first_of_next_month(first))
+
+
 def sliced(span: Span) -> list[Period]:
     """The periods also given by dimension: three months and the last window."""
     known = [period for period in months(span) if period.start.isoformat() in MONTHS_SLICED]

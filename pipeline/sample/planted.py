@@ -232,6 +232,14 @@ def half_written(site: Site) -> list[Trouble]:
     return [_trouble("half written", name, "quarantined", {}, reasons=["incomplete"])]
 
 
+def answered_twice(site: Site) -> list[Trouble]:
+    """One line of a survey's second wave stands twice."""
+    name = sorted(name for name in site.rows if name.startswith("surveys/"))[1]
+    header, *rows = site.lines(name)
+    site.write(name, [header, *rows, rows[3]], rows=len(rows) + 1)
+    return [_trouble("a row twice", name, "loaded", {"survey_invites": counts(len(rows) + 1, duplicate=1)})]
+
+
 CASES: tuple[Callable[[Site], list[Trouble]], ...] = (
     repeated_lines,
     same_file_again,
@@ -245,4 +253,5 @@ CASES: tuple[Callable[[Site], list[Trouble]], ...] = (
     renamed_column,
     moved_columns,
     half_written,
+    answered_twice,
 )

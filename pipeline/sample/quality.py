@@ -11,6 +11,13 @@ from pipeline.sample.records import Score, Session, Task
 Json = dict[str, object]
 BASELINE_MINUTES = {"customer_support": 11, "knowledge_search": 14, "contract_review": 48, "code_assistant": 25}
 SHARE_OF_BASELINE: Curve = ((0.0, 0.2), (0.5, 0.6), (0.85, 0.95), (1.0, 1.7))
+INTENTS = {
+    "customer_support": ("track-order", "return-item", "change-address", "explain-invoice"),
+    "knowledge_search": ("find-policy", "find-expert", "summarise-document"),
+    "contract_review": ("check-clauses", "compare-versions"),
+    "code_assistant": ("write-test", "explain-code", "fix-bug"),
+    "drafting": ("draft-mail", "rewrite-text"),
+}
 TASK_COLUMNS = (
     "task_id",
     "session_id",
@@ -55,11 +62,12 @@ def score_record(score: Score) -> Json:
     """One line of the evaluation harness's export."""
     record: Json = {
         "id": score.score_id,
-        "targetType": "trace",
+        "targetType": score.target_type,
         "targetId": score.target_id,
         "useCase": score.use_case,
         "name": score.metric,
-        "label": score.label,
+        "value": score.value,
+        "label": score.label or None,
         "evaluator": {"kind": score.evaluator_kind, "id": score.evaluator_id, "version": "2"},
         "sampling": {"by": "random", "weight": 1},
         "createdAt": iso_ms(score.created_ms),
@@ -75,17 +83,24 @@ def tasks(chance: Chance, session: Session) -> Iterator[Task]:
     baseline = BASELINE_MINUTES.get(session.use_case or "", 9)
     minutes = baseline * chance.drawn(SHARE_OF_BASELINE)
     length = min(int(minutes * MINUTE_MS), _until_midnight(session) - 1)
+    number = chance.hexadecimal(12)
     yield Task(
-        task_id=f"task-{chance.hexadecimal(12)}",
+        task_id=f"task-{number}",
         session=None if is_lost else session,
         use_case=session.use_case,
-        intent=session.calls[0].name,
+        intent=_intent(session.use_case, int(number, 16)),
         started_ms=session.started_ms,
         ended_ms=None if chance.happens(0.02) else session.started_ms + length,
         outcome=chance.weighed({"success": 0.78, "failure": 0.1, "abandoned": 0.08, "timeout": 0.02, "error": 0.02}),
         outcome_source=chance.weighed({"verified": 0.7, "self_reported": 0.2, "inferred": 0.1}),
         baseline_minutes=None if chance.happens(0.06) else (f"{baseline}.5" if chance.happens(0.2) else f"{baseline}"),
     )
+
+
+def _intent(use_case: str | None, number: int) -> str:
+    """What was wanted: one of the intents of the use case, whichever the task's number falls on."""
+    wanted = INTENTS.get(use_case or "", ("other",))
+    return wanted[number % len(wanted)]
 
 
 def _until_midnight(session: Session) -> int:

@@ -121,6 +121,7 @@ class Call:
     message: str = ""
     is_error_in_body: bool = False
     retry_of: str | None = None
+    http_status: int | None = None
     is_cache_hit: bool = False
     is_batch: bool = False
     purpose: str | None = None
@@ -176,7 +177,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One judgement about an answer."""
+    """One judgement about an answer: in words, or as a number with an empty label."""
 
     score_id: str
     target_id: str
@@ -186,6 +187,8 @@ class Score:
     evaluator_kind: str
     evaluator_id: str
     created_ms: int
+    target_type: str = "trace"
+    value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +240,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One incident; `impact_ms` is when users began to be hit, if anybody found out."""
+    """One incident; `impact_ms` is when users began to be hit, if anybody found out, `regime` the law it broke."""
 
     incident_id: str
     number: int
@@ -250,6 +253,8 @@ class Incident:
     state: str
     is_auto_resolved: bool
     caused_by: str | None
+    category: str = "outage"
+    regime: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,19 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
+
+
+def cell(value: object) -> str:
+    """A value as spreadsheets export it: nothing is empty, flags are yes and no, days are ISO 8601."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def compact(record: object) -> str:
@@ -36,6 +46,11 @@ class Shelf:
     def line(self, name: str, record: object) -> None:
         """Adds one line of JSON to a file."""
         self._handle(name).write(compact(record) + "\n")
+        self.rows[name] += 1
+
+    def text(self, name: str, line: str) -> None:
+        """Adds one line of text to a file."""
+        self._handle(name).write(line + "\n")
         self.rows[name] += 1
 
     def row(self, name: str, columns: tuple[str, ...], row: Sequence[str]) -> None:

@@ -34,6 +34,7 @@ class Kpi:
     dimensions: tuple[str, ...]
     ripens_days: int = 0
     counts_people: bool = False
+    grains: tuple[str, ...] = ("day", "week", "month", "28d")
 
 
 def by_day(rows: Rows) -> Callable[[date, date], Rows]:
@@ -73,13 +74,19 @@ def on_last_day(rows_on: Callable[[date], Rows], first: date | None, last: date 
 def entries(kpis: dict[str, Kpi], span: Span) -> Iterator[Entry]:
     """Every entry: overall for all periods, by each dimension for a few."""
     for kpi_id, kpi in kpis.items():
-        overall = [*periods.days(span), *periods.weeks(span), *periods.months(span)]
-        for period in [*overall, *periods.windows(span, kpi.cadence)]:
+        for period in _overall(kpi, span):
             right = kpi.answer(kpi.rows(period.start, period.end))
             yield {"kpi_id": kpi_id, **_entry(period, ("", ""), right), **_status(kpi, period, right, span)}
-        for period in periods.sliced(span):
+        for period in (period for period in periods.sliced(span) if period.grain in kpi.grains):
             for cut, right in _slices(kpi, kpi.rows(period.start, period.end)):
                 yield {"kpi_id": kpi_id, **_entry(period, cut, right), **_status(kpi, period, right, span)}
+
+
+def _overall(kpi: Kpi, span: Span) -> list[Period]:
+    """The periods of the KPI's grains."""
+    calendar = [*periods.days(span), *periods.weeks(span), *periods.months(span)]
+    every = [*calendar, *periods.windows(span, kpi.cadence), *periods.quarters(span)]
+    return [period for period in every if period.grain in kpi.grains]
 
 
 def _slices(kpi: Kpi, rows: Rows) -> Iterator[tuple[tuple[str, str], Right]]:
