@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.catalog.model import AnyMetric
 from pipeline.reports import formats, words
 from pipeline.reports.model import Chart, ChartRow, Value
-from pipeline.reports.values import CADENCE_GRAIN, QUIET
+from pipeline.reports.values import QUIET
 
 if TYPE_CHECKING:
     from pipeline.statistics.process_behaviour import XmR
@@ -230,7 +230,7 @@ def _range_words(metric: AnyMetric, usual: XmR | None) -> str:
 
 def _subtitle(metric: AnyMetric, rows: Sequence[Value]) -> str:
     span = " to ".join(formats.period(row.grain, row.start, row.end) for row in (rows[0], rows[-1]))
-    every, cadence = rows[0].grain, CADENCE_GRAIN[metric.cadence]
+    every, cadence = rows[0].grain, metric.grain
     thin = "" if every == cadence else f", because most {cadence}s have n below {metric.min_n} and are not judged"
     said = f"{metric.name} per {every}{thin}, in {formats.UNIT_WORDS[metric.unit]}, {span}"
     return said + _range_words(metric, _usual(rows))

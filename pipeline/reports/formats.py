@@ -186,7 +186,7 @@ def interval(row: Value) -> Figure:
         return NOT_APPLICABLE
     if row.low is not None and row.high is not None:
         return Figure(span(amount(row.low, row.unit), amount(row.high, row.unit)), "value")
-    if row.method.startswith("exact"):
+    if row.method == "exact":
         return Figure("exact", "value")
     if row.low is not None:
         return Figure(f"at least {amount(row.low, row.unit)}", "value")

@@ -93,6 +93,8 @@ def _absent(kpi_id: str, metric: AnyMetric) -> Value:
 
 
 def _population(metric: AnyMetric) -> str:
+    if not metric.facts:
+        return "See the formula."
     said = [f"Production only. Below n = {metric.min_n} nothing is judged."]
     if metric.matures_after_days:
         said.append(f"A period closes {metric.matures_after_days} days after its end.")
@@ -108,7 +110,7 @@ def definition(edition: Edition, kpi_id: str) -> Definition:
         kpi_id=kpi_id,
         name=metric.name,
         question=metric.question,
-        row=lineage.meaning(metric.fact),
+        row=" ".join(lineage.meaning(fact) for fact in dict.fromkeys(metric.facts)),
         formula=words.formula(metric),
         unit=formats.UNIT_WORDS[metric.unit],
         leaves_out=metric.leaves_out,
@@ -183,7 +185,7 @@ def kpi_row(edition: Edition, kpi_id: str) -> KpiRow:
     signal, signal_period = _signal(edition, seen, metric)
     before, before_period, step = _prior(edition, now)
     is_paged = metric.owner in edition.catalog.reported_roles()
-    value = formats.figure(now)
+    value = words.leading(now, metric)
     return KpiRow(
         definition=definition(edition, kpi_id),
         owner=edition.catalog.roles[metric.owner].title,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pipeline.catalog.model import AnyMetric
 from pipeline.reports import formats, words
 from pipeline.reports.model import Value
-from pipeline.reports.values import CADENCE_GRAIN
 
 NO_VALUE = "nothing was computed for this KPI"
 NOT_CAUSAL = "compares groups that were not randomised: a difference, not causal"
@@ -50,7 +49,7 @@ def side(row: Value, past: Past, metric: AnyMetric) -> Side | None:
 def moved(judged: Value | None, past: Past, metric: AnyMetric) -> str:
     """The signal in a few words, without its rule; a run says since when it lasts."""
     if judged is None:
-        return f"change not judged (too few data per {CADENCE_GRAIN[metric.cadence]})"
+        return f"change not judged (too few data per {metric.grain})"
     if judged.signal in ("none", "trial"):
         return "no real change" + (" so far" if judged.signal == "trial" else "")
     found = side(judged, past, metric)
@@ -60,7 +59,7 @@ def moved(judged: Value | None, past: Past, metric: AnyMetric) -> str:
 def signal(judged: Value | None, past: Past, metric: AnyMetric) -> str:
     """The signal as a sentence, with the period it was seen in and the rule that found it."""
     if judged is None:
-        return f"Too few data per {CADENCE_GRAIN[metric.cadence]} to tell a real change from noise."
+        return f"Too few data per {metric.grain} to tell a real change from noise."
     when = formats.period(judged.grain, judged.start, judged.end)
     if judged.signal == "none":
         return f"No real change: {when} is within the usual range."
@@ -96,8 +95,8 @@ def against_target(row: Value, metric: AnyMetric) -> str:
 def value(row: Value, metric: AnyMetric) -> str:
     """The value as it stands in sentences, with more decimals when it would round onto its target."""
     limit = words.limit(metric)
-    if row.value is None:
-        return formats.figure(row).text
+    if row.value is None or metric.headline == "upper_bound":
+        return words.leading(row, metric).text
     return formats.beside(row.value, limit, row.unit) if limit is not None else formats.amount(row.value, row.unit)
 
 

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
     from pipeline.catalog.model import AnyMetric
 
-CADENCE_GRAIN = {"daily": "day", "weekly": "week", "monthly": "month", "quarterly": "quarter"}
-"""The grain a KPI is judged on: its chart and its signal."""
-WINDOW_GRAIN = {"daily": "28d", "weekly": "28d", "monthly": "month", "quarterly": "quarter"}
-"""The grain a KPI is headlined on: a trailing month's worth, so that one odd day makes no headline."""
 GRAINS = ("day", "week", "month", "quarter")
 QUIET = ("", "none", "trial")
 """Signal words that say nothing was found."""
@@ -106,7 +102,7 @@ def closed(values: Values, rows: Sequence[Value], metric: AnyMetric) -> list[Val
 
 def current(values: Values, kpi_id: str, metric: AnyMetric) -> Value | None:
     """The value a page headlines: the newest closed one, else the newest there is; a gap is never papered over."""
-    for grain in (WINDOW_GRAIN[metric.cadence], CADENCE_GRAIN[metric.cadence], "28d"):
+    for grain in (metric.headline_grain, metric.grain, "28d"):
         rows = values.series(kpi_id, grain)
         if rows:
             return (closed(values, rows, metric) or rows)[-1]
@@ -121,13 +117,13 @@ def prior(values: Values, now: Value) -> Value | None:
 
 def last_known(values: Values, kpi_id: str, metric: AnyMetric) -> Value | None:
     """The newest value there is at the cadence of the KPI, however old."""
-    rows = [row for row in values.series(kpi_id, CADENCE_GRAIN[metric.cadence]) if row.value is not None]
+    rows = [row for row in values.series(kpi_id, metric.grain) if row.value is not None]
     return rows[-1] if rows else None
 
 
 def judged(values: Values, kpi_id: str, metric: AnyMetric) -> Value | None:
     """The newest value on which a signal was looked for, a closed one if there is one; finest grain first."""
-    for grain in coarser(CADENCE_GRAIN[metric.cadence]):
+    for grain in coarser(metric.grain):
         rows = [row for row in values.series(kpi_id, grain) if row.signal]
         if rows:
             return (closed(values, rows, metric) or rows)[-1]
@@ -175,7 +171,7 @@ def shown(values: Values, kpi_id: str, metric: AnyMetric) -> tuple[Value, ...]:
     judged; the first value known begins the chart.
     """
     drawn: list[Value] = []
-    for grain in coarser(CADENCE_GRAIN[metric.cadence]):
+    for grain in coarser(metric.grain):
         rows = _from_first_known(closed(values, values.series(kpi_id, grain), metric)[-POINTS_SHOWN[grain] :])
         drawn = rows or drawn
         known = [row for row in rows if row.value is not None]

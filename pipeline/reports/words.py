@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from pipeline.catalog.formulas import formula_line
 from pipeline.catalog.model import AnyMetric
-from pipeline.reports.formats import day, goal
-from pipeline.reports.model import Mark, Value
+from pipeline.reports.formats import amount, day, figure, goal
+from pipeline.reports.model import Figure, Mark, Value
 
 VERDICTS = {
     "met": Mark("met", "tick", "good", "the whole interval is on the right side of the target"),
@@ -77,7 +77,7 @@ def verdict(row: Value) -> Mark:
 def target(metric: AnyMetric) -> str:
     """The target in words."""
     if metric.target is None:
-        return "none set"
+        return f"no number set; {metric.aim}" if metric.aim else "none set"
     if metric.target.at_least is not None:
         return f"at least {goal(metric.target.at_least, metric.unit)}"
     return f"at most {goal(metric.target.at_most or Decimal(0), metric.unit)}"
@@ -111,6 +111,13 @@ def limit(metric: AnyMetric) -> float | None:
 def formula(metric: AnyMetric) -> str:
     """The formula as the catalogue has it, in one line."""
     return formula_line(metric)
+
+
+def leading(row: Value, metric: AnyMetric) -> Figure:
+    """The number a page leads with; where none seen proves nothing, the upper end of the interval, and what was seen."""
+    if metric.headline == "upper_bound" and row.value is not None and row.high is not None:
+        return Figure(f"≤ {amount(row.high, row.unit)} ({amount(row.value, row.unit)} seen)", "value")
+    return figure(row)
 
 
 def is_causal(metric: AnyMetric) -> bool:
