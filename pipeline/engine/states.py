@@ -112,9 +112,9 @@ def _build_through(con: duckdb.DuckDBPyConnection, leaf: Leaf, *, whole: bool) -
     con.execute(f"DELETE FROM states.{leaf.table} WHERE day IN (SELECT day FROM dirty)")
     frame = con.execute(leaf.sql).df()
     if not frame.empty:
-        con.register("worked_out", leaf.through(frame))
-        con.execute(f"INSERT INTO states.{leaf.table} BY NAME SELECT * FROM worked_out ORDER BY ALL")
-        con.unregister("worked_out")
+        con.register("through_rows", leaf.through(frame))
+        con.execute(f"INSERT INTO states.{leaf.table} BY NAME SELECT * FROM through_rows ORDER BY ALL")
+        con.unregister("through_rows")
 
 
 def _enter(con: duckdb.DuckDBPyConnection, fact: Fact, *, whole: bool) -> Rebuilt:

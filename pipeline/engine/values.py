@@ -136,15 +136,13 @@ def _take_worst(frame: pd.DataFrame, metric: Metric) -> None:
     sign = 1 if metric.direction == "up" else -1
     sliced = frame.assign(rate=sign * rate)[(frame["dimension"] == dimension) & ~np.isnan(rate)]
     worst = sliced.sort_values(["rate", "dimension_value"]).drop_duplicates(PERIOD)
-    places = {tuple(row): index for index, row in zip(worst.index, worst[PERIOD].to_numpy(), strict=True)}
+    worst = worst.assign(source=worst.index)
+    overall = frame.loc[frame["dimension"] == "", PERIOD].reset_index()
+    pairs = overall.merge(worst[[*PERIOD, "source"]], on=PERIOD)
     columns = [name for name in ROLLED if name in frame]
-    for index in frame.index[frame["dimension"] == ""]:
-        source = places.get(tuple(frame.loc[index, PERIOD]))
-        if source is not None:
-            frame.loc[index, columns] = frame.loc[source, columns]
-            frame.loc[index, "note"] = (
-                f"the worst {dimension.replace('_', ' ')}: {frame.loc[source, 'dimension_value']}"
-            )
+    frame.loc[pairs["index"], columns] = frame.loc[pairs["source"], columns].to_numpy()
+    words = f"the worst {dimension.replace('_', ' ')}: " + frame.loc[pairs["source"], "dimension_value"]
+    frame.loc[pairs["index"], "note"] = words.to_numpy()
 
 
 def _note_short_window(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, metric: Metric) -> None:

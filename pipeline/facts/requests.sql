@@ -8,8 +8,9 @@ reads:
   sessions: SELECT CAST(c.started_at AS DATE) AS day FROM changed JOIN core.calls AS c USING (session_id)
 */
 SELECT day, call_id, use_case, coalesce(provider, 'unknown') AS provider, coalesce(model, 'unknown') AS model,
-  coalesce(latency_s, (epoch_us(ended_at) - epoch_us(started_at)) / 1e6) AS latency_s,
-  CASE WHEN status IN ('error', 'timeout') THEN 1 ELSE 0 END AS is_error
+  started_at, coalesce(latency_s, (epoch_us(ended_at) - epoch_us(started_at)) / 1e6) AS latency_s,
+  CASE WHEN status IN ('error', 'timeout') THEN 1 ELSE 0 END AS is_error,
+  CASE WHEN status = 'ok' THEN 1 ELSE 0 END AS is_ok
 FROM facts._production_calls
 WHERE parent_call_id IS NULL AND kind IN ('request', 'model') AND NOT coalesce(is_batch, FALSE)
   AND coalesce(purpose, 'user') = 'user'

@@ -62,19 +62,19 @@ class EpisodesKind(Kind):
         """When something was seen; how often in that instant does not matter."""
         apart = m.along or "''"
         keys = ", ".join(dict.fromkeys(["day", *m.dimensions, *([m.along] if m.along else []), m.at]))
-        columns = ", ".join(["day", *m.dimensions, f"{apart} AS apart", f"{m.at} AS at"])
+        columns = ", ".join(["day", *m.dimensions, f"{apart} AS apart", f"{m.at} AS instant"])
         yield Leaf(
             f"instants_{kpi_id}", m.fact, f"SELECT {columns} FROM {from_rows(m.fact)}{_that_count(m)} GROUP BY {keys}"
         )
 
     def begun(self, m: Any, source: str) -> str:
         """SQL of one row per slice and instant, with 1 where an episode begins."""
-        columns, groups = slices(m.dimensions, keys="day, apart, at")
-        before = "lag(at) OVER (PARTITION BY dimension, dimension_value, apart ORDER BY at)"
-        gap = f"epoch_us(at) - epoch_us({before}) > {m.gap_minutes * 60_000_000}"
+        columns, groups = slices(m.dimensions, keys="day, apart, instant")
+        before = "lag(instant) OVER (PARTITION BY dimension, dimension_value, apart ORDER BY instant)"
+        gap = f"epoch_us(instant) - epoch_us({before}) > {m.gap_minutes * 60_000_000}"
         return (
             f"SELECT day, dimension, dimension_value, CASE WHEN {before} IS NULL OR {gap} THEN 1 ELSE 0 END AS begun "
-            f"FROM (SELECT day, {columns}, apart, at FROM {source} GROUP BY {groups})"
+            f"FROM (SELECT day, {columns}, apart, instant FROM {source} GROUP BY {groups})"
         )
 
     def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:

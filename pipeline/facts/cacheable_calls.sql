@@ -1,0 +1,26 @@
+/*
+meaning: >-
+  One production call whose input the provider could have read from its prompt cache, with all its input tokens and
+  those so read; every token stands in one class. Left out are calls of models that have a price but none for cached
+  input, and calls that say nothing of the cache on a day on which no call of their model does.
+needs: [_production_calls, _price_spans]
+reads:
+  calls: own
+  sessions: SELECT CAST(c.started_at AS DATE) AS day FROM changed JOIN core.calls AS c USING (session_id)
+  prices: span
+*/
+WITH counted AS (
+  SELECT day, call_id, session_key, use_case, coalesce(provider, 'unknown') AS provider, coalesce(model, 'unknown') AS model,
+    tokens_cache_read AS told, coalesce(tokens_cache_read, 0) AS tokens_cache_read,
+    tokens_in_uncached + coalesce(tokens_cache_read, 0) + coalesce(tokens_cache_write_5m, 0)
+      + coalesce(tokens_cache_write_1h, 0) AS tokens_in
+  FROM facts._production_calls
+  WHERE tokens_in_uncached IS NOT NULL AND NOT coalesce(response_cache_hit, FALSE)
+),
+telling AS (SELECT DISTINCT day, provider, model FROM counted WHERE told IS NOT NULL)
+SELECT c.day, c.call_id, c.session_key, c.use_case, c.provider, c.model, c.tokens_in, c.tokens_cache_read
+FROM counted AS c
+JOIN telling AS t ON t.day = c.day AND t.provider = c.provider AND t.model = c.model
+LEFT JOIN facts._price_spans AS p
+  ON p.provider = c.provider AND p.model = c.model AND p.valid_from <= c.day AND c.day < p.valid_to
+WHERE p.model IS NULL OR p.cache_read_usd IS NOT NULL OR c.tokens_cache_read > 0

@@ -1,0 +1,31 @@
+/*
+meaning: >-
+  One production session in which a wrong answer could have been reported, and whether somebody did, however often. A
+  session counts only within a week of some feedback that reached us, and only where reports are exported at all:
+  without the export no report is not the same as none.
+continuous: true
+reads:
+  feedback: >-
+    SELECT CAST(s.started_at AS DATE) AS day FROM changed JOIN core.sessions AS s USING (session_id)
+    UNION ALL
+    SELECT c.day FROM facts._calendar AS c
+    JOIN (SELECT DISTINCT CAST(responded_at AS DATE) AS heard FROM changed) AS f
+      ON c.day >= f.heard - INTERVAL 7 DAY AND c.day <= f.heard + INTERVAL 7 DAY
+  sessions: own
+*/
+WITH heard AS (SELECT DISTINCT CAST(responded_at AS DATE) AS day FROM core.feedback),
+covered AS (
+  SELECT DISTINCT CAST(unnest(range(day - INTERVAL 7 DAY, day + INTERVAL 8 DAY, INTERVAL 1 DAY)) AS DATE) AS day FROM heard
+),
+reports AS (
+  SELECT session_id, max(CASE WHEN confirmed THEN 1 ELSE 0 END) AS is_confirmed
+  FROM core.feedback WHERE kind = 'report' AND session_id IS NOT NULL GROUP BY session_id
+)
+SELECT CAST(s.started_at AS DATE) AS day, s.session_id AS session_key, coalesce(s.use_case_id, 'unknown') AS use_case,
+  coalesce(s.channel, 'unknown') AS channel,
+  CASE WHEN r.session_id IS NULL THEN 0 ELSE 1 END AS is_reported, coalesce(r.is_confirmed, 0) AS is_confirmed
+FROM core.sessions AS s
+JOIN covered AS c ON c.day = CAST(s.started_at AS DATE)
+LEFT JOIN reports AS r ON r.session_id = s.session_id
+WHERE coalesce(s.environment, 'production') = 'production' AND NOT coalesce(s.is_synthetic, FALSE)
+  AND EXISTS (SELECT 1 FROM core.feedback WHERE kind = 'report')
