@@ -21,12 +21,16 @@ from pipeline.reports.values import QUIET
 if TYPE_CHECKING:
     from pipeline.statistics.process_behaviour import XmR
 
-_TICKS = {"ratio": ".4~%", "USD/session": "$.3~r", "s": ",.4~r", "h": ",.4~r", "points": "+.3~r", "count": ",~r",
-          "USD": "$,.4~r"}  # fmt: skip
+_TICKS = {"ratio": ".4~%", "points": "+.3~r", "count": ",~r"}
 _HOVER = {"day": "%-d %b %Y", "week": "week from %-d %b %Y", "month": "%B %Y", "quarter": "Q%q %Y"}
 
 LEAST_FOR_LIMITS = 5
 """Fewer points than this make no usual range worth drawing."""
+
+
+def _ticks(unit: str) -> str:
+    """Plotly's format of a number in a unit."""
+    return _TICKS.get(unit, "$,.4~r" if unit.startswith("USD") else ",.4~r")
 
 
 def library() -> Path:
@@ -62,7 +66,7 @@ class Frame:
 
 def _bounds(metric: AnyMetric) -> tuple[float, float]:
     """What a value of this unit can be at least and at most."""
-    return (-inf if metric.unit == "points" else 0.0), (1.0 if metric.unit == "ratio" else inf)
+    return (-inf if metric.unit == "points" or metric.kind in ("uplift", "formula") else 0.0), (1.0 if metric.unit == "ratio" else inf)
 
 
 def _usual(rows: Sequence[Value]) -> XmR | None:
@@ -190,7 +194,7 @@ def _layout(metric: AnyMetric, grain: str, shown: Frame) -> dict[str, Any]:
         "legend": {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom", "font": {"size": 12}},
         "showlegend": True,
         "xaxis": {**axis, "type": "date", "showgrid": False, "hoverformat": _HOVER[grain]},
-        "yaxis": {**axis, "tickformat": _TICKS[metric.unit], "title": title, "range": y_range},
+        "yaxis": {**axis, "tickformat": _ticks(metric.unit), "title": title, "range": y_range},
         "dragmode": False,
         "separators": f".{formats.THIN}",
     }
@@ -201,7 +205,7 @@ def figure(rows: Sequence[Value], metric: AnyMetric) -> dict[str, Any]:
     shown = frame(rows, metric)
     line, thin = _line(rows, metric.name), _thin(rows, metric)
     for trace in (line, thin or {}):
-        trace["hovertemplate"] = f"%{{y:{_TICKS[metric.unit]}}}, n = %{{customdata:,}}<extra></extra>"
+        trace["hovertemplate"] = f"%{{y:{_ticks(metric.unit)}}}, n = %{{customdata:,}}<extra></extra>"
     traces = [_band(rows, shown), _limits(rows, metric, shown.usual), line, thin, _target(rows, metric), _marked(rows)]
     return {"data": [trace for trace in traces if trace], "layout": _layout(metric, rows[0].grain, shown)}
 

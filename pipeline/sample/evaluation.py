@@ -93,7 +93,13 @@ def _of_red_team(attempts: list[redteam.Attack], span: Span) -> Iterator[Run]:
             is_passed = tested - reached >= RESISTANCE_NEEDED * tested if tested else None
             started = redteam.started_ms(suite, day)
             yield Run(
-                redteam.run_id(suite, day), "customer_support", suite, "3", started, is_passed, model=redteam.MODEL
+                redteam.run_id(suite, day),
+                "customer_support",
+                suite,
+                redteam.SUITE_VERSION,
+                started,
+                is_passed,
+                model=redteam.MODEL,
             )
 
 

@@ -97,8 +97,9 @@ class Traffic:
         if call.parent_id is None and call.kind in ("request", "model") and is_awaited:
             row = Request(day, use_case, call.provider or UNKNOWN, call.model or UNKNOWN, call.latency_us)
             self.requests.append(row)
-        if call.provider:
-            self.provider_calls.append(ProviderCall(day, call.provider, call.started_ms, call.http_status == 429))
+        if call.kind in ("model", "guardrail", "retrieval") and is_awaited and not call.is_cache_hit:
+            is_refused = call.http_status == 429 or call.message.startswith("RateLimitError")
+            self.provider_calls.append(ProviderCall(day, call.provider or UNKNOWN, call.started_ms, is_refused))
         if call.kind == "tool" and call.status != "cancelled":
             self.tool_calls.append(ToolCall(day, call.name, use_case, call.status in ("error", "timeout")))
 

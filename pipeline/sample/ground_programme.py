@@ -33,8 +33,8 @@ from pipeline.sample.counted import (
 from pipeline.sample.evaluation import Run
 from pipeline.sample.ground import UNKNOWN, Entitlements, department_on, support_contacts
 from pipeline.sample.portfolio import UseCase
-from pipeline.sample.records import Attempt, Contact, Incident, Score, Session, Task
-from pipeline.sample.redteam import Attack
+from pipeline.sample.records import Attempt, Contact, Incident, Person, Score, Session, Task
+from pipeline.sample.redteam import SUITE_VERSION, Attack
 from pipeline.sample.voices import Voice
 
 EPISODE_GAP_MS = 5 * MINUTE_MS
@@ -82,7 +82,7 @@ def audited_sessions(scores: list[Score]) -> list[AuditedSession]:
 def attack_outcomes(attacks: list[Attack]) -> list[AttackOutcome]:
     """Attacks that were carried out; those that ended in an error tested nothing."""
     return [
-        AttackOutcome(day_of(attack.started_ms), attack.suite, not attack.is_goal_reached)
+        AttackOutcome(day_of(attack.started_ms), f"{attack.suite} {SUITE_VERSION}", not attack.is_goal_reached)
         for attack in attacks
         if attack.is_tested
     ]
@@ -143,7 +143,11 @@ def active_days(entitlements: Entitlements) -> Callable[[date, date], list[Activ
 
 
 def trained_people(attempts: list[Attempt], entitlements: Entitlements, span: Span) -> list[TrainedPerson]:
-    """People on the day they first completed a required course: users were active in two of the four weeks after it."""
+    """People on the day they first completed a required course: users were active in two of the four weeks after it.
+
+    Left out are those who used it in two of the four weeks before, who were gone before the four weeks after were over,
+    or whose four weeks are not over yet.
+    """
     first: dict[str, Attempt] = {}
     done = [one for one in attempts if one.is_required and one.status == "completed" and one.completed is not None]
     for one in sorted(done, key=lambda one: one.completed or span.end):
@@ -155,14 +159,21 @@ def trained_people(attempts: list[Attempt], entitlements: Entitlements, span: Sp
         )
         for name, one in first.items()
         if one.completed is not None
+        and _is_followed(one.person, one.completed, span)
+        and not _is_user(name, one.completed, used, back=True)
     ]
 
 
-def _is_user(name: str, trained: date, used: set[tuple[str, date]]) -> bool:
-    weeks = {
-        number // 7 for number in range(7 * WEEKS_FOLLOWED) if (name, trained + timedelta(days=number + 1)) in used
-    }
-    return len(weeks) >= 2
+def _is_followed(person: Person, trained: date, span: Span) -> bool:
+    end = trained + timedelta(days=7 * WEEKS_FOLLOWED)
+    return not person.is_service_account and bool(person.job(trained) and person.job(end)) and end < span.end
+
+
+def _is_user(name: str, trained: date, used: set[tuple[str, date]], *, back: bool = False) -> bool:
+    """Active in two of the four weeks after the day, or before it."""
+    step = -1 if back else 1
+    days = range(7 * WEEKS_FOLLOWED)
+    return len({number // 7 for number in days if (name, trained + step * timedelta(days=number + 1)) in used}) >= 2
 
 
 def component_uses(uses: list[Use]) -> list[ComponentUse]:
@@ -188,7 +199,7 @@ class Portfolio:
 
     def __init__(self, cases: list[UseCase], runs: list[Run], sessions: list[ProductionSession]) -> None:
         self._cases = [case for case in cases if case.stage == "production"]
-        self._passed = [run for run in runs if run.is_passed]
+        self._completed = sorted((run for run in runs if run.is_passed is not None), key=lambda run: run.started_ms)
         self._seen = {(session.use_case, session.day) for session in sessions}
 
     def on(self, day: date) -> list[LiveUseCase]:
@@ -200,13 +211,9 @@ class Portfolio:
         ]
 
     def _is_evaluated(self, case: UseCase, day: date) -> bool:
-        """Some run of the current prompt and model passed and has not expired."""
-        return any(
-            run.setup == case.setup
-            and day_of(run.started_ms) <= day
-            and (run.expires_ms is None or day < day_of(run.expires_ms))
-            for run in self._passed
-        )
+        """Of some suite the last run of the current prompt and model passed and has not expired."""
+        last = {run.suite: run for run in self._completed if run.setup == case.setup and day_of(run.started_ms) <= day}
+        return any(run.is_passed and (run.expires_ms is None or day < day_of(run.expires_ms)) for run in last.values())
 
     def _is_measured(self, case: UseCase, day: date) -> bool:
         """It has an owner, a baseline and a target, and a session of real users in the last 28 days."""

@@ -18,6 +18,10 @@ ATTEMPTS = 12
 MODEL = "gpt-4.1-mini"
 
 
+SUITE_VERSION = "3"
+"""Of every suite; results of another version are results of another test."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attack:
     """One attempt; one that ended in an error has no outcome."""

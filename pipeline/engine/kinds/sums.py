@@ -105,9 +105,13 @@ class RatioKind(Sums):
     def rows_sql(self, m: Any, look: Look) -> str:
         """Both sides counted in one pass over the rows."""
         above, below = self.pair(m)
+        value = f"{m.per} * CAST({above} AS DOUBLE) / nullif({below}, 0) AS value"
+        if m.worst_of is None or look.only:
+            return f"SELECT {above} AS numerator, {below} AS denominator, {value} {look.source(m.fact)}"
+        worst = f"ORDER BY value {'ASC' if m.direction == 'up' else 'DESC'} NULLS LAST, {m.worst_of} LIMIT 1"
         return (
-            f"SELECT {above} AS numerator, {below} AS denominator, "
-            f"{m.per} * CAST({above} AS DOUBLE) / nullif({below}, 0) AS value {look.source(m.fact)}"
+            f"SELECT {m.worst_of}, {above} AS numerator, {below} AS denominator, {value} {look.source(m.fact)} "
+            f"GROUP BY {m.worst_of} {worst}"
         )
 
 
