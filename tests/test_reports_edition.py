@@ -19,7 +19,7 @@ FIRST, AS_OF = date(2025, 10, 20), date(2026, 11, 20)
 END = AS_OF + timedelta(days=1)
 HOSTILE = ["</script><script>window.hit=1</script>", "<img src=x onerror=window.hit=2>", "=HYPERLINK(\"http://x.invalid\")",
            "<a href=\"http://x.invalid\">click</a>", "@SUM(A1)", "日本 & 'quotes' \"double\"", "{{ 7*7 }}"]  # fmt: skip
-CATALOG = Path(__file__).resolve().parents[1] / "metrics_catalog.yaml"
+CATALOG = Path(__file__).resolve().parent / "reports_catalog.yaml"
 LEVEL = {
     "adoption_rate": 0.342, "deflection_rate": 0.118, "grounded_answer_rate": 0.902, "flagged_output_rate": 0.0031,
     "token_cost_per_session": 0.0612, "mttr": 1.42, "p95_latency": 3.9, "tool_error_rate": 0.0123, "csat_delta": 4.2,
