@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11+, make and git: `make nightly` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill format lint types catalog docs docs-check check lock clean
+.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill format lint types catalog docs docs-check check bench lock clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -83,6 +83,9 @@ docs-check: $(VENV)/ready
 
 check: lint types catalog docs-check test ## Everything CI runs: format, lint, types, catalogue, docs in step, tests
 	@echo "make check: all passed"
+
+bench: $(VENV)/ready ## Measure against one scan of the rows and other tools: make bench BENCH_CALLS=10000000
+	@$(BIN)/python -m bench
 
 lock: ## Resolve the dependencies anew into the hash-locked requirements files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build pyproject.toml --quiet --output-file requirements.txt

@@ -6,16 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 from engine_room import CATALOG
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from oracles import FORMULAS, ORACLES, held_against, told
+from oracles import FORMULAS, ORACLES, held_against
 from oracles_intervals import Row
 
 from pipeline.assurance import bound_facts
@@ -30,7 +29,7 @@ EDGES = [
 ]  # fmt: skip
 """Last and first days of periods; 8 and 29 March 2026 have 23 hours in New York and in Berlin."""
 WINDOW_EDGES = [day - timedelta(n) for day in EDGES for n in (28, 27) if day - timedelta(n) >= FIRST]
-CLOCK = [timedelta(0), timedelta(seconds=59, microseconds=999_999), timedelta(minutes=1), timedelta(hours=1, minutes=30),
+CLOCK = [timedelta(0), timedelta(minutes=1, microseconds=-1), timedelta(minutes=1), timedelta(hours=1, minutes=30),
          timedelta(hours=23, minutes=59, seconds=30), timedelta(days=1, microseconds=-1)]  # fmt: skip
 BURST = [timedelta(minutes=5 * n, microseconds=extra) for n in range(-2, 3) for extra in (-1, 0, 1)]
 """Around midnight, five minutes apart to the microsecond."""
@@ -182,9 +181,10 @@ def _told_apart(fact: str, columns: dict[str, str], rows: list[Row]) -> list[Row
 
 
 RANDOM = settings(
-    max_examples=5, deadline=None, derandomize=True, database=None, print_blob=False,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+    max_examples=5, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
+"""Nothing is shrunk: what differs is told with the few rows of its period and slice."""
 
 
 @pytest.mark.parametrize("facts", together(), ids=" ".join)
@@ -202,8 +202,7 @@ def test_the_engine_says_what_the_oracles_say(bench: Bench, facts: tuple[str, ..
         frame, wrong = held_against(bench.con, bench.columns, rows)
         for kpi_id, row in zip(frame["kpi_id"], frame["value"].notna(), strict=True):
             computed[kpi_id] += int(row)
-        note("\n".join(wrong[:20]))
-        assert wrong == []
+        assert not wrong, "\n".join(wrong[:20])
 
     check()
     assert min(computed.values()) >= 10, computed
