@@ -34,6 +34,16 @@ FROM (VALUES ('daily'), ('weekly'), ('monthly'), ('quarterly')) AS cadences(cade
 """
 
 
+_EMPTY = """
+SELECT grain, period_start, period_end, '' AS dimension, '' AS dimension_value,
+  CASE WHEN sum(rows) > 0 THEN 0 END AS numerator, CASE WHEN sum(rows) > 0 THEN 0 END AS denominator
+FROM periods AS p
+LEFT JOIN daily AS d ON d.dimension = '' AND d.day >= p.period_start AND d.day < p.period_end
+GROUP BY grain, period_start, period_end
+"""
+"""Periods in total, of which nothing is counted: 0 of 0 where there are rows, unknown where there are none."""
+
+
 def as_of_day(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> str | None:
     """Return the last day any fact has data for (ISO), or None when there is none."""
     parts = " UNION ALL ".join(f"SELECT max(day) AS day FROM states.cells_{fact}" for fact in read_facts(catalog))
@@ -88,10 +98,11 @@ def _roll_kpi(con: duckdb.DuckDBPyConnection, kpi_id: str, metric: AnyMetric, *,
     periods = _periods(metric, first=first, as_of=as_of)
     found = kind_of(metric).roll(con, kpi_id, metric, periods)
     con.execute(
-        f"INSERT INTO rolled BY NAME WITH daily AS ({_daily(metric)}), periods AS ({periods}), found AS ({found}) "
+        f"INSERT INTO rolled BY NAME WITH daily AS ({_daily(metric)}), periods AS ({periods}), found AS ({found}), "
+        f"empty AS ({_EMPTY}) "
         f"SELECT '{kpi_id}' AS kpi_id, * FROM (FROM found UNION ALL BY NAME "
-        "SELECT grain, period_start, period_end, '' AS dimension, '' AS dimension_value FROM periods "
-        "WHERE (grain, period_start) NOT IN (SELECT (grain, period_start) FROM found WHERE dimension = ''))"
+        "SELECT * FROM empty WHERE (grain, period_start) NOT IN "
+        "(SELECT (grain, period_start) FROM found WHERE dimension = ''))"
     )
 
 

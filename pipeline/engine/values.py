@@ -12,7 +12,7 @@ from pipeline.catalog.expressions import parse_measure
 from pipeline.catalog.hashes import definition_hash
 from pipeline.catalog.model import Catalog, Formula, Metric
 from pipeline.engine.kinds import kind_of
-from pipeline.engine.kinds.base import ROLLED
+from pipeline.engine.kinds.base import ROLLED, quotient
 from pipeline.engine.kinds.base import floats as _floats
 from pipeline.engine.rollup import first_day
 from pipeline.engine.suppression import suppress
@@ -132,7 +132,7 @@ def _take_worst(frame: pd.DataFrame, metric: Metric) -> None:
     dimension = getattr(metric, "worst_of", None)
     if dimension is None:
         return
-    rate = _floats(frame, "numerator") / _floats(frame, "denominator")
+    rate = quotient(_floats(frame, "numerator"), _floats(frame, "denominator"))
     sign = 1 if metric.direction == "up" else -1
     sliced = frame.assign(rate=sign * rate)[(frame["dimension"] == dimension) & ~np.isnan(rate)]
     worst = sliced.sort_values(["rate", "dimension_value"]).drop_duplicates(PERIOD)

@@ -93,8 +93,8 @@ def by_slice(
 
     `columns` is SQL over the state, where `member_no` numbers its members; `day` counts from the first one.
     """
-    joins = "".join(f" JOIN {numbered(state, name, f'no_{name}')} USING ({name})" for name in dimensions)
-    codes = "".join(f", no_{name}" for name in dimensions)
+    joins = "".join(f" LEFT JOIN {numbered(state, name, f'no_{name}')} USING ({name})" for name in dimensions)
+    codes = "".join(f", coalesce(no_{name}, -1) AS no_{name}" for name in dimensions)
     query = (
         f"SELECT day - DATE '{first}' AS day, {columns}{codes} FROM {state} "
         f"JOIN {numbered(state, 'member', 'member_no')} USING (member){joins}"

@@ -7,6 +7,7 @@ Each `*.sql` file is a view `facts.<file name>`. The comment at its head is YAML
     reads:    for each table it reads, which of the fact's days a changed row touches:
                 own   the row's own day
                 span  every day for which the row is valid
+                since every day from the first on which it is valid: where a row ends the one before it
                 all   every day
                 or a query over `changed` (the changed rows) that gives those days
     continuous: true when the view has rows on days on which nothing happened (a roster, an entitlement)
@@ -113,11 +114,12 @@ def _touch(table: Table, rule: str, since_load: int) -> str:
     calendar = "SELECT CAST(day AS DATE) AS day FROM facts._calendar"
     if rule == "all":
         return f"{calendar} WHERE EXISTS ({changed})"
-    if rule == "span":
+    if rule in ("span", "since"):
         start, end = table.span or ("", "")
+        last = f"CAST({end} AS DATE)" if rule == "span" else "NULL"
         return (
-            f"SELECT c.day FROM ({calendar}) AS c JOIN (SELECT DISTINCT CAST({start} AS DATE) AS a, "
-            f"CAST({end} AS DATE) AS b FROM ({changed})) AS s ON c.day >= s.a AND (s.b IS NULL OR c.day <= s.b)"
+            f"SELECT c.day FROM ({calendar}) AS c JOIN (SELECT DISTINCT CAST({start} AS DATE) AS a, {last} AS b "
+            f"FROM ({changed})) AS s ON c.day >= s.a AND (s.b IS NULL OR c.day <= s.b)"
         )
     return f"WITH changed AS ({changed}) {rule}"
 

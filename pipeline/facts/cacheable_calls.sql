@@ -7,7 +7,7 @@ needs: [_production_calls, _price_spans]
 reads:
   calls: own
   sessions: SELECT CAST(c.started_at AS DATE) AS day FROM changed JOIN core.calls AS c USING (session_id)
-  prices: span
+  prices: since
 */
 WITH counted AS (
   SELECT day, call_id, session_key, use_case, coalesce(provider, 'unknown') AS provider, coalesce(model, 'unknown') AS model,

@@ -7,7 +7,17 @@ needs: [_directory, _identity]
 reads:
   usage_daily: own
   entitlements: span
-  people: span
+  people: >-
+    SELECT c.day FROM facts._calendar AS c WHERE c.day >= (SELECT min(valid_from) FROM changed)
+    UNION ALL
+    SELECT c.day FROM facts._calendar AS c
+    JOIN core.entitlements AS e ON c.day >= e.valid_from AND (e.valid_to IS NULL OR c.day < e.valid_to)
+    LEFT JOIN facts._identity AS i ON i.alias_id = e.person_id
+    WHERE coalesce(i.person_id, e.person_id) IN (
+      SELECT person_id FROM changed
+      EXCEPT
+      SELECT p.person_id FROM core.people AS p
+      LEFT JOIN changed AS x ON x.person_id = p.person_id AND x.valid_from = p.valid_from WHERE x.person_id IS NULL)
   identities: all
 */
 WITH days AS (

@@ -7,7 +7,7 @@ needs: [_calendar, _portfolio]
 reads:
   evaluation_runs: >-
     SELECT c.day FROM facts._calendar AS c WHERE c.day >= (SELECT min(CAST(started_at AS DATE)) FROM changed)
-  use_cases: SELECT c.day FROM facts._calendar AS c WHERE c.day >= (SELECT min(valid_from) FROM changed)
+  use_cases: since
 */
 WITH runs AS (
   SELECT use_case_id AS use_case, coalesce(prompt_name, '') AS prompt_name, coalesce(prompt_version, '') AS prompt_version,

@@ -5,7 +5,7 @@ meaning: >-
 continuous: true
 needs: [_calendar, _portfolio]
 reads:
-  use_cases: SELECT c.day FROM facts._calendar AS c WHERE c.day >= (SELECT min(valid_from) FROM changed)
+  use_cases: since
   sessions: >-
     SELECT c.day FROM facts._calendar AS c
     JOIN (SELECT CAST(started_at AS DATE) AS seen FROM changed

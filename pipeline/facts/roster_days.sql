@@ -5,8 +5,8 @@ meaning: >-
 continuous: true
 needs: [_directory, _identity]
 reads:
-  training: span
-  people: span
+  training: since
+  people: since
   identities: all
 */
 WITH days AS (

@@ -6,13 +6,13 @@ meaning: >-
 needs: [priced_calls, _directory, _identity]
 reads:
   calls: >-
-    SELECT CAST(coalesce(s.started_at, changed.started_at) AS DATE) AS day
-    FROM changed LEFT JOIN core.sessions AS s ON s.session_id = changed.session_id
+    SELECT CAST(started_at AS DATE) AS day FROM changed
+    UNION ALL SELECT CAST(s.started_at AS DATE) FROM changed JOIN core.sessions AS s USING (session_id)
   sessions: >-
     SELECT CAST(started_at AS DATE) AS day FROM changed
     UNION ALL SELECT CAST(c.started_at AS DATE) FROM changed JOIN core.calls AS c USING (session_id)
-  prices: span
-  people: span
+  prices: since
+  people: since
   identities: all
 */
 WITH spent AS (

@@ -14,7 +14,7 @@ reads:
       SELECT coalesce(use_case_id, 'unknown') FROM core.tasks
       WHERE outcome_source = 'verified' AND task_id NOT IN (SELECT task_id FROM changed))
   sessions: SELECT CAST(t.started_at AS DATE) AS day FROM changed JOIN core.tasks AS t USING (session_id)
-  people: span
+  people: since
   identities: all
 */
 WITH verifying AS (

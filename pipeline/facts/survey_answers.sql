@@ -4,7 +4,10 @@ meaning: >-
   An answer belongs to the day it was given, an invitation without one to the day it was sent.
 needs: [_identity]
 reads:
-  survey_invites: SELECT CAST(coalesce(answered_at, invited_at) AS DATE) AS day FROM changed
+  survey_invites: >-
+    SELECT CAST(coalesce(answered_at, invited_at) AS DATE) AS day FROM changed
+    UNION ALL
+    SELECT CAST(coalesce(v.answered_at, v.invited_at) AS DATE) FROM changed JOIN core.survey_invites AS v USING (survey_id)
   identities: all
 */
 WITH asked AS (

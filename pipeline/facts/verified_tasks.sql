@@ -6,7 +6,7 @@ needs: [_directory, _identity]
 reads:
   tasks: own
   sessions: SELECT CAST(t.started_at AS DATE) AS day FROM changed JOIN core.tasks AS t USING (session_id)
-  people: span
+  people: since
   identities: all
 */
 SELECT CAST(t.started_at AS DATE) AS day, t.task_id, coalesce(t.session_id, t.task_id) AS session_key,

@@ -66,7 +66,8 @@ class Frame:
 
 def _bounds(metric: AnyMetric) -> tuple[float, float]:
     """What a value of this unit can be at least and at most."""
-    return (-inf if metric.unit == "points" or metric.kind in ("uplift", "formula") else 0.0), (1.0 if metric.unit == "ratio" else inf)
+    is_signed = metric.unit == "points" or metric.kind in ("uplift", "formula")
+    return (-inf if is_signed else 0.0), (1.0 if metric.unit == "ratio" and not is_signed else inf)
 
 
 def _usual(rows: Sequence[Value]) -> XmR | None:

@@ -114,7 +114,7 @@ def formula(metric: AnyMetric) -> str:
 
 
 def leading(row: Value, metric: AnyMetric) -> Figure:
-    """The number a page leads with; where none seen proves nothing, the upper end of the interval, and what was seen."""
+    """The number a page leads with: the upper end of the interval where none seen proves nothing, and what was seen."""
     if metric.headline == "upper_bound" and row.value is not None and row.high is not None:
         return Figure(f"≤ {amount(row.high, row.unit)} ({amount(row.value, row.unit)} seen)", "value")
     return figure(row)

@@ -176,7 +176,8 @@ class RecurrenceKind(Kind):
         span = span_of(con, state)
         if span is None:
             return rolled_frame(iter(()), periods)
-        columns = "member_no AS row" + ("" if m.per == "week" else ", hash(one) // 2 AS one")
+        one = ", CASE WHEN one IS NULL THEN -1 ELSE CAST(hash(one) // 2 AS BIGINT) END AS one"
+        columns = "member_no AS row" + ("" if m.per == "week" else one)
         windows = Windows.of(periods["period_start"], periods["period_end"], first=span[0], days=span[1])
         times = _weeks_seen(periods, span) if m.per == "week" else partial(_values_seen, windows)
 
@@ -206,14 +207,20 @@ class RecurrenceKind(Kind):
 
 
 def _values_seen(windows: Windows, held: dict[str, Any]) -> Any:
-    """How many different values each member was seen with in each window, shape (members, windows)."""
+    """How many different values each member was seen with in each window, shape (members, windows).
+
+    A member seen with none at all (`one` is -1) counts as seen once.
+    """
     _, member = np.unique(held["row"], return_inverse=True)
-    _, one = np.unique(held["one"], return_inverse=True)
-    pairs, pair = np.unique(member * (one.max(initial=0) + 1) + one, return_inverse=True)
-    times = np.zeros((int(member.max(initial=-1)) + 1, len(windows.starts)), dtype=np.int64)
+    named = held["one"] >= 0
+    _, one = np.unique(held["one"][named], return_inverse=True)
+    width = one.max(initial=0) + 1
+    pairs, pair = np.unique(member[named] * width + one, return_inverse=True)
+    members = int(member.max(initial=-1)) + 1
+    times = np.zeros((members, len(windows.starts)), dtype=np.int64)
     if pairs.size:
-        np.add.at(times, pairs // (one.max() + 1), windows.seen(pair, held["day"], len(pairs)))
-    return times
+        np.add.at(times, pairs // width, windows.seen(pair, held["day"][named], len(pairs)))
+    return np.maximum(times, windows.seen(member, held["day"], members))
 
 
 def _weeks_seen(periods: pd.DataFrame, span: tuple[Any, int]) -> Callable[[dict[str, Any]], Any]:
