@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from pipeline.sources.mapping import SourceMapping
 
 
-def check_definitions(settings: Settings, file: Path | None = None) -> tuple[list[Problem], dict[str, int]]:
-    """Check a catalogue against facts bound on an empty warehouse, and every source mapping with its SQL."""
+def check_definitions(
+    settings: Settings, file: Path | None = None, *, with_examples: bool = True
+) -> tuple[list[Problem], dict[str, int]]:
+    """Check a catalogue against facts bound on an empty warehouse, its examples, and every mapping with its SQL."""
     from pipeline.sources.binding import bind_problems
     from pipeline.sources.mapping import examine_mappings
 
     counts = {"kpis": 0, "roles": 0, "examples": 0, "sources": 0}
-    catalog, problems = _catalog_problems(file or settings.catalog)
+    catalog, problems = _catalog_problems(file or settings.catalog, with_examples=with_examples)
     if catalog is not None:
         counts |= {
             "kpis": len(catalog.metrics),
@@ -36,7 +38,7 @@ def check_definitions(settings: Settings, file: Path | None = None) -> tuple[lis
     return [*problems, *wrong, *bind_problems(mappings)], counts
 
 
-def _catalog_problems(path: Path) -> tuple[Catalog | None, list[Problem]]:
+def _catalog_problems(path: Path, *, with_examples: bool) -> tuple[Catalog | None, list[Problem]]:
     """What is wrong with a catalogue: its text, its meaning, and the examples of every KPI that is sound so far."""
     from pipeline.catalog.check import examine as examine_catalog
     from pipeline.catalog.check import without_problems
@@ -46,8 +48,8 @@ def _catalog_problems(path: Path) -> tuple[Catalog | None, list[Problem]]:
 
     facts = bound_facts()
     reading, problems = examine_catalog(path, facts=facts)
-    if reading.catalog is None:
-        return None, problems
+    if reading.catalog is None or not with_examples:
+        return reading.catalog, problems
     with warehouse(Path(":memory:")) as con:
         create_schemas(con)
         sound = without_problems(reading.catalog, reading.positions, problems)
@@ -186,7 +188,7 @@ def no_exports(settings: Settings) -> list[Problem]:
 
 def examine(settings: Settings) -> list[tuple[str, bool, str]]:
     """Check folders, key, definitions and warehouse; each finding says what is there or what to do."""
-    problems, counts = check_definitions(settings)
+    problems, counts = check_definitions(settings, with_examples=False)
     said = f"{counts['kpis']} KPIs, {counts['sources']} sources"
     if problems:
         said = str(problems[0]) + (f" (and {len(problems) - 1} more: run `roi catalog check`)" if problems[1:] else "")

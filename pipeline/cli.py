@@ -179,7 +179,8 @@ def catalog_check(
             typer.echo(str(problem), err=True)
         typer.echo(
             f"{len(problems)} problem{'s' if len(problems) > 1 else ''}" if problems
-            else f"{counts['kpis']} KPIs of {counts['roles']} roles and {counts['sources']} sources: no problem found"
+            else f"{counts['kpis']} KPIs of {counts['roles']} roles, {counts['examples']} examples and "
+            f"{counts['sources']} sources: no problem found"
         )  # fmt: skip
     raise typer.Exit(int(ExitCode.CONFIGURATION if problems else ExitCode.OK))
 

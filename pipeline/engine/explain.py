@@ -11,6 +11,7 @@ import duckdb
 from pipeline.catalog.model import Catalog, Metric, Percentile
 from pipeline.engine.editions import latest_edition
 from pipeline.engine.kinds import Look, kind_of
+from pipeline.engine.kinds.base import literal
 from pipeline.engine.suppression import REASON
 from pipeline.errors import ConfigurationError, Problem
 from pipeline.facts import load_facts
@@ -227,11 +228,7 @@ def _day(value: object) -> date:
 
 def _look(period: Period, dimension: str, value: str, *, until: date) -> Look:
     """What of the rows belongs to a value; what has not ended at the end of day `until` is censored there."""
-    return Look(period.start, period.end, until, f"{dimension} = {_text(value)}" if dimension else "")
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+    return Look(period.start, period.end, until, f"{dimension} = {literal(value)}" if dimension else "")
 
 
 def _files(con: duckdb.DuckDBPyConnection, metric: Metric, period: Period, dimension: str, value: str) -> list[Record]:
@@ -247,7 +244,7 @@ def _files(con: duckdb.DuckDBPyConnection, metric: Metric, period: Period, dimen
             day = f"CAST({table.day} AS DATE)"
             where = f"{day} >= DATE '{period.start}' AND {day} < DATE '{period.end}'"
         if dimension in table.column_names:
-            where += f" AND coalesce({dimension}, 'unknown') = {_text(value)}"
+            where += f" AND coalesce({dimension}, 'unknown') = {literal(value)}"
         parts.append(
             f"SELECT '{name}' AS table_name, _file, count(*) AS rows, min(_line) AS first_line, "
             f"max(_line) AS last_line FROM core.{name} WHERE {where} GROUP BY _file"

@@ -15,7 +15,7 @@ def _scale(metric: AnyMetric, known: list[float]) -> tuple[float, float, bool]:
     """Low end, high end, and whether the scale leaves out zero (then a dot, never a bar, may stand on it)."""
     limit = words.limit(metric) or 0.0
     if metric.unit == "ratio" and limit >= 0.95:
-        low = min([1 - 3 * (1 - limit), *known])
+        low = min([1 - 3 * max(1 - limit, 0.001), *known])
         return low - 0.05 * (1 - low), 1.0, True
     low, high = min([0.0, *known]), max(known)
     high = min(high * 1.2, 1.0) if metric.unit == "ratio" else high * 1.2

@@ -61,6 +61,11 @@ def from_rows(fact: str) -> str:
     return f"rows_{fact} WHERE TRUE"
 
 
+def literal(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def column_of(sql: str) -> str:
     """Name of the column of `cells_<fact>` that holds an aggregate; one aggregate is stored once, whoever needs it."""
     return "m_" + hashlib.sha256(sql.encode()).hexdigest()[:10]

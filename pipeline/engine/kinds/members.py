@@ -20,6 +20,7 @@ from pipeline.engine.kinds.base import (
     floats,
     from_rows,
     in_periods,
+    literal,
     nothing,
     quotient,
     slices,
@@ -115,9 +116,9 @@ class DifferenceKind(Kind):
             f"FROM {in_periods(f'states.members_{kpi_id}')} GROUP BY {groups}"
         )
         arms = ", ".join(
-            f"count(*) FILTER (WHERE arm = '{arm}') AS {name}_n, "
-            f"coalesce(sum(v) FILTER (WHERE arm = '{arm}'), 0) AS {name}_k, "
-            f"coalesce(sum(v * v) FILTER (WHERE arm = '{arm}'), 0) AS {name}_kk"
+            f"count(*) FILTER (WHERE arm = {literal(arm)}) AS {name}_n, "
+            f"coalesce(sum(v) FILTER (WHERE arm = {literal(arm)}), 0) AS {name}_k, "
+            f"coalesce(sum(v * v) FILTER (WHERE arm = {literal(arm)}), 0) AS {name}_kk"
             for name, arm in (("treated", m.treated), ("control", m.control))
         )
         return (
@@ -144,7 +145,8 @@ class DifferenceKind(Kind):
             f"GROUP BY {m.arm}, {m.first_per}"
         )
         arms = ", ".join(
-            f"sum(value) FILTER (WHERE arm = '{arm}') AS {name}_k, count(*) FILTER (WHERE arm = '{arm}') AS {name}_n"
+            f"sum(value) FILTER (WHERE arm = {literal(arm)}) AS {name}_k, "
+            f"count(*) FILTER (WHERE arm = {literal(arm)}) AS {name}_n"
             for name, arm in (("treated", m.treated), ("control", m.control))
         )
         share = "100.0 * (treated_k / treated_n - control_k / control_n)"
@@ -301,7 +303,7 @@ class UpliftKind(Kind):
         """Both arms of what ended in the period, and how many experiments that is."""
         columns, groups = slices(m.dimensions, keys=_PERIOD)
         arms = ", ".join(
-            f"coalesce(sum({column}) FILTER (WHERE arm = '{arm}'), 0) AS {name}_{what}"
+            f"coalesce(sum({column}) FILTER (WHERE arm = {literal(arm)}), 0) AS {name}_{what}"
             for name, arm in (("treated", m.treated), ("control", m.control))
             for what, column in (("n", "units"), ("k", "k"), ("kk", "kk"))
         )
@@ -328,8 +330,8 @@ class UpliftKind(Kind):
 
     def rows_sql(self, m: Any, look: Look) -> str:
         """Mean of each arm over the rows."""
-        mean = "avg(coalesce({value}, 0)) FILTER (WHERE {arm} = '{name}')"
-        one, other = (mean.format(value=m.value, arm=m.arm, name=name) for name in (m.treated, m.control))
+        mean = "avg(coalesce({value}, 0)) FILTER (WHERE {arm} = {name})"
+        one, other = (mean.format(value=m.value, arm=m.arm, name=literal(name)) for name in (m.treated, m.control))
         both = f"{one} AS treated, {other} AS control, {one} / {other} - 1 AS value"
         return f"SELECT {both}, count(*) AS n {look.source(m.fact)}"
 
