@@ -62,12 +62,12 @@ proof-kill: $(VENV)/ready-dev ## Kill twenty runs at random moments and hold eac
 	@ROI_PROOF_KILLS=20 $(BIN)/python -m pytest -n 0 tests/test_nightly_killed.py -o log_cli=true -o log_cli_level=INFO
 
 format: $(VENV)/ready-dev ## Rewrite the code in the house format
-	@$(BIN)/ruff check --fix --quiet pipeline tests
-	@$(BIN)/ruff format --quiet pipeline tests
+	@$(BIN)/ruff check --fix --quiet pipeline tests bench
+	@$(BIN)/ruff format --quiet pipeline tests bench
 
 lint: $(VENV)/ready-dev
-	@$(BIN)/ruff format --check --quiet pipeline tests || { echo "formatting differs: run make format"; exit 1; }
-	@$(BIN)/ruff check --quiet pipeline tests
+	@$(BIN)/ruff format --check --quiet pipeline tests bench || { echo "formatting differs: run make format"; exit 1; }
+	@$(BIN)/ruff check --quiet pipeline tests bench
 
 types: $(VENV)/ready-dev
 	@$(BIN)/mypy

@@ -11,12 +11,12 @@ import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pandas as pd
@@ -99,8 +99,11 @@ ORACLES: dict[str, Oracle] = {
         interval=wilson, grains=("month", "quarter", "28d"),
     ),
     "stakeholder_satisfaction": mean("answer_score", cluster="respondent"),
-    "token_cost_per_session": ratio(
-        "cost_usd", "sessions", unknown="unknown_costs", interval=by_cluster("session_key", "cost_usd", "sessions")
+    "token_cost_per_session": replace(
+        ratio(
+            "cost_usd", "sessions", unknown="unknown_costs", interval=by_cluster("session_key", "cost_usd", "sessions")
+        ),
+        ends_close=1e-6,
     ),
     "tool_error_rate": ratio("is_error", interval=share_by_cluster("session_key", "is_error")),
     "component_reuse_rate": recurrence(
@@ -179,11 +182,12 @@ def periods(cadence: str, first: date, last: date) -> list[Period]:
 
 
 def sliced(rows: Sequence[Row], dimensions: Sequence[str]) -> dict[tuple[str, str], list[Row]]:
-    """Rows by (dimension, value), in order of days; the total is ("", "")."""
+    """Rows by (dimension, value), in order of days; the total is ("", ""), and rows of no group count in it alone."""
     found: dict[tuple[str, str], list[Row]] = defaultdict(list, {("", ""): []})
     for row in sorted(rows, key=lambda one: one["day"]):
         for key in [("", ""), *((name, row[name]) for name in dimensions)]:
-            found[key].append(row)
+            if key[1] is not None:
+                found[key].append(row)
     return dict(found)
 
 
@@ -216,15 +220,38 @@ def expected(oracle: Oracle, metric: Any, facts: Mapping[str, list[Row]], last: 
 
 
 def told(frame: pd.DataFrame, kpi_id: str) -> dict[Place, dict[str, Any]]:
-    """What the engine says of a KPI, by place."""
-    held = frame[frame["kpi_id"] == kpi_id].to_dict("records")
+    """What the engine says of a KPI, by place; rows of no group stand under no name, of which nothing is asked."""
+    held = frame[(frame["kpi_id"] == kpi_id) & frame["dimension_value"].notna()].to_dict("records")
     return {
         (Period(row["grain"], row["period_start"], row["period_end"]), row["dimension"], row["dimension_value"]): row
         for row in held
     }
 
 
-def differences(frame: pd.DataFrame, kpi_id: str, facts: Mapping[str, list[Row]], last: date) -> Iterator[str]:
+class Wrong(NamedTuple):
+    """One thing in which the engine and an oracle differ."""
+
+    kpi_id: str
+    place: Place
+    words: str
+
+    def __str__(self) -> str:
+        period, dimension, value = self.place
+        where = f" {dimension}={value}" if dimension else ""
+        return f"{self.kpi_id} {period.grain} {period.start} to {period.end}{where}: {self.words}"
+
+    def rows(self, facts: Mapping[str, list[Row]]) -> list[Row]:
+        """The rows it is about: a small case to look into."""
+        period, dimension, value = self.place
+        held = [row for fact in CATALOG.metrics[self.kpi_id].facts for row in facts[fact]]
+        return [
+            row
+            for row in held
+            if period.start <= row["day"] < period.end and (not dimension or row[dimension] == value)
+        ]
+
+
+def differences(frame: pd.DataFrame, kpi_id: str, facts: Mapping[str, list[Row]], last: date) -> Iterator[Wrong]:
     """Every place and thing of a KPI in which the engine differs from its oracle."""
     metric, oracle = CATALOG.metrics[kpi_id], ORACLES[kpi_id]
     answers, found = expected(oracle, metric, facts, last), told(frame, kpi_id)
@@ -232,9 +259,9 @@ def differences(frame: pd.DataFrame, kpi_id: str, facts: Mapping[str, list[Row]]
         answers = dict.fromkeys(found)
     for place in [*answers, *(place for place in found if place not in answers)]:
         lines = _at(place, answers, found, oracle, metric=metric, last=last)
-        yield from (f"{kpi_id} {_words(place)}: {one}" for one in lines)
+        yield from (Wrong(kpi_id, place, words) for words in lines)
     if metric.people:
-        yield from (f"{kpi_id} {one}" for one in _given_away(answers, found))
+        yield from (Wrong(kpi_id, place, words) for place, words in _given_away(answers, found))
 
 
 def _at(place: Place, answers: Any, found: Any, oracle: Oracle, *, metric: Any, last: date) -> Iterator[str]:
@@ -245,13 +272,22 @@ def _at(place: Place, answers: Any, found: Any, oracle: Oracle, *, metric: Any, 
     elif row is None:
         if place[1] == "" or (answer is not None and answer.value is not None):
             yield f"no row, expected {answer}"
-    elif not is_hidden(row):
+    elif not (metric.people and is_hidden(row)):
         yield from _values(answer, row, oracle)
         right = _status(answer, place[0], metric, last)
         if row["status"] != right:
             yield f"status {row['status']}, expected {right}"
-        if row["status"] != "computed" and not row["reason"]:
-            yield f"no reason for {row['status']}"
+        yield from _reason(answer, row)
+
+
+def _reason(answer: Answer | None, row: Row) -> Iterator[str]:
+    """What is wrong with the reason of a value that cannot be told or judged."""
+    if row["status"] != "computed" and not row["reason"]:
+        yield f"no reason for {row['status']}"
+    if answer is not None and answer.numerator is not None and row["reason"] == "no data in this period":
+        yield "'no data in this period', where there are rows"
+    if answer is not None and answer.denominator and row["reason"] == "zero denominator":
+        yield f"'zero denominator', expected {answer.denominator}"
 
 
 def _values(answer: Answer | None, row: Row, oracle: Oracle) -> Iterator[str]:
@@ -294,7 +330,7 @@ def is_hidden(row: Row) -> bool:
     )  # fmt: skip
 
 
-def _given_away(answers: Mapping[Place, Answer | None], found: Mapping[Place, Row]) -> Iterator[str]:
+def _given_away(answers: Mapping[Place, Answer | None], found: Mapping[Place, Row]) -> Iterator[tuple[Place, str]]:
     """Groups of fewer than five people that are shown or can be worked out, and others that are hidden for nothing."""
     groups: dict[tuple[Period, str], dict[str, int]] = defaultdict(dict)
     for (period, dimension, value), answer in answers.items():
@@ -305,15 +341,10 @@ def _given_away(answers: Mapping[Place, Answer | None], found: Mapping[Place, Ro
         hidden = {value for value in people if is_hidden(found.get((period, dimension, value), {}))}
         shown, spared = small - hidden, sorted(many for value, many in people.items() if value not in small)
         if shown:
-            yield f"{_words((period, dimension, min(shown)))}: {people[min(shown)]} people shown"
+            yield (period, dimension, min(shown)), f"{people[min(shown)]} people shown"
         beside = sorted(people[value] for value in hidden - small)
         if beside != (spared[:1] if len(small) == 1 else []):
-            yield f"{_words((period, dimension, '*'))}: {sorted(hidden)} hidden of {people}"
-
-
-def _words(place: Place) -> str:
-    period, dimension, value = place
-    return f"{period.grain} {period.start} to {period.end} {dimension}={value}"
+            yield (period, dimension, min(people)), f"hidden are {sorted(hidden)} of {people}"
 
 
 # Running the engine on rows
@@ -341,7 +372,7 @@ def restricted(kpis: Sequence[str]) -> Catalog:
 
 def held_against(
     con: duckdb.DuckDBPyConnection, columns: Mapping[str, Mapping[str, str]], facts: Mapping[str, list[Row]]
-) -> tuple[pd.DataFrame, list[str]]:
+) -> tuple[pd.DataFrame, list[Wrong]]:
     """Run the engine once for all KPIs these facts suffice for: its frame, and every difference from the oracles."""
     kpis = [kpi_id for kpi_id, metric in CATALOG.metrics.items() if metric.facts and set(metric.facts) <= set(facts)]
     put(con, columns, facts)

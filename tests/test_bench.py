@@ -165,6 +165,8 @@ RESULTS = {
     "nights": {"365": {"seconds": 1.0, "stages": {"states": 0.5, "roll-up": 0.3, "values": 0.2}, "peak_mib": 150.0,
                        "cpu": 2.0, "arrived": 12, "cold": 5.0},
                "90": {"failed": "Out of Memory Error", "cold": 2.0}},
+    "profile": {"cpu": 8.0, "stages": {"states": 3.0}, "stage_cpu": {"states": 5.0}, "functions": [["values.f", 0.5]],
+                "statements": {"states of x: CREATE y": {"seconds": 2.0, "cpu": 4.0}}},
     "peers": {"rows": 1000, "floor": {"seconds": 0.01, "peak_mib": 90.0},
               "engines": {"by hand": {"seconds": 0.1, "setup": 0.02, "peak_mib": 95.0, "agrees": "yes"},
                           "other": {"failed": "not installed"}}},
@@ -180,8 +182,10 @@ def test_results_are_told_as_ratios() -> None:
     assert lines["365 days"][2:6] == ["12", "0.2", "0.25", "0.2"]
     assert lines["by hand"][2:4] == ["10", "1"]
     assert "90 days did not finish: Out of Memory Error." in told
+    assert lines["states of x: CREATE y"][-3:] == ["50.0%", "4", "2"]
+    assert lines["states: outside of SQL"][-3:] == ["12.5%", "1", "1"]  # 5 - 4 of 8 s of CPU time; 3 - 2 s
     assert "not installed" in told
-    assert "Nothing to compute from for mttr." in told
+    assert "No value with enough data for mttr." in told
     page = markdown([RESULTS])
     assert "| all three | 10 | 10 | 5 | 4 to 6 | 8 | 300 |" in page
     assert "No run has been recorded here yet." in markdown([])

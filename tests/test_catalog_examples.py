@@ -1,4 +1,5 @@
 """Worked examples go through the engine: a right one is silent, anything else is told at its place."""
+# ruff: noqa: E501 - a message stands in one piece
 
 from __future__ import annotations
 

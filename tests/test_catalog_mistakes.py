@@ -1,4 +1,5 @@
 """One thing broken in a good catalogue gives one problem, at its place, with its code and its words."""
+# ruff: noqa: E501 - a message stands in one piece
 
 from __future__ import annotations
 
@@ -226,7 +227,9 @@ metrics:
 """
 
 FACTS = {
-    "people_days": {"day": "DATE", "person_id": "VARCHAR", "department": "VARCHAR", "is_active": "INTEGER"},
+    "people_days": {
+        "day": "DATE", "person_id": "VARCHAR", "department": "VARCHAR", "is_active": "INTEGER", "product": "VARCHAR",
+    },
     "sessions": {
         "day": "DATE", "session_key": "VARCHAR", "use_case": "VARCHAR", "department": "VARCHAR", "sessions": "INTEGER",
         "cost_usd": "DECIMAL(38,12)", "unpriced": "HUGEINT", "model": "VARCHAR", "tokens": "BIGINT",
@@ -249,6 +252,11 @@ FACTS = {
 
 # Each mistake: what is replaced, by what, the passage the problem stands at (`§` marks the spot), code and message.
 MISTAKES = [
+    pytest.param(
+        "    interval: exact\n    target: {at_least: 0.20", "    worst_of: product\n    interval: exact\n    target: {at_least: 0.20",
+        "§department]\n    people: true\n    min_n: 5\n    worst_of", "C050",
+        "found dimension 'department' beside worst_of, expected product alone; other slices would pool it", id="pooled",
+    ),
     pytest.param(
         "numerator: sum(has_complaint)", "numerator: sum(cached_share)", "§numerator: sum(cached_share)", "C045",
         "found the sum of cached_share, expected what it was worked out from; shares and percentiles do not add up",
@@ -316,7 +324,7 @@ MISTAKES = [
     ),
     pytest.param(
         "where: is_active = 1\n    per", "where: is_activ = 1\n    per", "§where: is_activ", "C032",
-        "found column 'is_activ' in where, expected one of day, person_id, department, is_active, did you mean "
+        "found column 'is_activ' in where, expected one of day, person_id, department, is_active, product, did you mean "
         "is_active?", id="column of a condition",
     ),
     pytest.param(
@@ -506,13 +514,13 @@ MISTAKES = [
     ),
     pytest.param(
         "where is_active = 1", "where active = 1", "§numerator: distinct", "C032",
-        "found column 'active' in numerator, expected one of day, person_id, department, is_active, did you mean "
+        "found column 'active' in numerator, expected one of day, person_id, department, is_active, product, did you mean "
         "is_active?", id="column of a condition",
     ),
     pytest.param(
         "    denominator: distinct(person_id)\n", "    denominator: distinct(person)\n",
         "§denominator: distinct(person)", "C032",
-        "found column 'person' in denominator, expected one of day, person_id, department, is_active, did you mean "
+        "found column 'person' in denominator, expected one of day, person_id, department, is_active, product, did you mean "
         "person_id?", id="column of a denominator",
     ),
     pytest.param(

@@ -71,22 +71,25 @@ def test_an_unknown_cost_is_not_zero(more: dict[str, object], reason: str) -> No
     assert (row["status"], row["reason"], row["verdict"]) == ("not_available", reason, "inconclusive")
 
 
+PEOPLE = ("ann", "bea", "cyd", "dan", "eve")
+
+
 def test_people_are_counted_once_however_many_days_they_came() -> None:
-    """Two of three people were active in the week, though the days add up to four of nine."""
-    seats = [{"person_id": name, "product": "copilot", "valid_from": "2026-03-01"} for name in ("ann", "bea", "cyd")]
+    """Two of five people were active in the week, though the days add up to four of fifteen."""
+    seats = [{"person_id": name, "product": "copilot", "valid_from": "2026-03-01"} for name in PEOPLE]
     days = ("2026-03-02", "2026-03-03", "2026-03-04")
     active = {("ann", days[0]), ("ann", days[1]), ("ann", days[2]), ("bea", days[1])}
     usage = [
         {"person_id": name, "product": "copilot", "feature": "chat", "date": day, "active": (name, day) in active}
-        for name in ("ann", "bea", "cyd") for day in days
+        for name in PEOPLE for day in days
     ]  # fmt: skip
     with empty() as con:
         fill(con, "entitlements", *seats)
         fill(con, "usage_daily", *usage)
         found = values(con)
     week = value(found, "adoption_rate", "week", "2026-03-02")
-    assert (Decimal(week["numerator"]), Decimal(week["denominator"]), week["n"]) == (2, 3, 3)
-    assert week["value"] == pytest.approx(2 / 3)
+    assert (Decimal(week["numerator"]), Decimal(week["denominator"]), week["n"]) == (2, 5, 5)
+    assert week["value"] == pytest.approx(2 / 5)
 
 
 def test_percentiles_are_merged_and_not_averaged() -> None:

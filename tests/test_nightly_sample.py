@@ -111,7 +111,9 @@ def test_every_value_has_what_backs_it(nights: Nights) -> None:
         if row["status"] == "computed":
             assert row["n"] not in ("", "0"), key
             told = row["interval_high"] or row["interval_low"]
-            assert row["interval_method"] == "exact" or told or int(row["n"]) < 10, key  # few and alike: nothing to judge by
+            assert row["interval_method"] == "exact" or told or int(row["n"]) < 10, (
+                key
+            )  # few and alike: nothing to judge by
 
 
 @pytest.mark.parametrize("status", ["loaded", "duplicate", "quarantined"])

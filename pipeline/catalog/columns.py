@@ -289,7 +289,11 @@ class _Checker:
             return ()
 
     def dimensions(self) -> Iterator[Problem]:
+        worst = getattr(self.metric, "worst_of", None)
         for index, column in enumerate(self.metric.dimensions):
+            if worst is not None and column != worst:
+                where, found = self.where("dimensions", index), f"dimension {quoted(column)} beside worst_of"
+                yield problem(where, codes.POOLED, found=found, expected=f"{worst} alone; other slices would pool it")
             where = self.where("dimensions", index)
             types = [self.facts[fact].get(column) for fact in self.metric.facts]
             sql_type = None if None in types else types[0]

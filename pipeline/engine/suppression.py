@@ -20,9 +20,12 @@ def suppress(frame: pd.DataFrame, *, people: bool) -> None:
     """
     if not people:
         return
+    counts = frame["n"].astype(float)
+    if "clusters" in frame:  # several answers of one person are one person
+        counts = counts.where(frame["clusters"].isna(), frame["clusters"].astype(float))
+    hidden = set(frame.index[(counts > 0) & (counts < SMALLEST_GROUP)])
     sliced = frame[frame["dimension"] != ""]
-    small = sliced["n"].astype(float) < SMALLEST_GROUP
-    hidden = set(sliced.index[small])
+    small = sliced.index.to_series().isin(hidden)
     periods = ["grain", "period_start", "period_end", "dimension"]
     blank = small.groupby([sliced[name] for name in periods], sort=False).transform("sum")
     for _, group in sliced[blank == 1].groupby(periods, sort=False):

@@ -169,7 +169,10 @@ def _set_status(frame: pd.DataFrame, metric: Metric, end: date) -> None:
     n = np.where(np.isnan(n), 0, n)
     few = n < metric.min_n
     frame.loc[few, "status"] = "insufficient_data"
-    frame.loc[few, "reason"] = [f"n = {int(one)}, at least {metric.min_n} needed" for one in n[few]]
+    frame.loc[few, "reason"] = [
+        _joined(note, f"n = {int(one)}, at least {metric.min_n} needed")
+        for note, one in zip(frame.loc[few, "note"], n[few], strict=True)
+    ]
     closed = [one + timedelta(days=metric.matures_after_days) for one in frame["period_end"]]
     young = np.array([one > end for one in closed], dtype=bool)
     frame.loc[young, "status"] = "immature"

@@ -123,3 +123,12 @@ def rolled_frame(parts: Iterator[tuple[str, str, dict[str, Whole]]], periods: pd
     if not frames:
         return periods.iloc[:0].assign(dimension="", dimension_value="", n=0)
     return pd.concat(frames, ignore_index=True)
+
+
+def register(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame) -> str:
+    """Hand a frame to the database; returns SQL that reads it."""
+    con.execute("DROP TABLE IF EXISTS worked_out")
+    con.register("worked_out_frame", frame)
+    con.execute("CREATE TEMP TABLE worked_out AS SELECT * FROM worked_out_frame")
+    con.unregister("worked_out_frame")
+    return "SELECT * FROM worked_out"

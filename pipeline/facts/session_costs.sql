@@ -11,7 +11,12 @@ reads:
   sessions: >-
     SELECT CAST(started_at AS DATE) AS day FROM changed
     UNION ALL SELECT CAST(c.started_at AS DATE) FROM changed JOIN core.calls AS c USING (session_id)
-  prices: since
+  prices: >-
+    SELECT day FROM facts._calendar WHERE day >= (SELECT min(valid_from) FROM changed)
+    UNION ALL
+    SELECT CAST(s.started_at AS DATE) FROM core.calls AS c JOIN core.sessions AS s USING (session_id)
+    WHERE CAST(c.started_at AS DATE) >= (SELECT min(valid_from) FROM changed)
+      AND CAST(s.started_at AS DATE) < CAST(c.started_at AS DATE)
   people: since
   identities: all
 */

@@ -75,7 +75,7 @@ def entries(kpis: dict[str, Kpi], span: Span) -> Iterator[Entry]:
     """Every entry: overall for all periods, by each dimension for a few."""
     for kpi_id, kpi in kpis.items():
         for period in _overall(kpi, span):
-            right = kpi.answer(kpi.rows(period.start, period.end))
+            right = _shown(kpi, kpi.answer(kpi.rows(period.start, period.end)))
             yield {"kpi_id": kpi_id, **_entry(period, ("", ""), right), **_status(kpi, period, right, span)}
         for period in (period for period in periods.sliced(span) if period.grain in kpi.grains):
             for cut, right in _slices(kpi, kpi.rows(period.start, period.end)):
@@ -87,6 +87,12 @@ def _overall(kpi: Kpi, span: Span) -> list[Period]:
     calendar = [*periods.days(span), *periods.weeks(span), *periods.months(span)]
     every = [*calendar, *periods.windows(span, kpi.cadence), *periods.quarters(span)]
     return [period for period in every if period.grain in kpi.grains]
+
+
+def _shown(kpi: Kpi, right: Right) -> Right:
+    """The answer, unless it would tell of a handful of people."""
+    is_hidden = kpi.counts_people and 0 < right.n < SMALLEST_GROUP
+    return Right(None, right.n, reason=SUPPRESSED) if is_hidden else right
 
 
 def _slices(kpi: Kpi, rows: Rows) -> Iterator[tuple[tuple[str, str], Right]]:

@@ -26,7 +26,7 @@ from pipeline.engine.kinds.base import (
     slices,
 )
 from pipeline.engine.kinds.sums import RatioKind
-from pipeline.engine.windows import Windows, by_slice, rolled_frame, span_of
+from pipeline.engine.windows import Windows, by_slice, register, rolled_frame, span_of
 from pipeline.statistics import intervals
 from pipeline.statistics.experiments import SRM_STOP, relative_uplift, sample_ratio_p
 from pipeline.statistics.surveys import nps_difference
@@ -82,15 +82,6 @@ class DistinctKind(RatioKind):
                 yield dimension, value, {"numerator": k, "denominator": n, "n": n}
 
         return rolled_frame(parts(), periods)
-
-
-def register(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame) -> str:
-    """Hand a frame to the database; returns SQL that reads it."""
-    con.execute("DROP TABLE IF EXISTS worked_out")
-    con.register("worked_out_frame", frame)
-    con.execute("CREATE TEMP TABLE worked_out AS SELECT * FROM worked_out_frame")
-    con.unregister("worked_out_frame")
-    return "SELECT * FROM worked_out"
 
 
 class DifferenceKind(Kind):

@@ -25,6 +25,7 @@ from pipeline.engine.kinds.base import (
     quotient,
     slices,
 )
+from pipeline.engine.windows import Windows, by_slice, register, rolled_frame, span_of
 from pipeline.statistics import intervals
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 _PRODUCTS = {"x": "x", "y": "y", "xx": "x * x", "xy": "x * y", "yy": "y * y"}
 MOMENTS = ", ".join(f"sum({name}) AS {name}" for name in ("clusters", *(f"sum_{name}" for name in _PRODUCTS)))
+
+
+WITHIN_A_DAY = ("session_key",)
+"""Cluster columns of which a value has rows on one day only, that of its beginning; people come back on other days."""
 
 
 def products(source: str, keys: str) -> str:
@@ -53,15 +58,17 @@ class Sums(Kind):
         return {"numerator": above, "denominator": below} | super().measures(m, fact)
 
     def leaves(self, kpi_id: str, m: Any) -> Iterator[Leaf]:
-        """Sums over clusters, per day and slice, when the interval needs them."""
+        """Sums over clusters, per day and slice; of clusters that last longer than a day, the sums of each."""
         if m.interval != "clustered":
             return
-        above, below = self.pair(m)
+        above, below = (f"CAST(coalesce({sql}, 0) AS {SQUARED})" for sql in self.pair(m))
+        if m.cluster not in WITHIN_A_DAY:
+            keys = ", ".join(["day", *m.dimensions])
+            pairs = f"SELECT {keys}, {m.cluster} AS member, {above} AS x, {below} AS y FROM {from_rows(m.fact)}"
+            yield Leaf(f"pairs_{kpi_id}", m.fact, f"{pairs} GROUP BY {keys}, {m.cluster}")
+            return
         columns, groups = slices(m.dimensions, keys=f"day, {m.cluster}")
-        inner = (
-            f"SELECT day, {columns}, CAST(coalesce({above}, 0) AS {SQUARED}) AS x, "
-            f"CAST(coalesce({below}, 0) AS {SQUARED}) AS y FROM {from_rows(m.fact)} GROUP BY {groups}"
-        )
+        inner = f"SELECT day, {columns}, {above} AS x, {below} AS y FROM {from_rows(m.fact)} GROUP BY {groups}"
         yield Leaf(f"moments_{kpi_id}", m.fact, products(f"({inner}) AS x", "day, dimension, dimension_value"))
 
     def sums(self, m: Any) -> str:
@@ -79,7 +86,40 @@ class Sums(Kind):
         if m.interval != "clustered":
             return query
         inner = f"SELECT {KEYS}, {MOMENTS} FROM {in_periods(f'states.moments_{kpi_id}')} GROUP BY {KEYS}"
-        return f"SELECT * FROM ({query}) JOIN ({inner}) USING ({KEYS})"
+        if m.cluster not in WITHIN_A_DAY:
+            inner = register(con, _moments(con, f"states.pairs_{kpi_id}", m, con.execute(periods).df()))
+        return f"SELECT * FROM ({query}) LEFT JOIN ({inner}) USING ({KEYS})"
+
+
+def _moments(con: duckdb.DuckDBPyConnection, state: str, m: Any, periods: pd.DataFrame) -> pd.DataFrame:
+    """Moments of clusters that lie on several days: each is added up over the period before it is squared."""
+    span = span_of(con, state)
+    if span is None:
+        return rolled_frame(iter(()), periods)[KEYS.split(", ")].assign(**dict.fromkeys(_MOMENTS, 0))
+    windows = Windows.of(periods["period_start"], periods["period_end"], first=span[0], days=span[1])
+    scaled = ", ".join(f"CAST(CAST({name} AS DECIMAL(38, 9)) * 1000000000 AS BIGINT) AS {name}" for name in "xy")
+    columns = f"member_no AS row, {scaled}"
+
+    def parts() -> Iterator[tuple[str, str, dict[str, Any]]]:
+        for dimension, value, held in by_slice(con, state, m.dimensions, first=span[0], columns=columns):
+            found = {name: np.zeros(len(windows.starts)) for name in ("n", *_MOMENTS)}
+            for part, row in windows.blocks(held["row"]):
+                _add_moments(found, windows, row, {name: held[name][part] for name in ("day", "x", "y")})
+            found["n"] = found["clusters"]
+            yield dimension, value, found
+
+    return rolled_frame(parts(), periods).drop(columns="n")
+
+
+_MOMENTS = ("clusters", *(f"sum_{name}" for name in _PRODUCTS))
+
+
+def _add_moments(found: dict[str, Any], windows: Windows, row: Any, held: dict[str, Any]) -> None:
+    rows = int(row.max()) + 1
+    x, y = (windows.totals(row, held["day"], held[name], rows) / 1e9 for name in ("x", "y"))
+    found["clusters"] += ((x != 0) | (y != 0)).sum(axis=0)
+    for name, amounts in (("x", x), ("y", y), ("xx", x * x), ("xy", x * y), ("yy", y * y)):
+        found[f"sum_{name}"] += amounts.sum(axis=0)
 
 
 class RatioKind(Sums):
@@ -226,7 +266,9 @@ class DerivedKind(Kind):
         """The quotient, with Fieller's interval over days."""
         x, y, xx, xy, yy = (floats(frame, f"sum_{name}") for name in _PRODUCTS)
         low, high = intervals.fieller(x, y, xx, xy, yy, floats(frame, "clusters"))
-        value = quotient(floats(frame, "numerator"), floats(frame, "denominator"))
+        above = floats(frame, "numerator")
+        frame["no_value"] = np.where(np.isnan(above), f"nothing in {m.fact} in this period", "")
+        value = quotient(above, floats(frame, "denominator"))
         return value, low, high
 
     def rows_sql(self, m: Any, look: Look) -> str:

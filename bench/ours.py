@@ -1,0 +1,111 @@
+"""All that the measurements know of `pipeline`: opening a warehouse, and the three stages from rows to values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from pipeline.catalog.load import load_catalog
+from pipeline.catalog.model import Catalog
+from pipeline.engine.rollup import as_of_day, roll_up
+from pipeline.engine.states import build_states
+from pipeline.engine.values import compute_values
+from pipeline.facts import Fact, create_views, load_facts
+from pipeline.tables import load_tables
+from pipeline.warehouse.connection import create_schemas, open_warehouse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROOT = Path(__file__).resolve().parent.parent
+CATALOG = ROOT / "metrics_catalog.yaml"
+PEERS_CATALOG = Path(__file__).parent / "catalog.yaml"
+PEERS_FACTS = Path(__file__).parent / "facts"
+
+Timer = Callable[[str, Callable[[], object]], object]
+"""Called with the name of a stage and what it does; calls it, and gives back what it returned."""
+
+
+def open_filled(path: Path, *, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    """A warehouse file, made with every table and view where it is not there yet."""
+    con = open_warehouse(path, memory_limit=memory_limit)
+    create_schemas(con)
+    create_views(con)
+    return con
+
+
+def open_peers(path: Path, database: Path) -> duckdb.DuckDBPyConnection:
+    """A new warehouse with the peers' database attached as `peers`, and the views of the facts in use."""
+    con = open_warehouse(path)
+    create_schemas(con)
+    con.execute(f"ATTACH '{database}' AS peers (READ_ONLY)")
+    create_views(con)
+    return con
+
+
+def forget_states(con: duckdb.DuckDBPyConnection) -> None:
+    """Drop all states, so that the next run builds every day."""
+    con.execute("DROP SCHEMA states CASCADE")
+    create_schemas(con)
+
+
+def load_libraries() -> None:
+    """Import what the stages import on first use: that is set-up here, as it is for the other tools."""
+    for name in ("pandas", "scipy.stats", "statsmodels.stats.proportion", "statsmodels.stats.rates"):
+        import_module(name)
+
+
+def catalog_of(path: Path = CATALOG) -> Catalog:
+    """A catalogue, read as the nightly run reads it."""
+    return load_catalog(path)
+
+
+def call_columns() -> dict[str, str]:
+    """Columns of `core.calls` that the facts use, with their SQL types: those their texts name.
+
+    `person_id` is not among them: facts take the person from the session.
+    """
+    facts = load_facts()
+
+    def reads_calls(fact: Fact) -> bool:
+        return "core.calls" in fact.sql or any(reads_calls(facts[need]) for need in fact.needs)
+
+    words = {word for fact in facts.values() if reads_calls(fact) for word in re.findall(r"\w+", fact.sql)}
+    columns = load_tables()["calls"].columns
+    return {column.name: column.sql_type for column in columns if column.name in words - {"person_id"}}
+
+
+def compute(
+    con: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    *,
+    since_load: int,
+    timer: Timer,
+    progress: Callable[[str], None] = lambda _: None,
+) -> pd.DataFrame:
+    """From rows to values as the nightly run does it, each stage called through `timer`.
+
+    `progress` is told the name of each fact whose states are about to be built.
+    """
+    timer("states", lambda: build_states(con, catalog, since_load=since_load, progress=progress))
+    as_of = as_of_day(con, catalog)
+    if as_of is None:
+        raise ValueError("the warehouse holds no row that a fact could use")
+    timer("roll-up", lambda: roll_up(con, catalog, as_of=as_of))
+    return timer("values", lambda: compute_values(con, catalog, as_of=as_of))
+
+
+def use_facts(folder: Path) -> None:
+    """Read facts from another folder, in this process alone: the peers' table is no canonical table.
+
+    `pipeline.facts` has no parameter for it, so its folder is replaced; every measurement is a process of its own.
+    """
+    from pipeline import facts
+
+    facts._FOLDER = folder
+    facts.load_facts.cache_clear()
