@@ -311,7 +311,7 @@ def agree(right: Any, found: Any, close: float, *, zero_is_none: bool = False) -
         one, other = one or Decimal(0), other or Decimal(0)
     if one is None or other is None:
         return one is None and other is None
-    return one == other if close == 0 else math.isclose(one, other, rel_tol=close, abs_tol=min(close, 1e-9))
+    return one == other if close == 0 else math.isclose(one, other, rel_tol=close, abs_tol=min(close, 1e-8))
 
 
 def _status(answer: Answer | None, period: Period, metric: Any, last: date) -> str:
@@ -339,11 +339,10 @@ def _given_away(answers: Mapping[Place, Answer | None], found: Mapping[Place, Ro
     for (period, dimension), people in groups.items():
         small = {value for value, many in people.items() if many < SMALLEST_GROUP}
         hidden = {value for value in people if is_hidden(found.get((period, dimension, value), {}))}
-        shown, spared = small - hidden, sorted(many for value, many in people.items() if value not in small)
-        if shown:
+        if shown := small - hidden:
             yield (period, dimension, min(shown)), f"{people[min(shown)]} people shown"
-        beside = sorted(people[value] for value in hidden - small)
-        if beside != (spared[:1] if len(small) == 1 else []):
+        beside = int(len(small) == 1 and len(people) > 1)  # a single hidden group is the total less the others
+        if len(hidden - small) != beside:
             yield (period, dimension, min(people)), f"hidden are {sorted(hidden)} of {people}"
 
 

@@ -63,7 +63,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
         target = aside / path.relative_to(exports)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(path, target)
-    project.roi("nightly")
+    project.roi("nightly", exit_code=3)  # what comes by the quarter is ahead of what comes daily, and a check says so
     shutil.copytree(aside, exports, dirs_exist_ok=True)
     unkilled = Project(folder / "unkilled")
     shutil.copytree(project.root, unkilled.root)

@@ -237,7 +237,7 @@ def test_a_value_can_be_explained_from_its_rows(nights: Nights) -> None:
     """The published number and the one from the rows agree, within 1 % for a percentile; a formula has no rows."""
     for kpi, metric in load_catalog(ROOT / "metrics_catalog.yaml").metrics.items():
         told = nights.project.json("explain", kpi)
-        if metric.kind in ("formula", "ranking"):
+        if metric.kind in ("formula", "ranking") or told["published"]["value"] is None:
             assert "value" not in told["from_rows"], kpi
             continue
         bound = ALPHA if kpi in PERCENTILES else 1e-9

@@ -50,7 +50,7 @@ PRICES = [
 """What is open ends when the next begins; model n has no price from 29 March 2026 on."""
 
 sessions = rows_of(
-    14,
+    10,
     started_at=moments,
     environment=one_of(None, "production", "production", "staging"),
     is_synthetic=one_of(None, False, False, True),
@@ -58,14 +58,14 @@ sessions = rows_of(
     use_case_id=one_of(None, "a", "b"),
 )
 calls = rows_of(
-    45,
-    session_id=one_of(None, "lost", *(f"s{n}" for n in range(12))),
+    60,
+    session_id=one_of(None, "lost", *(f"s{n}" for n in range(10))),
     trace_id=one_of(None, "t1", "t2"),
     kind=one_of("request", "model", "model", "tool", "guardrail", "judge", "retrieval"),
     environment=one_of(None, "production", "staging"),
     started_at=moments,
     provider=one_of("p"),
-    model=one_of(*("m" for _ in range(15)), *("n" for _ in range(4)), "unheard of"),
+    model=one_of(*["m"] * 60, *["n"] * 6, "unheard of"),
     status=one_of("ok", "error", "timeout", "cancelled"),
     retry_of=one_of(None, "k0"),
     response_cache_hit=one_of(None, False, False, True),
@@ -74,15 +74,15 @@ calls = rows_of(
     tokens_cache_write_5m=one_of(None, 0, 800),
     tokens_cache_write_1h=one_of(None, 0, 900),
     tokens_out=one_of(0, 100, 2500),
-    is_counted=one_of(*(True for _ in range(30)), False),
+    is_counted=one_of(*[True] * 80, False),
 )
 tasks = rows_of(
-    16,
+    24,
     session_id=one_of(None, "lost", *(f"s{n}" for n in range(6))),
     use_case_id=one_of(None, "a", "b"),
     started_at=moments,
     outcome=one_of("success", "success", "failure", "abandoned", None),
-    outcome_source=one_of("verified", "self_reported", None),
+    outcome_source=one_of("verified", "verified", "self_reported", None),
 )
 
 

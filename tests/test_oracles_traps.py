@@ -224,6 +224,19 @@ def _last(kpi_id: str) -> tuple[str]:
     return ({"28d": "2026-01-06", "month": "2026-02-01", "quarter": "2026-01-01"}[grain],)
 
 
+def test_a_group_in_which_nobody_answered_hides_nobody(con: duckdb.DuckDBPyConnection) -> None:
+    """Of 2, 6 and no answers the 2 cannot be told; nor can the 6, or 8 in all less those 6 would tell of the 2."""
+    asked = [("law", 2, 1), ("sales", 6, 4), ("board", 3, None)]
+    answers = [{"day": MONDAY, "respondent": f"{role}{n}", "audience_role": role, "answer_score": score}
+               for role, people, score in asked for n in range(people)]  # fmt: skip
+    put(con, COLUMNS, {"survey_answers": answers})
+    frame = values(con, restricted(["stakeholder_satisfaction"]))
+    shown = {role: value(frame, "stakeholder_satisfaction", "week", "2026-02-02", audience_role=role)["n"]
+             for role in ("law", "sales")}  # fmt: skip
+    assert value(frame, "stakeholder_satisfaction", "week", "2026-02-02")["n"] == 2 + 6
+    assert {role for role, n in shown.items() if not np.isnan(float(n))} == set()
+
+
 def tool_call(n: int, at: datetime | str, **more: Any) -> Row:
     """A tool call of no session."""
     return {"call_id": f"{n}", "trace_id": f"{n}", "kind": "tool", "status": "ok", "started_at": at} | more

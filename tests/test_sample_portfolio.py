@@ -294,7 +294,7 @@ def test_the_worst_suite_is_what_the_export_adds_up_to(sample: Path) -> None:
     suites: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for one in records(sample, "red-team-*.jsonl"):
         if one["status"] == "ok":
-            suites[f"{one['startedAt'][:7]}-01", one["suite"]].append(not one["goalReached"])
+            suites[f"{one['startedAt'][:7]}-01", f"{one['suite']} 3"].append(not one["goalReached"])
     shares = {key: Fraction(sum(held), len(held)) for key, held in suites.items()}
     for month, one in more(sample, "prompt_injection_resistance").items():
         assert one["value"] == float(min(share for (when, _), share in shares.items() if when == month))
@@ -328,14 +328,23 @@ def test_detection_is_what_the_exports_add_up_to(sample: Path) -> None:
 
 
 def test_episodes_of_rate_limits_are_what_the_exports_add_up_to(sample: Path) -> None:
-    """Refused calls of production sessions, cut where a provider refused nothing for more than five minutes."""
+    """Refused calls of production sessions, cut where a provider refused nothing for more than five minutes.
+
+    An application log has the HTTP status, the gateway's log only the class of the error.
+    """
     real = production(sample)
-    refused = sorted(
-        (one["metadata"]["provider"], datetime.fromisoformat(one["startTime"]))
+    traced = [
+        (one["metadata"]["provider"], datetime.fromisoformat(one["startTime"]).replace(tzinfo=None))
         for one in records(sample, "observations-*.jsonl")
         if one.get("metadata", {}).get("httpStatus") == 429
         and (one["sessionId"] in real if "sessionId" in one else one["environment"] != "staging")
-    )
+    ]
+    logged = {
+        (row["custom_llm_provider"], datetime.fromisoformat(row["startTime"]))
+        for row in rows(sample, "spend-logs-*.csv")
+        if "RateLimitError" in row["metadata"] and "env:production" in row["request_tags"]
+    }
+    refused = sorted([*traced, *logged])
     begins = [refused[0]]
     for before, one in pairwise(refused):
         if one[0] != before[0] or one[1] - before[1] > timedelta(minutes=5):
@@ -398,13 +407,22 @@ def test_uplift_is_what_the_exports_add_up_to(sample: Path) -> None:
 
 
 def test_evaluation_coverage_is_what_the_exports_add_up_to(sample: Path) -> None:
-    """Use cases in production on the last day of the month, and those whose setup passed a run that still holds."""
+    """Use cases in production on the last day of the month, and those whose last run of the setup passed and holds."""
     listed = [row for row in rows(sample, "use-cases-*.csv") if row["stage"] == "production"]
-    passed = [one for one in records(sample, "evaluation-runs-*.jsonl") if one.get("passed") and "prompt" in one]
+    runs = [
+        one
+        for one in records(sample, "evaluation-runs-*.jsonl")
+        if one["status"] == "completed" and one.get("prompt") is not None
+    ]
     for month, one in more(sample, "evaluation_coverage").items():
         day = (date.fromisoformat(one["period_end"]) - timedelta(days=1)).isoformat()
         live = [row for row in listed if row["valid_from"] <= day and (not row["valid_to"] or day < row["valid_to"])]
-        valid = [run for run in passed if run["startedAt"][:10] <= day < run["expiresAt"][:10]]
+        last = {
+            (run["suite"], run["useCase"], str(run["prompt"]), run["model"]): run
+            for run in sorted(runs, key=lambda run: run["startedAt"])
+            if run["startedAt"][:10] <= day
+        }
+        valid = [run for run in last.values() if run["passed"] and day < run["expiresAt"][:10]]
         tested = {(run["useCase"], run["prompt"]["name"], str(run["prompt"]["version"]), run["model"]) for run in valid}
         covered = [
             row for row in live if (row["use_case"], row["prompt"], row["prompt_version"], row["model"]) in tested

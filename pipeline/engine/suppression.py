@@ -29,7 +29,8 @@ def suppress(frame: pd.DataFrame, *, people: bool) -> None:
     periods = ["grain", "period_start", "period_end", "dimension"]
     blank = small.groupby([sliced[name] for name in periods], sort=False).transform("sum")
     for _, group in sliced[blank == 1].groupby(periods, sort=False):
-        rest = group[~group.index.isin(hidden)].sort_values(["n", "dimension_value"], kind="stable")
+        others = group[~group.index.isin(hidden) & (counts[group.index] > 0)]  # nobody cannot hide anybody
+        rest = others.sort_values(["n", "dimension_value"], kind="stable")
         hidden.update(rest.index[:1])
     rows = sorted(hidden)
     frame.loc[rows, _HIDDEN] = None

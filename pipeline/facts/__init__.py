@@ -66,6 +66,11 @@ def load_facts() -> dict[str, Fact]:
     return ordered
 
 
+def event_tables() -> frozenset[str]:
+    """Tables whose rows happen on a day, and do not hold for a span of them."""
+    return frozenset(name for name, table in load_tables().items() if table.day)
+
+
 def create_views(con: duckdb.DuckDBPyConnection) -> None:
     """Create or replace every fact view."""
     for fact in load_facts().values():

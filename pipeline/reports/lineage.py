@@ -23,10 +23,10 @@ def tables_of(fact: str, *, of_events: bool = False) -> frozenset[str]:
 
     `of_events` keeps only tables whose rows happen on a day: a price list or a directory may rightly be old.
     """
-    from pipeline.facts import load_facts
+    from pipeline.facts import event_tables, load_facts
 
-    reads = load_facts()[fact].reads if fact in load_facts() else {}
-    return frozenset(table for table, rule in reads.items() if not (of_events and rule in ("span", "all")))
+    reads = frozenset(load_facts()[fact].reads if fact in load_facts() else {})
+    return reads & event_tables() if of_events else reads
 
 
 def meaning(fact: str) -> str:
