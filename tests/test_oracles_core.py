@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 import pytest
+from engine_room import value
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles_intervals import Row
@@ -18,6 +19,7 @@ from oracles_rows import (
     PERSON_OF,
     RANDOM,
     Tables,
+    computed,
     days,
     department_of,
     every_view,
@@ -199,3 +201,18 @@ def test_adoption_asks_who_was_entitled_at_that_time(
     every = [FIRST + timedelta(n) for n in range((LAST - FIRST).days + 1)]
     facts = [row for day in every for row in entitled_on(tables, day, active)]
     hold(con, tables, {"entitled_days": facts}, "adoption_rate")
+
+
+def test_a_product_without_any_telemetry_is_unknown_and_not_unused(con: duckdb.DuckDBPyConnection) -> None:
+    """Six hold seats of two products, of which one sends no usage: of that one nothing is known, so nothing is told."""
+    names = [f"p{n}" for n in range(6)]
+    tables = {
+        "entitlements": [{"person_id": name, "product": product, "valid_from": date(2026, 1, 1)}
+                         for name in names for product in ("copilot", "chat")],
+        "usage_daily": [{"person_id": name, "product": "copilot", "feature": "all", "date": date(2026, 2, 2),
+                         "active": True} for name in names],
+    }  # fmt: skip
+    frame = computed(con, tables, "adoption_rate")
+    assert value(frame, "adoption_rate", "week", "2026-02-02", product="copilot")["value"] == 6 / 6
+    silent = frame[(frame["dimension_value"] == "chat") & frame["value"].notna()]
+    assert silent[["grain", "period_start", "value"]].to_dict("records") == []

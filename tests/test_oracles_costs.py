@@ -202,3 +202,19 @@ def test_cached_tokens_are_counted_once(con: duckdb.DuckDBPyConnection) -> None:
     row = value(computed(con, tables, "token_cost_per_session"), "token_cost_per_session", "day", "2026-02-02")
     assert row["value"] == pytest.approx((5_005 * 2.5 + 257_955 * 0.3125 + 1_744 * 15) / 1e6, rel=1e-12)
     assert round(row["value"], 4) == 0.1193
+
+
+@pytest.mark.parametrize(
+    ("tier", "price"), [("priority", "0.00009"), ("default", "0.00002"), (None, "0.00002"), ("flex", None)]
+)
+def test_a_call_has_the_price_of_its_tier(con: duckdb.DuckDBPyConnection, tier: str | None, price: str | None) -> None:
+    """1000 tokens cost $0.09 at the priority price and $0.02 at the standard one; without a price nobody knows."""
+    day = datetime(2026, 2, 2, 10, tzinfo=UTC)
+    call = {"call_id": "k", "session_id": "s", "kind": "model", "status": "ok", "started_at": day, "provider": "p",
+            "model": "m", "service_tier": tier, "tokens_in_uncached": 1000}  # fmt: skip
+    tables = {"prices": PRICES, "sessions": [{"session_id": "s", "started_at": day}], "calls": [call]}
+    row = value(computed(con, tables, "token_cost_per_session"), "token_cost_per_session", "day", "2026-02-02")
+    if price is None:
+        assert (row["status"], row["reason"]) == ("not_available", "cannot be told: 1 unknown costs")
+    else:
+        assert Decimal(row["numerator"]) == 1000 * Decimal(price)

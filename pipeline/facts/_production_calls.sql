@@ -5,6 +5,8 @@ meaning: >-
 */
 SELECT c.*, CAST(c.started_at AS DATE) AS day,
   coalesce(c.session_id, c.trace_id, c.call_id) AS session_key,
+  CASE WHEN lower(coalesce(c.service_tier, '')) IN ('', 'default', 'auto', 'on_demand') THEN 'standard'
+       ELSE lower(c.service_tier) END AS price_tier,
   s.session_id AS known_session_id,
   coalesce(s.use_case_id, 'unknown') AS use_case
 FROM core.calls AS c

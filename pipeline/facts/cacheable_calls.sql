@@ -10,7 +10,7 @@ reads:
   prices: since
 */
 WITH counted AS (
-  SELECT day, call_id, session_key, use_case, coalesce(provider, 'unknown') AS provider, coalesce(model, 'unknown') AS model,
+  SELECT day, call_id, session_key, use_case, price_tier, coalesce(provider, 'unknown') AS provider, coalesce(model, 'unknown') AS model,
     tokens_cache_read AS told, coalesce(tokens_cache_read, 0) AS tokens_cache_read,
     tokens_in_uncached + coalesce(tokens_cache_read, 0) + coalesce(tokens_cache_write_5m, 0)
       + coalesce(tokens_cache_write_1h, 0) AS tokens_in
@@ -22,5 +22,5 @@ SELECT c.day, c.call_id, c.session_key, c.use_case, c.provider, c.model, c.token
 FROM counted AS c
 JOIN telling AS t ON t.day = c.day AND t.provider = c.provider AND t.model = c.model
 LEFT JOIN facts._price_spans AS p
-  ON p.provider = c.provider AND p.model = c.model AND p.valid_from <= c.day AND c.day < p.valid_to
+  ON p.provider = c.provider AND p.model = c.model AND p.tier = c.price_tier AND p.valid_from <= c.day AND c.day < p.valid_to
 WHERE p.model IS NULL OR p.cache_read_usd IS NOT NULL OR c.tokens_cache_read > 0

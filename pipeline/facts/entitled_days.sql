@@ -1,11 +1,21 @@
 /*
 meaning: >-
   One person entitled to one product on one day for which usage is known, and whether they used it on purpose that day.
+  Of a product that never sent any usage nothing is known, so it has no rows.
   Service accounts are left out, and people who had left by that day.
 continuous: true
 needs: [_directory, _identity]
 reads:
-  usage_daily: own
+  usage_daily: >-
+    SELECT date AS day FROM changed
+    UNION ALL
+    SELECT c.day FROM facts._calendar AS c WHERE EXISTS (
+      SELECT product FROM changed
+      EXCEPT
+      SELECT u.product FROM core.usage_daily AS u
+      LEFT JOIN (SELECT DISTINCT person_id, product, feature, date FROM changed) AS x
+        ON x.person_id = u.person_id AND x.product = u.product AND x.feature = u.feature AND x.date = u.date
+      WHERE x.person_id IS NULL)
   entitlements: span
   people: >-
     SELECT c.day FROM facts._calendar AS c WHERE c.day >= (SELECT min(valid_from) FROM changed)
@@ -27,6 +37,7 @@ seats AS (
   SELECT coalesce(i.person_id, e.person_id) AS person_id, e.product, e.valid_from,
     coalesce(e.valid_to, DATE '9999-12-31') AS valid_to
   FROM core.entitlements AS e LEFT JOIN facts._identity AS i ON i.alias_id = e.person_id
+  WHERE e.product IN (SELECT product FROM core.usage_daily)
 ),
 active AS (
   SELECT DISTINCT coalesce(i.person_id, u.person_id) AS person_id, u.product, u.date AS day

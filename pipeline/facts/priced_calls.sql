@@ -33,7 +33,7 @@ costs AS (
     END AS known_cost_usd
   FROM tokens AS t
   LEFT JOIN facts._price_spans AS p
-    ON p.provider = t.provider AND p.model = t.model AND p.valid_from <= t.day AND t.day < p.valid_to
+    ON p.provider = t.provider AND p.model = t.model AND p.tier = t.price_tier AND p.valid_from <= t.day AND t.day < p.valid_to
 )
 SELECT day, call_id, session_id, session_key, known_session_id, use_case, kind, provider, model,
   CAST(known_cost_usd AS DECIMAL(38, 12)) AS cost_usd,

@@ -7,6 +7,7 @@ engine can run it, and what it stores merges exactly over days.
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -136,7 +137,7 @@ class Look:
         return f" AND {self.only}" if self.only else ""
 
 
-class Kind:
+class Kind(ABC):
     """How one kind of KPI is stored, rolled up, measured and explained; `m` is the KPI's record."""
 
     empty: ClassVar[str] = "zero denominator"
@@ -154,18 +155,18 @@ class Kind:
         """States beyond the cells."""
         yield from ()
 
+    @abstractmethod
     def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
         """SQL of one row per period and slice: KEYS and some of ROLLED, from `daily`, `periods` and the states.
 
         `periods` is SQL of the same periods, for a kind that works on them outside the database.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:
         """Value and interval of each rolled row; may fill numerator and denominator in. `end` is the day after the
         last one with data."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rows_sql(self, m: Any, look: Look) -> str:
         """SQL that computes `value` from the rows, by another way than states and roll-ups."""
-        raise NotImplementedError
