@@ -226,8 +226,6 @@ def _grid_of(values: pd.DataFrame) -> dict[tuple[str, str, str, str], list[objec
 
 
 def _in_peers_unit(row: dict[str, Any]) -> object:
-    if row["kpi_id"] == "active_users":
-        return row["denominator"]
     return row["value"] * 1000 if row["kpi_id"] == "latency_p95" else row["value"]
 
 

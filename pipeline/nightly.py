@@ -232,9 +232,9 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
     as_of = as_of_day(con, run.catalog)
     if as_of is None:
         raise _nothing_usable(con, run, run_id=run_id)
-    roll_up(con, run.catalog, as_of=as_of)
-    values = compute_values(con, run.catalog, as_of=as_of)
     create_editions(con)
+    roll_up(con, run.catalog, as_of=as_of, anew=False)
+    values = compute_values(con, run.catalog, as_of=as_of)
     number = store_edition(
         con,
         values,
@@ -244,9 +244,11 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
         run_id=run_id,
         why="new rows from " + ", ".join(sorted(taken.sources)) if taken.sources else "recomputed",
         notes={"genai-roi": version("genai-roi"), "duckdb": duckdb.__version__},
+        anew=False,
     )
     ((restated,),) = con.execute("SELECT count(*) FROM kpi.restatements WHERE edition = ?", [number]).fetchall()
-    summary = Summary(run.settings.name, number, as_of, new_edition=True, values=len(values), restated=restated)
+    ((stand,),) = con.execute("SELECT count(*) FROM kpi.values WHERE last_edition IS NULL").fetchall()
+    summary = Summary(run.settings.name, number, as_of, new_edition=True, values=stand, restated=restated)
     summary.files = {
         fate: getattr(taken, f"files_{fate}") for fate in ("loaded", "duplicate", "quarantined", "ignored")
     }

@@ -38,12 +38,14 @@ def fill(con: duckdb.DuckDBPyConnection, table: str, *rows: dict[str, Any], load
         con.execute(f"INSERT INTO core.{table} ({names}) VALUES ({marks})", [*row.values(), load])
 
 
-def values(con: duckdb.DuckDBPyConnection, catalog: Catalog = CATALOG, *, since_load: int = 1) -> pd.DataFrame:
-    """Build what is needed and compute every KPI."""
+def values(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog = CATALOG, *, since_load: int = 1, anew: bool = True
+) -> pd.DataFrame:
+    """Build what is needed and compute every KPI; when not `anew`, only what no longer stands in the last edition."""
     build_states(con, catalog, since_load=since_load)
     as_of = as_of_day(con, catalog)
     assert as_of is not None
-    roll_up(con, catalog, as_of=as_of)
+    roll_up(con, catalog, as_of=as_of, anew=anew)
     return compute_values(con, catalog, as_of=as_of)
 
 

@@ -11,7 +11,7 @@ from pipeline.engine.leaves import leaves
 
 PORTABLE = {
     "Sum", "Count", "Min", "Max", "ArgMin", "Cast", "Coalesce", "Case", "If", "Ceil", "Ln", "Grouping",
-    "TimestampTrunc", "DateTrunc", "And", "Or", "Not", "Filter",
+    "TimestampTrunc", "DateTrunc", "And", "Or", "Not", "Filter", "ArrayAgg",
 }  # fmt: skip
 """Functions of SQL:2016 or of both DuckDB and Spark with one meaning (`min_by` is ArgMin to the parser)."""
 TYPES = {"DECIMAL", "INT", "DOUBLE", "DATE", "BIGINT"}

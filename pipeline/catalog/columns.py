@@ -200,9 +200,13 @@ class _Checker:
             yield problem(self.where("numerator"), codes.MIXED_AGGREGATES, found=found, expected=expected)
         adding = ("total", "unknown", *(("numerator", "denominator") if isinstance(self.metric, Derived) else ()))
         for key in adding:
-            if key in parsed and parsed[key].aggregate == "distinct":
+            if key in parsed and parsed[key].aggregate == "distinct" and not self.counts_members(key):
                 found, expected = f"{key} {parsed[key].text()}", "sum(column) or count(*), which add up over days"
                 yield problem(self.where(key), codes.MIXED_AGGREGATES, found=found, expected=expected)
+
+    def counts_members(self, key: str) -> bool:
+        """An exact total may be one of different members: sets of them unite over days."""
+        return isinstance(self.metric, Total) and key == "total" and self.metric.interval == "exact"
 
     def mixed(self, above: Measure, below: Measure) -> bool:
         """Distinct over a sum, or over another column; an unknown column is a mistake of its own, not another one."""

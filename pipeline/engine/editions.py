@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from pipeline.engine.scope import keep_scope
 from pipeline.engine.values import PUBLISHED
 from pipeline.warehouse.connection import rows
 
@@ -21,6 +22,8 @@ _TYPES = {
 }  # fmt: skip
 
 _EXACT = ("numerator", "denominator")
+_PERIOD = "(kpi_id, grain, period_start, period_end)"
+_MOVED = f"({_PERIOD} IN (FROM scope) OR {_PERIOD} NOT IN (FROM wanted))"
 
 
 def create_editions(con: duckdb.DuckDBPyConnection) -> None:
@@ -51,10 +54,12 @@ def store_edition(
     run_id: int,
     why: str,
     notes: dict[str, object],
+    anew: bool = True,
 ) -> int:
     """Store a new edition and return its number. Only values that differ from the last edition's take up room.
 
-    A value of a closed period that changes is a restatement, entered with `why`.
+    When not `anew`, `values` are those of the periods in `scope`, and what stands for other periods that are still
+    wanted stands on. A value of a closed period that changes is a restatement, entered with `why`.
     """
     last = latest_edition(con)
     number = int(str(last["number"])) + 1 if last else 1
@@ -66,7 +71,7 @@ def store_edition(
     same = " AND ".join(f'v."{name}" IS NOT DISTINCT FROM i."{name}"' for name in PUBLISHED)
     con.execute(
         f"UPDATE kpi.values AS v SET last_edition = {number - 1} WHERE last_edition IS NULL "
-        f"AND NOT EXISTS (SELECT 1 FROM incoming AS i WHERE {same})"
+        f"AND {'TRUE' if anew else _MOVED} AND NOT EXISTS (SELECT 1 FROM incoming AS i WHERE {same})"
     )
     con.execute(
         f"INSERT INTO kpi.values SELECT i.*, {number}, NULL FROM incoming AS i WHERE NOT EXISTS "
@@ -76,6 +81,8 @@ def store_edition(
         "INSERT INTO kpi.editions VALUES (?, ?, ?, ?, ?, ?)",
         [number, as_of, catalog_hash, input_hash, run_id, json.dumps(notes, sort_keys=True)],
     )
+    if not anew:
+        keep_scope(con)
     return number
 
 

@@ -1,7 +1,8 @@
 """The states a catalogue needs: which tables are kept per fact and day, and the SQL that fills them.
 
-`cells_<fact>` holds every sum and count that any KPI needs, by day and all dimensions at once; what does not add up
-(people, clusters, distributions, instants) has a table per KPI. See pipeline/engine/kinds for what each kind keeps.
+`cells_<fact>` holds every sum, count and set of members that any KPI needs, by day and all dimensions at once; what
+neither adds up nor unites (clusters, distributions, instants) has a table per KPI. See pipeline/engine/kinds for what
+each kind keeps.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.engine.kinds import Leaf, kind_of
 from pipeline.engine.kinds.base import EXACT, column_of, from_rows
+from pipeline.engine.sets import set_sql
 from pipeline.facts import fact_sql, load_facts
 
 
@@ -66,5 +68,13 @@ def aggregates_of(fact: str, metrics: dict[str, AnyMetric]) -> list[str]:
 
 def _cells(fact: str, metrics: dict[str, AnyMetric]) -> Leaf:
     keys = ", ".join(["day", *dimensions_of(metrics)])
-    sums = ", ".join(f"CAST(coalesce({sql}, 0) AS {EXACT}) AS {column_of(sql)}" for sql in aggregates_of(fact, metrics))
-    return Leaf(f"cells_{fact}", fact, f"SELECT {keys}, {sums} FROM {from_rows(fact)} GROUP BY {keys}")
+    sums = [f"CAST(coalesce({sql}, 0) AS {EXACT}) AS {column_of(sql)}" for sql in aggregates_of(fact, metrics)]
+    sets = [f"{sql} AS {column_of(sql)}" for sql in sets_of(metrics)]
+    held = ", ".join(sums + sets)
+    return Leaf(f"cells_{fact}", fact, f"SELECT {keys}, {held} FROM {from_rows(fact)} GROUP BY {keys}")
+
+
+def sets_of(metrics: dict[str, AnyMetric]) -> list[str]:
+    """SQL of every set of members that is kept per cell, each once."""
+    found = (set_sql(one) for metric in metrics.values() for one in kind_of(metric).sets(metric).values())
+    return list(dict.fromkeys(found))

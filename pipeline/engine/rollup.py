@@ -6,33 +6,9 @@ import duckdb
 
 from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.engine.kinds import kind_of
-from pipeline.engine.kinds.base import ROLLED, column_of, slices
+from pipeline.engine.kinds.base import FIRST_DAY, ROLLED, column_of, slices
 from pipeline.engine.leaves import aggregates_of, dimensions_of, measured, read_facts
-
-_PERIODS = """
-CREATE OR REPLACE TEMP TABLE all_periods AS
-WITH days AS (SELECT CAST(unnest(range($first::DATE, $end::DATE, INTERVAL 1 DAY)) AS DATE) AS day),
-calendar AS (
-  SELECT 'day' AS grain, day AS period_start, day + 1 AS period_end FROM days UNION
-  SELECT 'week', CAST(date_trunc('week', day) AS DATE), CAST(date_trunc('week', day) AS DATE) + 7 FROM days UNION
-  SELECT 'month', CAST(date_trunc('month', day) AS DATE), CAST(date_trunc('month', day) + INTERVAL 1 MONTH AS DATE)
-  FROM days UNION
-  SELECT 'quarter', CAST(date_trunc('quarter', day) AS DATE),
-    CAST(date_trunc('quarter', day) + INTERVAL 3 MONTH AS DATE)
-  FROM days
-)
-SELECT cadence, grain, period_start, period_end
-FROM calendar, (VALUES ('daily'), ('weekly'), ('monthly'), ('quarterly')) AS cadences(cadence)
-UNION
-SELECT cadence, '28d', period_end - 28, period_end
-FROM calendar
-JOIN (VALUES ('daily', 'day'), ('weekly', 'week'), ('monthly', 'month'), ('quarterly', 'month')) AS ends(cadence, grain)
-USING (grain) WHERE period_end <= $end
-UNION
-SELECT cadence, '28d', $end::DATE - 28, $end::DATE
-FROM (VALUES ('daily'), ('weekly'), ('monthly'), ('quarterly')) AS cadences(cadence)
-"""
-
+from pipeline.engine.scope import find_scope
 
 _EMPTY = """
 SELECT grain, period_start, period_end, '' AS dimension, '' AS dimension_value,
@@ -58,61 +34,48 @@ def first_day(con: duckdb.DuckDBPyConnection, *facts: str) -> str | None:
     return None if first is None else str(first)
 
 
-def roll_up(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: str) -> None:
+def roll_up(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: str, anew: bool = True) -> None:
     """Write table `rolled`: one row per KPI, period and slice that has data, and per period in total.
 
     Columns: kpi_id, grain, period_start, period_end (dates, end exclusive), dimension, dimension_value, then those of
-    `ROLLED`, NULL where a kind has no use for them.
+    `ROLLED`, NULL where a kind has no use for them. When not `anew`, only the periods that must be told again.
     """
     keys = (
         "kpi_id VARCHAR, grain VARCHAR, period_start DATE, period_end DATE, dimension VARCHAR, dimension_value VARCHAR"
     )
     names = ", ".join(f"{name} {sql_type}" for name, sql_type in ROLLED.items())
     con.execute(f"CREATE OR REPLACE TEMP TABLE rolled({keys}, {names})")
-    begun = _days_of_facts(con, catalog)
-    if not begun:
-        return
-    con.execute(_PERIODS.replace("$first", f"DATE '{min(begun.values())}'").replace("$end", f"(DATE '{as_of}' + 1)"))
+    facts = read_facts(catalog)
+    begun = {fact: first for fact in facts if (first := first_day(con, fact)) is not None}
+    find_scope(con, catalog, begun=begun, as_of=as_of, anew=anew)
+    since = dict(con.execute("SELECT kpi_id, min(period_start)::VARCHAR FROM scope GROUP BY kpi_id").fetchall())
+    for fact in facts:
+        _sum_up(con, fact, facts[fact], since)
     for kpi_id, metric in measured(catalog).items():
-        first = min((begun[fact] for fact in metric.facts if fact in begun), default=None)
-        if first is not None:
-            _roll_kpi(con, kpi_id, metric, first=first, as_of=as_of)
+        if kpi_id in since and begun.keys() & set(metric.facts):
+            _roll_kpi(con, kpi_id, metric, since[kpi_id])
 
 
-def _days_of_facts(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[str, str]:
-    """Sum the cells of every fact by day and slice; return the first day of each fact that has any."""
-    begun = {}
-    for fact, metrics in read_facts(catalog).items():
-        columns, groups = slices(dimensions_of(metrics))
-        sums = ", ".join(f"sum({column_of(sql)}) AS {column_of(sql)}" for sql in aggregates_of(fact, metrics))
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE daily_{fact} AS SELECT day, {columns}, {sums} FROM states.cells_{fact} "
-            f"GROUP BY {groups}"
-        )
-        if (first := first_day(con, fact)) is not None:
-            begun[fact] = first
-    return begun
+def _sum_up(con: duckdb.DuckDBPyConnection, fact: str, metrics: dict[str, AnyMetric], since: dict[str, str]) -> None:
+    """Sum the cells of a fact by day and slice, as far back as the scope goes."""
+    columns, groups = slices(dimensions_of(metrics))
+    sums = ", ".join(f"sum({column_of(sql)}) AS {column_of(sql)}" for sql in aggregates_of(fact, metrics))
+    first = min((since[kpi_id] for kpi_id in metrics if kpi_id in since), default="9999-12-31")
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE daily_{fact} AS SELECT day, {columns}, {sums} FROM states.cells_{fact} "
+        f"WHERE day >= DATE '{first}' GROUP BY {groups}"
+    )
 
 
-def _roll_kpi(con: duckdb.DuckDBPyConnection, kpi_id: str, metric: AnyMetric, *, first: str, as_of: str) -> None:
-    periods = _periods(metric, first=first, as_of=as_of)
-    found = kind_of(metric).roll(con, kpi_id, metric, periods)
+def _roll_kpi(con: duckdb.DuckDBPyConnection, kpi_id: str, metric: AnyMetric, since: str) -> None:
+    periods = f"SELECT grain, period_start, period_end FROM scope WHERE kpi_id = '{kpi_id}'"
+    found = kind_of(metric).roll(con, kpi_id, metric, periods).replace(FIRST_DAY, f"DATE '{since}'")
     con.execute(
         f"INSERT INTO rolled BY NAME WITH daily AS ({_daily(metric)}), periods AS ({periods}), found AS ({found}), "
         f"empty AS ({_EMPTY}) "
         f"SELECT '{kpi_id}' AS kpi_id, * FROM (FROM found UNION ALL BY NAME "
         "SELECT * FROM empty WHERE (grain, period_start) NOT IN "
         "(SELECT (grain, period_start) FROM found WHERE dimension = ''))"
-    )
-
-
-def _periods(metric: AnyMetric, *, first: str, as_of: str) -> str:
-    """SQL of the periods in which the KPI can have a value, and the trailing days up to the last one with data."""
-    return (
-        "SELECT grain, period_start, period_end FROM all_periods "
-        f"WHERE cadence = '{metric.cadence}' AND {kind_of(metric).periods(metric)} AND CASE "
-        f"WHEN grain = '28d' THEN period_start >= DATE '{first}' OR period_end = DATE '{as_of}' + 1 "
-        f"ELSE period_end > DATE '{first}' END"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import duckdb
@@ -11,7 +11,8 @@ import duckdb
 from pipeline.catalog.model import Catalog
 from pipeline.engine.kinds import Leaf
 from pipeline.engine.leaves import leaf_hash, leaves
-from pipeline.facts import Fact, load_facts, touched_days
+from pipeline.engine.sets import begin_numbers, outgrown, packed
+from pipeline.facts import Fact, fact_sql, load_facts, touched_days
 
 
 @dataclass(frozen=True)
@@ -33,36 +34,56 @@ def build_states(
 ) -> list[Rebuilt]:
     """Bring the states of every fact up to date with the rows loaded from load `since_load` on.
 
-    A fact whose definition or measures changed is built anew for every day. Returns what was built, per fact.
+    A fact whose definition or measures changed is built anew for every day. Returns what was built, per fact; the temp
+    table `touched` (fact, day) holds which days that was, with an empty day for a fact that was built anew.
     """
     con.execute(
         "CREATE TABLE IF NOT EXISTS states.built(fact VARCHAR, day DATE);"
         "CREATE TABLE IF NOT EXISTS states.hashes(state VARCHAR PRIMARY KEY, hash VARCHAR, fact VARCHAR)"
     )
+    con.execute("CREATE OR REPLACE TEMP TABLE touched(fact VARCHAR, day DATE)")
     wanted = leaves(catalog)
     _drop_unwanted(con, wanted)
-    rebuilt = []
+    con.execute("SET preserve_insertion_order = false")  # a state is a set of rows
+    try:
+        return [entry for entry in _rebuilt(con, wanted, since_load=since_load, progress=progress) if entry.days]
+    finally:
+        con.execute("SET preserve_insertion_order = true")
+
+
+def _rebuilt(
+    con: duckdb.DuckDBPyConnection, wanted: dict[str, list[Leaf]], *, since_load: int, progress: Callable[[str], None]
+) -> Iterator[Rebuilt]:
     for name, states in wanted.items():
         progress(name)
         fact = load_facts()[name]
         whole = _stale(con, states)
+        if not whole and not _find_dirty(con, fact, since_load=since_load):
+            continue
+        if not whole:
+            _lay_out(con, fact, states, only="WHERE day IN (SELECT day FROM dirty)")
+            whole = any(outgrown(con, leaf.sql, fact=name) for leaf in states)
         if whole:
             con.execute("DELETE FROM states.built WHERE fact = ?", [fact.name])
             _lay_out(con, fact, states, only="")
-            con.execute(f"CREATE OR REPLACE TEMP TABLE dirty AS SELECT DISTINCT day FROM rows_{name}")
-        elif _find_dirty(con, fact, since_load=since_load):
-            _lay_out(con, fact, states, only="WHERE day IN (SELECT day FROM dirty)")
-        else:
-            continue
         for leaf in states:
             _build(con, leaf, whole=whole)
-        con.execute(f"DROP TABLE rows_{name}")
-        rebuilt.append(_enter(con, fact, whole=whole))
-    return [entry for entry in rebuilt if entry.days]
+        if whole:
+            con.execute(f"CREATE OR REPLACE TEMP TABLE dirty AS SELECT DISTINCT day FROM states.cells_{name}")
+        con.execute(f"DROP VIEW IF EXISTS rows_{name}" if _is_plain(fact) else f"DROP TABLE rows_{name}")
+        yield _enter(con, fact, whole=whole)
+
+
+def _is_plain(fact: Fact) -> bool:
+    """Whether a fact is its table under other names, so that its rows need not be worked out once for all states."""
+    return not re.search(r"\b(join|group|distinct|over|union)\b", fact_sql(fact), re.IGNORECASE)
 
 
 def _lay_out(con: duckdb.DuckDBPyConnection, fact: Fact, states: list[Leaf], *, only: str) -> None:
     """Read the rows of a fact once for all its states, with the columns they use, into table `rows_<fact>`."""
+    if _is_plain(fact):
+        con.execute(f"CREATE OR REPLACE TEMP VIEW rows_{fact.name} AS SELECT * FROM facts.{fact.name} {only}")
+        return
     used = set(re.findall(r"\w+", " ".join(leaf.sql for leaf in states)))
     described = con.execute(f"DESCRIBE facts.{fact.name}").fetchall()
     columns = ", ".join(str(row[0]) for row in described if row[0] in used or row[0] == "day")
@@ -97,10 +118,11 @@ def _build(con: duckdb.DuckDBPyConnection, leaf: Leaf, *, whole: bool) -> None:
     if leaf.through is not None:
         _build_through(con, leaf, whole=whole)
     elif whole:
-        con.execute(f"CREATE OR REPLACE TABLE states.{leaf.table} AS {leaf.sql}")
+        begin_numbers(con, leaf.sql, fact=leaf.fact)
+        con.execute(f"CREATE OR REPLACE TABLE states.{leaf.table} AS {packed(con, leaf.sql, fact=leaf.fact)}")
     else:
         con.execute(f"DELETE FROM states.{leaf.table} WHERE day IN (SELECT day FROM dirty)")
-        con.execute(f"INSERT INTO states.{leaf.table} {leaf.sql}")
+        con.execute(f"INSERT INTO states.{leaf.table} {packed(con, leaf.sql, fact=leaf.fact)}")
     con.execute("INSERT OR REPLACE INTO states.hashes VALUES (?, ?, ?)", [leaf.table, leaf_hash(leaf), leaf.fact])
 
 
@@ -109,7 +131,8 @@ def _build_through(con: duckdb.DuckDBPyConnection, leaf: Leaf, *, whole: bool) -
     assert leaf.through is not None  # noqa: S101 - the caller asked
     if whole:
         con.execute(f"CREATE OR REPLACE TABLE states.{leaf.table}({leaf.types})")
-    con.execute(f"DELETE FROM states.{leaf.table} WHERE day IN (SELECT day FROM dirty)")
+    else:
+        con.execute(f"DELETE FROM states.{leaf.table} WHERE day IN (SELECT day FROM dirty)")
     frame = con.execute(leaf.sql).df()
     if not frame.empty:
         con.register("through_rows", leaf.through(frame))
@@ -127,6 +150,9 @@ def _enter(con: duckdb.DuckDBPyConnection, fact: Fact, *, whole: bool) -> Rebuil
     if not whole:
         con.execute("DELETE FROM states.built WHERE fact = ? AND day IN (SELECT day FROM dirty)", [fact.name])
     con.execute("INSERT INTO states.built SELECT ?, day FROM dirty ORDER BY day", [fact.name])
+    con.execute("INSERT INTO touched SELECT ?, day FROM dirty", [fact.name])
+    if whole:
+        con.execute("INSERT INTO touched VALUES (?, NULL)", [fact.name])
     counted = "SELECT count(*), coalesce(min(day)::VARCHAR, ''), coalesce(max(day)::VARCHAR, '') FROM dirty"
     ((days, first_day, last_day),) = con.execute(counted).fetchall()
     return Rebuilt(fact.name, days, first_day, last_day)

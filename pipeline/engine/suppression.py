@@ -12,21 +12,17 @@ REASON = f"suppressed: fewer than {SMALLEST_GROUP} people"
 _HIDDEN = ["value", "numerator", "denominator", "n", "interval_low", "interval_high"]
 
 
-def suppress(frame: pd.DataFrame, *, people: bool) -> None:
-    """Blank the slices of one KPI whose n counts fewer than five people, in place.
+def suppress(counted: pd.DataFrame, frame: pd.DataFrame) -> None:
+    """Blank the rows of `frame` that count fewer than five people, in place; `counted` are the rows that count people.
 
     When just one slice of a dimension is blank in a period, the next smallest is blanked too: the total less the
     others would give it away (complementary suppression; Hundepool et al. 2012, Statistical Disclosure Control, 4.2).
     """
-    if not people:
-        return
-    counts = frame["n"].astype(float)
-    if "clusters" in frame:  # several answers of one person are one person
-        counts = counts.where(frame["clusters"].isna(), frame["clusters"].astype(float))
-    hidden = set(frame.index[(counts > 0) & (counts < SMALLEST_GROUP)])
-    sliced = frame[frame["dimension"] != ""]
+    counts = counted["clusters"].fillna(counted["n"])  # several answers of one person are one person
+    hidden = set(counted.index[(counts > 0) & (counts < SMALLEST_GROUP)])
+    sliced = counted[counted["dimension"] != ""]
     small = sliced.index.to_series().isin(hidden)
-    periods = ["grain", "period_start", "period_end", "dimension"]
+    periods = ["kpi_id", "grain", "period_start", "period_end", "dimension"]
     blank = small.groupby([sliced[name] for name in periods], sort=False).transform("sum")
     for _, group in sliced[blank == 1].groupby(periods, sort=False):
         others = group[~group.index.isin(hidden) & (counts[group.index] > 0)]  # nobody cannot hide anybody

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.catalog.expressions import parse_measure
 from pipeline.catalog.hashes import definition_hash
 from pipeline.catalog.model import Catalog, Formula, Metric
 from pipeline.engine.kinds import kind_of
-from pipeline.engine.kinds.base import ROLLED, quotient
+from pipeline.engine.kinds.base import ROLLED, Floats, quotient
 from pipeline.engine.kinds.base import floats as _floats
 from pipeline.engine.rollup import first_day
 from pipeline.engine.suppression import suppress
@@ -42,52 +45,112 @@ METHODS = {
 }
 
 
-_ROLLED = f"""SELECT * REPLACE (numerator::VARCHAR AS numerator, denominator::VARCHAR AS denominator)
-             FROM rolled WHERE kpi_id = ? ORDER BY {", ".join(KEYS)}"""  # text: a frame makes doubles of decimals
-
-
 def compute_values(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: str) -> pd.DataFrame:
-    """Turn `rolled` into one row per KPI, period and slice, in the published order of columns plus `reason`.
+    """Turn `rolled` into one row per KPI, period and slice, in the published order of columns.
 
     `as_of` is the last day with data (ISO). Rows are sorted, so the same states give the same frame.
     """
     import pandas as pd
 
     end = date.fromisoformat(as_of) + timedelta(days=1)
-    frames = []
+    rolled = dict(iter(_rolled(con).groupby("kpi_id", sort=False)))
+    parts = []
     for kpi_id, metric in catalog.metrics.items():
-        frame = con.execute(_ROLLED, [kpi_id]).df()
-        if frame.empty:
-            frame = _no_source(con, metric, end)
-        frames.append(_finish(con, frame, kpi_id, metric, end))
-    return pd.concat(frames, ignore_index=True)
+        part = rolled[kpi_id] if kpi_id in rolled else _no_source(con, kpi_id, metric, end)
+        parts.append(_measured(con, part.reset_index(drop=True), metric, end))
+    frame = pd.concat(parts, ignore_index=True)
+    for name in ("n", "unknown", "clusters"):
+        frame[name] = _floats(frame, name)
+    rows = _Rows.of(catalog, frame["kpi_id"])
+    _set_status(frame, rows, end)
+    _note_short_window(con, frame, catalog)
+    frame["verdict"] = np.where(frame["status"] == "computed", _verdicts(frame, rows), rows.without_value)
+    suppress(frame[rows.people], frame)
+    _set_signals(con, frame, catalog)
+    days = {name: frame[name].dt.date for name in ("period_start", "period_end")}
+    return frame.assign(**days, **rows.published)[PUBLISHED]
 
 
-def _finish(
-    con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, metric: Metric, end: date
-) -> pd.DataFrame:
+def _rolled(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Every rolled period, sorted; numerators and denominators as text, since a frame makes doubles of decimals."""
+    exact = "numerator::VARCHAR AS numerator, denominator::VARCHAR AS denominator"
+    frame = con.execute(f"SELECT * REPLACE ({exact}) FROM rolled ORDER BY kpi_id, {', '.join(KEYS)}").df()
     for column in ("period_start", "period_end"):
-        frame[column] = frame[column].astype("datetime64[s]").dt.date
-    frame["note"] = ""
+        frame[column] = frame[column].astype("datetime64[s]")
+    return frame
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What the catalogue says of the KPI of each row, as columns beside the rows."""
+
+    few: NDArray[np.int64]
+    matures_after_days: NDArray[np.int64]
+    at_least: Floats
+    at_most: Floats
+    by_point: NDArray[np.bool_]
+    people: NDArray[np.bool_]
+    without_value: NDArray[Any]
+    empty: NDArray[Any]
+    unknown: NDArray[Any]
+    published: dict[str, NDArray[Any]]
+
+    @classmethod
+    def of(cls, catalog: Catalog, kpi_ids: pd.Series) -> Self:
+        """Repeat what is said of each KPI for its rows, which stand together."""
+        place = kpi_ids.map({kpi_id: at for at, kpi_id in enumerate(catalog.metrics)}).to_numpy()
+
+        def each(said: Callable[[Metric], Any]) -> NDArray[Any]:
+            said_of = np.array([said(metric) for metric in catalog.metrics.values()])
+            return np.asarray(said_of[place])
+
+        published = {
+            "owner": each(lambda one: one.owner),
+            "unit": each(lambda one: one.unit),
+            "definition_hash": each(definition_hash),
+            "interval_method": each(lambda one: METHODS[one.interval]),
+        }
+        return cls(
+            few=each(lambda one: one.min_n),
+            matures_after_days=each(lambda one: one.matures_after_days),
+            at_least=each(lambda one: _bound(one, "at_least")),
+            at_most=each(lambda one: _bound(one, "at_most")),
+            by_point=each(lambda one: one.interval == "exact"),
+            people=each(lambda one: one.people),
+            without_value=each(lambda one: "" if one.target is None else "inconclusive"),
+            empty=each(lambda one: kind_of(one).empty if one.facts else ""),
+            unknown=each(lambda one: parse_measure(one.unknown).column.replace("_", " ") if one.unknown else ""),
+            published=published,
+        )
+
+
+def _bound(metric: Metric, side: str) -> float:
+    bound = None if metric.target is None else getattr(metric.target, side)
+    return np.nan if bound is None else float(bound)
+
+
+def _measured(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, metric: Metric, end: date) -> pd.DataFrame:
+    """Fill value and interval by the kind of the KPI."""
+    frame["note"] = frame["no_value"] = ""
     _take_worst(frame, metric)
-    _measure(con, frame, kpi_id, metric, end)
-    _set_status(frame, metric, end)
-    _note_short_window(con, frame, metric)
-    _judge(frame, metric)
-    suppress(frame, people=metric.people)
-    _set_signal(frame, metric)
-    frame["kpi_id"], frame["owner"], frame["unit"] = kpi_id, metric.owner, metric.unit
-    frame["definition_hash"] = definition_hash(metric)
-    frame["interval_method"] = METHODS[metric.interval]
-    return frame[PUBLISHED]
+    if not metric.facts:
+        value, low, high = (np.full(len(frame), np.nan) for _ in range(3))
+    else:
+        value, low, high = kind_of(metric).measure(con, frame, frame["kpi_id"].iloc[0], metric, end)
+    return frame.assign(value=value, interval_low=low, interval_high=high)
 
 
-def _set_signal(frame: pd.DataFrame, metric: Metric) -> None:
+def _set_signals(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, catalog: Catalog) -> None:
     """Tell signal from noise at the KPI's own cadence, in total; points that cannot be judged are not on the chart."""
     frame["signal"] = ""
-    charted = (frame["grain"] == metric.grain) & (frame["dimension"] == "")
-    values = frame["value"].where(frame["status"] == "computed")[charted]
-    frame.loc[charted, "signal"] = signal_words(values.to_numpy(dtype=float))
+    before = con.execute("SELECT kpi_id, value FROM chart ORDER BY kpi_id, period_start").df()
+    stood = {kpi_id: part.to_numpy(dtype=float) for kpi_id, part in before.groupby("kpi_id")["value"]}
+    value = frame["value"].where(frame["status"] == "computed").to_numpy(dtype=float)
+    totals = frame.loc[frame["dimension"] == "", ["kpi_id", "grain"]]
+    for (kpi_id, grain), charted in totals.groupby(["kpi_id", "grain"], sort=False).groups.items():
+        if grain == catalog.metrics[kpi_id].grain:
+            points = np.concatenate([stood.get(kpi_id, np.zeros(0)), value[charted]])
+            frame.loc[charted, "signal"] = signal_words(points)[-len(charted) :]
 
 
 PUBLISHED = [
@@ -97,34 +160,24 @@ PUBLISHED = [
 ]  # fmt: skip
 
 
-def _no_source(con: duckdb.DuckDBPyConnection, metric: Metric, end: date) -> pd.DataFrame:
+def _no_source(con: duckdb.DuckDBPyConnection, kpi_id: str, metric: Metric, end: date) -> pd.DataFrame:
     """One row that says there is nothing to compute from, and why."""
     import pandas as pd
 
     row: dict[str, object] = {
-        "grain": "28d", "period_start": pd.Timestamp(end - timedelta(days=28)), "period_end": pd.Timestamp(end),
-        "dimension": "", "dimension_value": "",
+        "kpi_id": kpi_id, "grain": "28d", "period_start": pd.Timestamp(end - timedelta(days=28)).as_unit("s"),
+        "period_end": pd.Timestamp(end).as_unit("s"), "dimension": "", "dimension_value": "",
+        "no_source": _why_none(con, metric),
     }  # fmt: skip
-    frame = pd.DataFrame([row | dict.fromkeys(ROLLED)])
+    return pd.DataFrame([row | dict.fromkeys(ROLLED)])
+
+
+def _why_none(con: duckdb.DuckDBPyConnection, metric: Metric) -> str:
     if isinstance(metric, Formula):
-        frame.attrs["no_source"] = f"awaits {metric.awaits}"
-        return frame
+        return f"awaits {metric.awaits}"
     table = next(iter(load_facts()[metric.fact].reads))  # the table a fact is about stands first
     ((held,),) = con.execute(f"SELECT count(*) FROM core.{table}").fetchall()
-    frame.attrs["no_source"] = (
-        f"none of the {held} rows of {table} has what it is computed from" if held else f"no export fills {table}"
-    )
-    return frame
-
-
-def _measure(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, metric: Metric, end: date) -> None:
-    """Fill value and interval by the kind of the KPI."""
-    frame["no_value"] = ""
-    if not metric.facts:
-        value, low, high = (np.full(len(frame), np.nan) for _ in range(3))
-    else:
-        value, low, high = kind_of(metric).measure(con, frame, kpi_id, metric, end)
-    frame["value"], frame["interval_low"], frame["interval_high"] = value, low, high
+    return f"none of the {held} rows of {table} has what it is computed from" if held else f"no export fills {table}"
 
 
 def _take_worst(frame: pd.DataFrame, metric: Metric) -> None:
@@ -145,88 +198,55 @@ def _take_worst(frame: pd.DataFrame, metric: Metric) -> None:
     frame.loc[pairs["index"], "note"] = words.to_numpy()
 
 
-def _note_short_window(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, metric: Metric) -> None:
+def _note_short_window(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, catalog: Catalog) -> None:
     """Say of 28 days that the data do not fill how many of them they do."""
-    first = first_day(con, *metric.facts) if metric.facts else None
-    if first is None:
-        return
-    begin = date.fromisoformat(first)
-    short = (frame["grain"] == "28d") & (frame["period_start"] < begin) & (frame["value"].notna())
-    notes = [f"data begin on {first}: {(end - begin).days} of 28 days" for end in frame.loc[short, "period_end"]]
-    frame.loc[short, "reason"] = [
-        _joined(old, note) for old, note in zip(frame.loc[short, "reason"], notes, strict=True)
-    ]
+    trailing = frame[(frame["grain"] == "28d") & frame["value"].notna()]
+    for kpi_id, part in trailing.groupby("kpi_id", sort=False):
+        first = first_day(con, *catalog.metrics[kpi_id].facts)
+        begin = np.datetime64(first)
+        short = part[part["period_start"] < begin]
+        held = (short["period_end"] - begin).dt.days
+        notes = [f"data begin on {first}: {days} of 28 days" for days in held]
+        frame.loc[short.index, "reason"] = [_joined(*both) for both in zip(short["reason"], notes, strict=True)]
 
 
 def _joined(*notes: str) -> str:
     return "; ".join(note for note in notes if note)
 
 
-def _set_status(frame: pd.DataFrame, metric: Metric, end: date) -> None:
+def _set_status(frame: pd.DataFrame, rows: _Rows, end: date) -> None:
     """Say of each value whether it can be judged, and why not."""
-    frame["status"], frame["reason"] = "computed", frame["note"]
-    n = _floats(frame, "n")
-    n = np.where(np.isnan(n), 0, n)
-    few = n < metric.min_n
-    frame.loc[few, "status"] = "insufficient_data"
-    frame.loc[few, "reason"] = [
-        _joined(note, f"n = {int(one)}, at least {metric.min_n} needed")
-        for note, one in zip(frame.loc[few, "note"], n[few], strict=True)
-    ]
-    closed = [one + timedelta(days=metric.matures_after_days) for one in frame["period_end"]]
-    young = np.array([one > end for one in closed], dtype=bool)
-    frame.loc[young, "status"] = "immature"
-    frame.loc[young, "reason"] = [
-        f"provisional until {one.isoformat()}" for one, is_young in zip(closed, young, strict=True) if is_young
-    ]
-    _set_unavailable(frame, metric)
+    n, value = np.nan_to_num(_floats(frame, "n")), _floats(frame, "value")
+    status, reason = np.full(len(frame), "computed", dtype=object), frame["note"].to_numpy(dtype=object, copy=True)
+    for at in np.flatnonzero(n < rows.few):
+        status[at] = "insufficient_data"
+        reason[at] = _joined(reason[at], f"n = {int(n[at])}, at least {rows.few[at]} needed")
+    closed = frame["period_end"].to_numpy().astype("datetime64[D]") + rows.matures_after_days
+    for at in np.flatnonzero(closed > np.datetime64(end)):
+        status[at], reason[at] = "immature", f"provisional until {closed[at]}"
+    nothing = (n == 0) & np.isnan(_floats(frame, "numerator"))
+    told = frame["no_value"].to_numpy()
+    for at in np.flatnonzero(nothing | np.isnan(value)):
+        status[at] = "not_available"
+        reason[at] = "no data in this period" if nothing[at] else told[at] or rows.empty[at]
+    _tell_unknown(frame, rows, status, reason)
+    if "no_source" in frame:
+        reason = np.where(frame["no_source"].notna(), frame["no_source"], reason)
+    frame["status"], frame["reason"] = status, reason
+    frame.loc[status == "not_available", ["value", "interval_low", "interval_high"]] = np.nan
 
 
-def _set_unavailable(frame: pd.DataFrame, metric: Metric) -> None:
-    missing = np.isnan(_floats(frame, "value"))
-    nothing = (np.nan_to_num(_floats(frame, "n")) == 0) & np.isnan(_floats(frame, "numerator"))
-    _withhold(frame, nothing, "no data in this period")
-    empty = kind_of(metric).empty if metric.facts else ""
-    told = [one or empty for one in frame.loc[missing & ~nothing, "no_value"]]
-    _withhold(frame, missing & ~nothing, told)
-    if "no_source" in frame.attrs:
-        frame["reason"] = frame.attrs["no_source"]
-    _set_unknown(frame, metric)
-
-
-def _withhold(frame: pd.DataFrame, rows: np.ndarray, reason: str | list[str]) -> None:
-    frame.loc[rows, ["value", "interval_low", "interval_high"]] = np.nan
-    frame.loc[rows, "status"] = "not_available"
-    frame.loc[rows, "reason"] = reason
-
-
-def _set_unknown(frame: pd.DataFrame, metric: Metric) -> None:
+def _tell_unknown(frame: pd.DataFrame, rows: _Rows, status: NDArray[Any], reason: NDArray[Any]) -> None:
     """Rows of unknown value: a sum cannot be told without them; a percentile or median leaves them out and says so."""
     unknown = np.nan_to_num(_floats(frame, "unknown"))
-    if metric.unknown:
-        hidden = unknown > 0
-        frame.loc[hidden, "numerator"] = None
-        what = parse_measure(metric.unknown).column.replace("_", " ")
-        _withhold(frame, hidden, [f"cannot be told: {int(one)} {what}" for one in unknown[hidden]])
-        return
-    apart = unknown > 0
-    notes = [f"{int(one)} of unknown value left out" for one in unknown[apart]]
-    frame.loc[apart, "reason"] = [
-        _joined(old, note) for old, note in zip(frame.loc[apart, "reason"], notes, strict=True)
-    ]
+    for at in np.flatnonzero(unknown > 0):
+        if rows.unknown[at]:
+            status[at], reason[at] = "not_available", f"cannot be told: {int(unknown[at])} {rows.unknown[at]}"
+        else:
+            reason[at] = _joined(reason[at], f"{int(unknown[at])} of unknown value left out")
+    frame.loc[(unknown > 0) & (rows.unknown != ""), "numerator"] = None
 
 
-def _judge(frame: pd.DataFrame, metric: Metric) -> None:
-    frame["verdict"] = ""
-    if metric.target is None:
-        return
-    at_least, at_most = metric.target.at_least, metric.target.at_most
-    verdicts = verdict(
-        _floats(frame, "value"),
-        _floats(frame, "interval_low"),
-        _floats(frame, "interval_high"),
-        at_least=None if at_least is None else float(at_least),
-        at_most=None if at_most is None else float(at_most),
-        exact=metric.interval == "exact",
-    )
-    frame["verdict"] = np.where(frame["status"] == "computed", verdicts, "inconclusive")
+def _verdicts(frame: pd.DataFrame, rows: _Rows) -> NDArray[Any]:
+    value, low, high = (_floats(frame, name) for name in ("value", "interval_low", "interval_high"))
+    return verdict(value, low, high, rows.at_least, rows.at_most, exact=rows.by_point)

@@ -38,9 +38,10 @@ class Windows:
 
     def totals(self, row: Whole, day: Whole, amount: Whole, rows: int) -> Whole:
         """Amounts by row and window, shape (rows, windows), from entries (row, day, amount)."""
-        held = np.zeros((rows, self.days + 1), dtype=np.int64)
-        np.add.at(held, (row, day + 1), amount)
-        np.cumsum(held, axis=1, out=held)
+        width = self.days + 1
+        held = np.zeros(rows * width, dtype=np.int64)
+        np.add.at(held, row * width + day + 1, amount)
+        held = np.cumsum(held.reshape(rows, width), axis=1)
         return held[:, self.ends] - held[:, self.starts]
 
     def seen(self, row: Whole, day: Whole, rows: int) -> NDArray[np.bool_]:
@@ -49,6 +50,18 @@ class Windows:
         held[row, day + 1] = 1
         np.cumsum(held, axis=1, out=held)
         return np.asarray(held[:, self.ends] > held[:, self.starts])
+
+    def count_bits(self, held: NDArray[np.uint64]) -> Whole:
+        """How many bits are set on any day of each window, shape (windows,); `held` has shape (days, words)."""
+        found = np.zeros(len(self.starts), dtype=np.int64)
+        length = self.ends - self.starts
+        run = 1
+        while held.size and run <= length.max(initial=0):
+            at = np.flatnonzero((length >= run) & (length < 2 * run))
+            both = held[self.starts[at]] | held[self.ends[at] - run]
+            found[at] = np.bitwise_count(both).sum(axis=1)
+            held, run = held[:-run] | held[run:], 2 * run
+        return found
 
     def count_seen(self, row: Whole, day: Whole) -> Whole:
         """How many different rows have an entry in each window, shape (windows,)."""
@@ -71,13 +84,34 @@ class Windows:
             yield part, dense[part] - begin
 
 
-def span_of(con: duckdb.DuckDBPyConnection, state: str) -> tuple[np.datetime64, int] | None:
-    """First day of a state and how many days it runs over; None when it is empty."""
-    ((first, last),) = con.execute(f"SELECT min(day)::VARCHAR, max(day)::VARCHAR FROM {state}").fetchall()
-    if first is None:
+@dataclass(frozen=True)
+class Span:
+    """A run of days."""
+
+    first: np.datetime64
+    days: int
+
+    @property
+    def condition(self) -> str:
+        """SQL that holds for the days in it."""
+        return f"day >= DATE '{self.first}' AND day < DATE '{self.first}' + {self.days}"
+
+    def windows(self, periods: pd.DataFrame) -> Windows:
+        """The periods as windows in it."""
+        return Windows.of(periods["period_start"], periods["period_end"], first=self.first, days=self.days)
+
+
+def span_of(con: duckdb.DuckDBPyConnection, state: str, periods: pd.DataFrame) -> Span | None:
+    """The days of a state that periods reach over; None when there are none."""
+    if periods.empty:
         return None
-    begin = np.datetime64(first, "D")
-    return begin, int((np.datetime64(last, "D") - begin) / np.timedelta64(1, "D")) + 1
+    first, end = periods["period_start"].min().date(), periods["period_end"].max().date()
+    where = f"day >= DATE '{first}' AND day < DATE '{end}'"
+    ((begin, last),) = con.execute(f"SELECT min(day)::VARCHAR, max(day)::VARCHAR FROM {state} WHERE {where}").fetchall()
+    if begin is None:
+        return None
+    start = np.datetime64(begin, "D")
+    return Span(start, int((np.datetime64(last, "D") - start) / np.timedelta64(1, "D")) + 1)
 
 
 def numbered(state: str, column: str, name: str) -> str:
@@ -87,29 +121,63 @@ def numbered(state: str, column: str, name: str) -> str:
 
 
 def by_slice(
-    con: duckdb.DuckDBPyConnection, state: str, dimensions: tuple[str, ...], *, first: np.datetime64, columns: str
+    con: duckdb.DuckDBPyConnection, state: str, dimensions: tuple[str, ...], *, span: Span, columns: str
 ) -> Iterator[tuple[str, str, dict[str, Whole]]]:
     """Entries of a state by slice: (dimension, value, columns of whole numbers), the total first.
 
-    `columns` is SQL over the state, where `member_no` numbers its members; `day` counts from the first one.
+    `columns` is SQL over the state, where `no_member` numbers its members; `day` counts from the first one.
     """
-    joins = "".join(f" LEFT JOIN {numbered(state, name, f'no_{name}')} USING ({name})" for name in dimensions)
-    codes = "".join(f", coalesce(no_{name}, -1) AS no_{name}" for name in dimensions)
-    query = (
-        f"SELECT day - DATE '{first}' AS day, {columns}{codes} FROM {state} "
-        f"JOIN {numbered(state, 'member', 'member_no')} USING (member){joins}"
-    )
-    held = {name: np.asarray(column, dtype=np.int64) for name, column in con.execute(query).fetchnumpy().items()}
+    held = _entries(con, state, ("member", *dimensions), span=span, columns=columns)
     yield "", "", held
     for dimension in dimensions:
-        listed = con.execute(f"SELECT DISTINCT {dimension} FROM {state} WHERE {dimension} IS NOT NULL ORDER BY 1")
-        values = [str(value) for (value,) in listed.fetchall()]
-        of = held[f"no_{dimension}"]
+        values, of = _values_of(con, state, dimension), held[f"no_{dimension}"]
         order = np.argsort(of, kind="stable")
         edges = np.searchsorted(of[order], np.arange(len(values) + 1))
         for place, value in enumerate(values):
             part = order[edges[place] : edges[place + 1]]
             yield dimension, value, {name: column[part] for name, column in held.items()}
+
+
+def running_by_slice(
+    con: duckdb.DuckDBPyConnection, state: str, dimensions: tuple[str, ...], *, span: Span, by: str, amount: str
+) -> Iterator[tuple[str, str, Whole]]:
+    """(dimension, value, totals): amounts up to the beginning of each day by the values of `by` in their order.
+
+    Totals have the shape (values of `by`, days + 1). The total comes first.
+    """
+    held = _entries(con, state, (by, *dimensions), span=span, columns=f"{amount} AS amount")
+    rows, width = int(held[f"no_{by}"].max()) + 1, span.days + 1
+    for dimension in ("", *dimensions):
+        values = _values_of(con, state, dimension) if dimension else [""]
+        of = held[f"no_{dimension}"] if dimension else np.zeros_like(held["day"])
+        many = max(1, _MOST_CELLS // (rows * width))
+        for begin in range(0, len(values), many):
+            some = values[begin : begin + many]
+            part = slice(None) if many >= len(values) and dimension == "" else (of >= begin) & (of < begin + many)
+            place = ((of[part] - begin) * rows + held[f"no_{by}"][part]) * width + held["day"][part] + 1
+            totals = np.zeros(len(some) * rows * width, dtype=np.int64)
+            np.add.at(totals, place, held["amount"][part])
+            running = np.cumsum(totals.reshape(len(some), rows, width), axis=2)
+            yield from ((dimension, value, running[at]) for at, value in enumerate(some))
+
+
+def _entries(
+    con: duckdb.DuckDBPyConnection, state: str, numbers: tuple[str, ...], *, span: Span, columns: str
+) -> dict[str, Whole]:
+    """Columns of a state as whole numbers, and `no_<name>` for the values of each column in `numbers`, -1 for none."""
+    joins = "".join(f" LEFT JOIN {numbered(state, name, f'no_{name}')} USING ({name})" for name in numbers)
+    codes = "".join(f", coalesce(no_{name}, -1)::INTEGER AS no_{name}" for name in numbers)
+    query = (
+        f"SELECT (day - DATE '{span.first}')::INTEGER AS day, {columns}{codes} FROM {state}{joins} "
+        f"WHERE {numbers[0]} IS NOT NULL AND {span.condition}"
+    )
+    found = con.execute(query).fetchnumpy()
+    return {name: np.asarray(column, dtype=np.int64) for name, column in found.items()}
+
+
+def _values_of(con: duckdb.DuckDBPyConnection, state: str, dimension: str) -> list[str]:
+    listed = con.execute(f"SELECT DISTINCT {dimension} FROM {state} WHERE {dimension} IS NOT NULL ORDER BY 1")
+    return [str(value) for (value,) in listed.fetchall()]
 
 
 def rolled_frame(parts: Iterator[tuple[str, str, dict[str, Whole]]], periods: pd.DataFrame) -> pd.DataFrame:

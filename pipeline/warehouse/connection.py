@@ -59,6 +59,7 @@ def open_warehouse(
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
+        "checkpoint_threshold": "1GB",  # a run ends with a checkpoint of its own
         "memory_limit": memory_limit,
         "temp_directory": str(spill or ""),
     }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pipeline.catalog.expressions import parse_measure
-from pipeline.catalog.model import AnyMetric, Ratio
+from pipeline.catalog.model import AnyMetric, Ratio, Total
 from pipeline.engine.kinds.base import Kind, Leaf, Look
 from pipeline.engine.kinds.distributions import MedianKind, PercentileKind, SurvivalKind
 from pipeline.engine.kinds.events import EpisodesKind, PeakKind
 from pipeline.engine.kinds.members import (
     DifferenceKind,
     DistinctKind,
+    DistinctTotalKind,
     PairedDifferenceKind,
     RecurrenceKind,
     UpliftKind,
@@ -19,7 +20,7 @@ from pipeline.engine.kinds.sums import DerivedKind, MeanKind, RatioKind, Snapsho
 
 __all__ = ["Kind", "Leaf", "Look", "kind_of"]
 
-_DISTINCT = DistinctKind()
+_DISTINCT, _DISTINCT_TOTAL = DistinctKind(), DistinctTotalKind()
 _KINDS: dict[str, Kind] = {
     "ratio": RatioKind(),
     "snapshot": SnapshotKind(),
@@ -43,4 +44,6 @@ def kind_of(metric: AnyMetric) -> Kind:
     """The mechanics of a KPI; a formula has none, since it reads no fact."""
     if isinstance(metric, Ratio) and parse_measure(metric.denominator).aggregate == "distinct":
         return _DISTINCT
+    if isinstance(metric, Total) and parse_measure(metric.total).aggregate == "distinct":
+        return _DISTINCT_TOTAL
     return _KINDS[metric.kind]

@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.catalog.expressions import parse_measure
+from pipeline.catalog.expressions import Measure, parse_measure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +29,8 @@ Measured = tuple[Floats, Floats, Floats]
 EXACT = "DECIMAL(38, 12)"
 SQUARED = "DECIMAL(18, 9)"
 """Two of these multiply without loss into 36 digits."""
+FIRST_DAY = "$first_day"
+"""Stands for the first day of the periods a roll-up is about: the roll-up of a night reads no state from before it."""
 KEYS = "grain, period_start, period_end, dimension, dimension_value"
 ROLLED = {
     "numerator": EXACT,
@@ -86,9 +88,9 @@ def slices(dimensions: tuple[str, ...], *, keys: str = "day") -> tuple[str, str]
 
 
 def in_periods(state: str, *, where: str = "") -> str:
-    """FROM clause that joins a state, as `s`, to the periods its days lie in."""
+    """FROM clause that joins a state, as `s`, to the periods its days lie in; see FIRST_DAY."""
     joined = f"periods AS p JOIN {state} AS s ON s.day >= p.period_start AND s.day < p.period_end"
-    return f"{joined} WHERE {where}" if where else joined
+    return f"{joined} WHERE s.day >= {FIRST_DAY}" + (f" AND {where}" if where else "")
 
 
 def floats(frame: pd.DataFrame, name: str) -> Floats:
@@ -142,6 +144,12 @@ class Kind(ABC):
 
     empty: ClassVar[str] = "zero denominator"
     """Why there is no value although there are rows."""
+    may_be_open: ClassVar[bool] = False
+    """Whether the last day with data changes values of periods before it, of which the numerator then falls short."""
+
+    def reach_days(self, m: Any) -> int:
+        """How many days after it a day may change."""
+        return 0
 
     def periods(self, m: Any) -> str:
         """Condition on the periods in which the KPI can have a value."""
@@ -150,6 +158,10 @@ class Kind(ABC):
     def measures(self, m: Any, fact: str) -> dict[str, str]:
         """Name -> aggregate SQL of what is summed per cell of a fact."""
         return {"rows": "count(*)"} | ({"unknown": expression(m.unknown)} if m.unknown else {})
+
+    def sets(self, m: Any) -> dict[str, Measure]:
+        """Name -> distinct count whose members are kept per cell."""
+        return {}
 
     def leaves(self, kpi_id: str, m: Any) -> Iterator[Leaf]:
         """States beyond the cells."""

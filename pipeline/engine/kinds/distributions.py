@@ -19,9 +19,10 @@ from pipeline.engine.kinds.base import (
     floats,
     from_rows,
     in_periods,
+    nothing,
     slices,
 )
-from pipeline.engine.windows import Windows, span_of
+from pipeline.engine.windows import Span, Whole, running_by_slice, span_of
 from pipeline.statistics.histogram import Histograms, bucket_sql
 from pipeline.statistics.quantiles import Samples
 from pipeline.statistics.survivals import kaplan_meier_medians
@@ -59,12 +60,13 @@ class Distribution(Kind):
     def occurred(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str) -> dict[str, NDArray[Any]]:
         """What occurred in the period and slice of each row of the frame: its place, the columns and events."""
         state = f"states.{self.state}_{kpi_id}"
-        span = span_of(con, state)
+        span = span_of(con, state, frame)
         names = [*self.columns, "events"]
         if span is None:
             return {name: np.zeros(0) for name in ("place", *names)}
         columns = ", ".join(f"{sql} AS {name}" for name, sql in self.columns.items())
-        query = f"SELECT dimension, dimension_value, day - DATE '{span[0]}' AS day, {columns}, events FROM {state}"
+        day = f"day - DATE '{span.first}' AS day"
+        query = f"SELECT dimension, dimension_value, {day}, {columns}, events FROM {state} WHERE {span.condition}"
         held = con.execute(f"{query} ORDER BY ALL").df()
         wanted = frame.groupby(["dimension", "dimension_value"], sort=True).indices
         parts = [
@@ -76,14 +78,14 @@ class Distribution(Kind):
 
 
 def _expanded(
-    entries: pd.DataFrame, places: NDArray[Any], frame: pd.DataFrame, names: list[str], span: tuple[Any, int]
+    entries: pd.DataFrame, places: NDArray[Any], frame: pd.DataFrame, names: list[str], span: Span
 ) -> dict[str, NDArray[Any]]:
     """Entries of one slice repeated for each period they fall into, with the place of that period in the frame.
 
     Entries stand in order of days, so those of a period are one run of them.
     """
     chosen = frame.iloc[places]
-    windows = Windows.of(chosen["period_start"], chosen["period_end"], first=span[0], days=span[1])
+    windows = span.windows(chosen)
     day = entries["day"].to_numpy()
     begin, end = np.searchsorted(day, windows.starts), np.searchsorted(day, windows.ends)
     length = np.maximum(end - begin, 0)
@@ -103,39 +105,33 @@ class PercentileKind(Distribution):
         return f"count({bucket_sql(m.value)})"
 
     def leaves(self, kpi_id: str, m: Any) -> Iterator[Leaf]:
-        """Events per bucket: first by all dimensions at once, then by slice."""
+        """Events per bucket."""
         keys = ", ".join(["day", *m.dimensions])
-        inner = f"SELECT {keys}, {bucket_sql(m.value)} AS bucket, count(*) AS c FROM {from_rows(m.fact)} GROUP BY ALL"
-        columns, groups = slices(m.dimensions, keys="day, bucket")
+        inner = f"SELECT {keys}, {bucket_sql(m.value)} AS bucket FROM {from_rows(m.fact)}"
         yield Leaf(
             f"buckets_{kpi_id}",
             m.fact,
-            f"SELECT day, {columns}, bucket, CAST(sum(c) AS BIGINT) AS events FROM ({inner}) AS x "
-            f"WHERE bucket IS NOT NULL GROUP BY {groups}",
+            f"SELECT {keys}, bucket, count(*) AS events FROM ({inner}) AS x WHERE bucket IS NOT NULL "
+            f"GROUP BY {keys}, bucket",
         )
 
     def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:
         """The quantile and the interval of order statistics."""
-        place, bucket, events = self.counted(con, frame, kpi_id)
+        state = f"states.buckets_{kpi_id}"
+        span = span_of(con, state, frame)
+        if span is None:
+            return nothing(frame), nothing(frame), nothing(frame)
+        listed = con.execute(f"SELECT DISTINCT bucket FROM {state} ORDER BY bucket").fetchall()
+        buckets = np.array([bucket for (bucket,) in listed])
+        wanted = frame.groupby(["dimension", "dimension_value"], sort=True).indices
+        found: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = [(np.zeros(0),) * 3]
+        for *key, running in running_by_slice(con, state, m.dimensions, span=span, by="bucket", amount="events"):
+            if tuple(key) in wanted:
+                found.append(_counted(running, buckets, wanted[tuple(key)], frame, span))
+        place, bucket, events = (np.concatenate(part) for part in zip(*found, strict=True))
         periods = Histograms.of(place, bucket, events, len(frame))
         low, high = periods.quantile_interval(m.percentile)
         return periods.quantile(m.percentile), low, high
-
-    def counted(
-        self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str
-    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Places, buckets and events of all periods; buckets are added up by running totals over days."""
-        state = f"states.buckets_{kpi_id}"
-        span = span_of(con, state)
-        wanted = frame.groupby(["dimension", "dimension_value"], sort=True).indices
-        found: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = [(np.zeros(0),) * 3]
-        if span is not None:
-            query = f"SELECT dimension, dimension_value, day - DATE '{span[0]}' AS day, bucket, events FROM {state}"
-            for key, entries in con.execute(query).df().groupby(["dimension", "dimension_value"], sort=True):
-                if key in wanted:
-                    found.append(_added_up(entries, wanted[key], frame, span))
-        place, bucket, events = (np.concatenate(part) for part in zip(*found, strict=True))
-        return place, bucket, events
 
     def rows_sql(self, m: Any, look: Look) -> str:
         """The exact quantile of the rows."""
@@ -145,14 +141,13 @@ class PercentileKind(Distribution):
         )
 
 
-def _added_up(
-    entries: pd.DataFrame, places: NDArray[Any], frame: pd.DataFrame, span: tuple[Any, int]
+def _counted(
+    running: Whole, buckets: NDArray[Any], places: NDArray[Any], frame: pd.DataFrame, span: Span
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Place, bucket and events of every period of one slice."""
+    """Place, bucket and events of every period of one slice, from running totals by bucket and day."""
     chosen = frame.iloc[places]
-    windows = Windows.of(chosen["period_start"], chosen["period_end"], first=span[0], days=span[1])
-    buckets, row = np.unique(entries["bucket"].to_numpy(), return_inverse=True)
-    events = windows.totals(row, entries["day"].to_numpy(), entries["events"].to_numpy(), len(buckets))
+    windows = span.windows(chosen)
+    events = running[:, windows.ends] - running[:, windows.starts]
     at, period = np.nonzero(events)
     return places[period], buckets[at], events[at, period]
 
@@ -191,7 +186,7 @@ class MedianKind(Distribution):
 class SurvivalKind(Distribution):
     """Kaplan-Meier median; what is still open at the end of the data is censored there."""
 
-    state, empty = "spans", "fewer than half have ended yet"
+    state, empty, may_be_open = "spans", "fewer than half have ended yet", True
     columns: ClassVar[dict[str, str]] = {"start_us": "epoch_us(start_at)", "end_us": "epoch_us(end_at)"}
 
     def known(self, m: Any) -> str:

@@ -10,7 +10,19 @@ import duckdb
 import numpy as np
 
 from pipeline.catalog.expressions import parse_condition
-from pipeline.engine.kinds.base import KEYS, Kind, Leaf, Look, Measured, floats, from_rows, in_periods, nothing, slices
+from pipeline.engine.kinds.base import (
+    FIRST_DAY,
+    KEYS,
+    Kind,
+    Leaf,
+    Look,
+    Measured,
+    floats,
+    from_rows,
+    in_periods,
+    nothing,
+    slices,
+)
 from pipeline.statistics import intervals
 
 if TYPE_CHECKING:
@@ -67,6 +79,10 @@ class EpisodesKind(Kind):
             f"instants_{kpi_id}", m.fact, f"SELECT {columns} FROM {from_rows(m.fact)}{_that_count(m)} GROUP BY {keys}"
         )
 
+    def reach_days(self, m: Any) -> int:
+        """An instant that joins a burst ends what began after it."""
+        return int(-(-m.gap_minutes // 1440))
+
     def begun(self, m: Any, source: str) -> str:
         """SQL of one row per slice and instant, with 1 where an episode begins."""
         columns, groups = slices(m.dimensions, keys="day, apart, instant")
@@ -80,7 +96,8 @@ class EpisodesKind(Kind):
     def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
         """Episodes begun in the period; n counts all rows seen, so none seen is told from nothing looked at."""
         seen = f"SELECT {KEYS}, CAST(sum(rows) AS BIGINT) AS n FROM {in_periods('daily')} GROUP BY {KEYS}"
-        begun = f"({self.begun(m, f'states.instants_{kpi_id}')})"
+        recent = f"(FROM states.instants_{kpi_id} WHERE day >= {FIRST_DAY} - {self.reach_days(m)})"
+        begun = f"({self.begun(m, recent)})"
         count = f"SELECT {KEYS}, sum(begun) AS begun FROM {in_periods(begun)} GROUP BY {KEYS}"
         return f"SELECT {KEYS}, n, coalesce(begun, 0) AS numerator FROM ({seen}) LEFT JOIN ({count}) USING ({KEYS})"
 

@@ -17,6 +17,7 @@ from pipeline.engine.kinds.base import (
     Leaf,
     Look,
     Measured,
+    column_of,
     floats,
     from_rows,
     in_periods,
@@ -26,7 +27,8 @@ from pipeline.engine.kinds.base import (
     slices,
 )
 from pipeline.engine.kinds.sums import RatioKind
-from pipeline.engine.windows import Windows, by_slice, register, rolled_frame, span_of
+from pipeline.engine.sets import count_sets, set_sql
+from pipeline.engine.windows import Span, Whole, Windows, by_slice, register, rolled_frame, span_of
 from pipeline.statistics import intervals
 from pipeline.statistics.experiments import SRM_STOP, relative_uplift, sample_ratio_p
 from pipeline.statistics.surveys import nps_difference
@@ -37,51 +39,48 @@ if TYPE_CHECKING:
 _PERIOD = "grain, period_start, period_end"
 
 
-def _flag(measure: Measure) -> str:
-    return f"CASE WHEN {measure.predicate} THEN 1 ELSE 0 END" if measure.predicate else "1"
-
-
 def _keys(m: Any, *more: str) -> str:
     return ", ".join(["day", *m.dimensions, *more])
 
 
 class DistinctKind(RatioKind):
-    """A share of different members: one row per day, slice and member is kept, so no one counts twice in a period."""
+    """A share of different members: sets of them are kept, so no one counts twice in a period."""
 
     def measures(self, m: Any, fact: str) -> dict[str, str]:
         """Members are not added up."""
         return Kind.measures(self, m, fact)
 
-    def leaves(self, kpi_id: str, m: Any) -> Iterator[Leaf]:
-        """Who was seen, and who of them counts above the line."""
-        above, below = parse_measure(m.numerator), parse_measure(m.denominator)
-        keys = _keys(m, below.column)
-        yield Leaf(
-            f"members_{kpi_id}",
-            m.fact,
-            f"SELECT {_keys(m)}, {below.column} AS member, max({_flag(above)}) AS in_numerator, "
-            f"max({_flag(below)}) AS in_denominator FROM {from_rows(m.fact)} GROUP BY {keys}",
-        )
+    def sets(self, m: Any) -> dict[str, Measure]:
+        """Who counts above the line, and who below."""
+        return {"numerator": parse_measure(m.numerator), "denominator": parse_measure(m.denominator)}
 
     def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
         """Each member once."""
-        return register(con, self._counts(con, f"states.members_{kpi_id}", m, con.execute(periods).df()))
+        frame = con.execute(periods).df()
+        return register(con, rolled_frame(self._counted(con, m, frame), frame))
 
-    def _counts(self, con: duckdb.DuckDBPyConnection, state: str, m: Any, periods: pd.DataFrame) -> pd.DataFrame:
-        span = span_of(con, state)
-        if span is None:
-            return rolled_frame(iter(()), periods)
-        windows = Windows.of(periods["period_start"], periods["period_end"], first=span[0], days=span[1])
-        columns = "member_no AS row, in_numerator, in_denominator"
+    def _counted(
+        self, con: duckdb.DuckDBPyConnection, m: Any, periods: pd.DataFrame
+    ) -> Iterator[tuple[str, str, dict[str, Whole]]]:
+        columns = {name: column_of(set_sql(one)) for name, one in self.sets(m).items()}
+        for dimension, value, counts in count_sets(con, f"states.cells_{m.fact}", columns, m.dimensions, periods):
+            yield dimension, value, counts | {"n": counts.get("denominator", counts["numerator"])}
 
-        def parts() -> Iterator[tuple[str, str, dict[str, Any]]]:
-            for dimension, value, held in by_slice(con, state, m.dimensions, first=span[0], columns=columns):
-                above, below = (held[name] == 1 for name in ("in_numerator", "in_denominator"))
-                n = windows.count_seen(held["row"][below], held["day"][below])
-                k = windows.count_seen(held["row"][above], held["day"][above])
-                yield dimension, value, {"numerator": k, "denominator": n, "n": n}
 
-        return rolled_frame(parts(), periods)
+class DistinctTotalKind(DistinctKind):
+    """How many different members there were."""
+
+    def sets(self, m: Any) -> dict[str, Measure]:
+        """Who counts."""
+        return {"numerator": parse_measure(m.total)}
+
+    def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:
+        """A census has no interval."""
+        return floats(frame, "numerator"), nothing(frame), nothing(frame)
+
+    def rows_sql(self, m: Any, look: Look) -> str:
+        """Counted once more over the rows."""
+        return f"SELECT {parse_measure(m.total).sql()} AS value, count(*) AS n {look.source(m.fact)}"
 
 
 class DifferenceKind(Kind):
@@ -166,16 +165,16 @@ class RecurrenceKind(Kind):
         return register(con, self._counts(con, f"states.seen_{kpi_id}", m, con.execute(periods).df()))
 
     def _counts(self, con: duckdb.DuckDBPyConnection, state: str, m: Any, periods: pd.DataFrame) -> pd.DataFrame:
-        span = span_of(con, state)
+        span = span_of(con, state, periods)
         if span is None:
             return rolled_frame(iter(()), periods)
         one = ", CASE WHEN one IS NULL THEN -1 ELSE CAST(hash(one) // 2 AS BIGINT) END AS one"
-        columns = "member_no AS row" + ("" if m.per == "week" else one)
-        windows = Windows.of(periods["period_start"], periods["period_end"], first=span[0], days=span[1])
+        columns = "no_member AS row" + ("" if m.per == "week" else one)
+        windows = span.windows(periods)
         times = _weeks_seen(periods, span) if m.per == "week" else partial(_values_seen, windows)
 
         def parts() -> Iterator[tuple[str, str, dict[str, Any]]]:
-            for dimension, value, held in by_slice(con, state, m.dimensions, first=span[0], columns=columns):
+            for dimension, value, held in by_slice(con, state, m.dimensions, span=span, columns=columns):
                 seen = times(held)
                 n, k = (seen > 0).sum(axis=0), (seen >= m.at_least).sum(axis=0)
                 yield dimension, value, {"numerator": k, "denominator": n, "n": n}
@@ -216,15 +215,15 @@ def _values_seen(windows: Windows, held: dict[str, Any]) -> Any:
     return np.maximum(times, windows.seen(member, held["day"], members))
 
 
-def _weeks_seen(periods: pd.DataFrame, span: tuple[Any, int]) -> Callable[[dict[str, Any]], Any]:
+def _weeks_seen(periods: pd.DataFrame, span: Span) -> Callable[[dict[str, Any]], Any]:
     """A function that counts the seven-day steps of each period in which each member was seen."""
     starts, ends = (periods[name].to_numpy().astype("datetime64[D]") for name in ("period_start", "period_end"))
     weeks = -(-(ends - starts).astype(np.int64) // 7)
     steps = np.arange(int(weeks.sum())) - np.repeat(np.cumsum(weeks) - weeks, weeks)
     begin = np.repeat(starts, weeks) + 7 * steps
     end = np.minimum(begin + 7, np.repeat(ends, weeks))
-    first, last = (np.clip((one - span[0]).astype(np.int64), 0, span[1]) for one in (begin, end))
-    windows = Windows(first, last, span[1])
+    first, last = (np.clip((one - span.first).astype(np.int64), 0, span.days) for one in (begin, end))
+    windows = Windows(first, last, span.days)
     edges = np.cumsum(weeks) - weeks
 
     def times(held: dict[str, Any]) -> Any:

@@ -93,15 +93,15 @@ class Sums(Kind):
 
 def _moments(con: duckdb.DuckDBPyConnection, state: str, m: Any, periods: pd.DataFrame) -> pd.DataFrame:
     """Moments of clusters that lie on several days: each is added up over the period before it is squared."""
-    span = span_of(con, state)
+    span = span_of(con, state, periods)
     if span is None:
         return rolled_frame(iter(()), periods)[KEYS.split(", ")].assign(**dict.fromkeys(_MOMENTS, 0))
-    windows = Windows.of(periods["period_start"], periods["period_end"], first=span[0], days=span[1])
+    windows = span.windows(periods)
     scaled = ", ".join(f"CAST(CAST({name} AS DECIMAL(38, 9)) * 1000000000 AS BIGINT) AS {name}" for name in "xy")
-    columns = f"member_no AS row, {scaled}"
+    columns = f"no_member AS row, {scaled}"
 
     def parts() -> Iterator[tuple[str, str, dict[str, Any]]]:
-        for dimension, value, held in by_slice(con, state, m.dimensions, first=span[0], columns=columns):
+        for dimension, value, held in by_slice(con, state, m.dimensions, span=span, columns=columns):
             found = {name: np.zeros(len(windows.starts)) for name in ("n", *_MOMENTS)}
             for part, row in windows.blocks(held["row"]):
                 _add_moments(found, windows, row, {name: held[name][part] for name in ("day", "x", "y")})
