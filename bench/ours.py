@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from pipeline.catalog.load import load_catalog
 from pipeline.catalog.model import Catalog
+from pipeline.engine.editions import create_editions, store_edition
 from pipeline.engine.rollup import as_of_day, roll_up
 from pipeline.engine.states import build_states
 from pipeline.engine.values import compute_values
@@ -27,7 +28,7 @@ CATALOG = ROOT / "metrics_catalog.yaml"
 PEERS_CATALOG = Path(__file__).parent / "catalog.yaml"
 PEERS_FACTS = Path(__file__).parent / "facts"
 
-Timer = Callable[[str, Callable[[], object]], object]
+Timer = Callable[[str, Callable[[], Any]], Any]
 """Called with the name of a stage and what it does; calls it, and gives back what it returned."""
 
 
@@ -49,8 +50,8 @@ def open_peers(path: Path, database: Path) -> duckdb.DuckDBPyConnection:
 
 
 def forget_states(con: duckdb.DuckDBPyConnection) -> None:
-    """Drop all states, so that the next run builds every day."""
-    con.execute("DROP SCHEMA states CASCADE")
+    """Drop all states and editions, so that the next run builds every day and tells every value."""
+    con.execute("DROP SCHEMA states CASCADE; DROP SCHEMA kpi CASCADE")
     create_schemas(con)
 
 
@@ -86,18 +87,30 @@ def compute(
     *,
     since_load: int,
     timer: Timer,
+    keep: bool = True,
     progress: Callable[[str], None] = lambda _: None,
 ) -> pd.DataFrame:
-    """From rows to values as the nightly run does it, each stage called through `timer`.
+    """From rows to values, and where they are kept to the edition, as the nightly run does it.
 
-    `progress` is told the name of each fact whose states are about to be built.
+    Each stage is called through `timer`; `progress` is told the name of each fact whose states are about to be built.
     """
     timer("states", lambda: build_states(con, catalog, since_load=since_load, progress=progress))
     as_of = as_of_day(con, catalog)
     if as_of is None:
         raise ValueError("the warehouse holds no row that a fact could use")
-    timer("roll-up", lambda: roll_up(con, catalog, as_of=as_of))
-    return timer("values", lambda: compute_values(con, catalog, as_of=as_of))
+    create_editions(con)
+    timer("roll-up", lambda: roll_up(con, catalog, as_of=as_of, anew=not keep))
+    values = timer("values", lambda: compute_values(con, catalog, as_of=as_of))
+    if keep:
+        timer("edition", lambda: _keep(con, values, as_of))
+    return values
+
+
+def _keep(con: duckdb.DuckDBPyConnection, values: pd.DataFrame, as_of: str) -> None:
+    """Store the values as an edition."""
+    store_edition(
+        con, values, as_of=as_of, catalog_hash="", input_hash="", run_id=1, why="benchmark", notes={}, anew=False
+    )
 
 
 def use_facts(folder: Path) -> None:

@@ -209,7 +209,7 @@ def engine(database: str, out: str, path: str) -> Result:
     ours.load_libraries()
     catalog = ours.catalog_of(ours.PEERS_CATALOG)
     stages = Stages()
-    values = ours.compute(con, catalog, since_load=1, timer=stages)
+    values = ours.compute(con, catalog, since_load=1, timer=stages, keep=False)
     result = stages.result(versions={"duckdb": duckdb.__version__})
     write_grid(Path(out), _grid_of(values))
     con.close()

@@ -12,7 +12,7 @@ from pipeline.catalog.model import Catalog
 from pipeline.engine.kinds import Leaf
 from pipeline.engine.leaves import leaf_hash, leaves
 from pipeline.engine.sets import begin_numbers, outgrown, packed
-from pipeline.facts import Fact, fact_sql, load_facts, touched_days
+from pipeline.facts import Fact, calendar_worked_out, fact_sql, load_facts, rows_between, touched_days
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ def build_states(
     _drop_unwanted(con, wanted)
     con.execute("SET preserve_insertion_order = false")  # a state is a set of rows
     try:
-        return [entry for entry in _rebuilt(con, wanted, since_load=since_load, progress=progress) if entry.days]
+        with calendar_worked_out(con):
+            return [entry for entry in _rebuilt(con, wanted, since_load=since_load, progress=progress) if entry.days]
     finally:
         con.execute("SET preserve_insertion_order = true")
 
@@ -61,11 +62,11 @@ def _rebuilt(
         if not whole and not _find_dirty(con, fact, since_load=since_load):
             continue
         if not whole:
-            _lay_out(con, fact, states, only="WHERE day IN (SELECT day FROM dirty)")
+            _lay_out(con, fact, states, source=_dirty_rows(con, fact))
             whole = any(outgrown(con, leaf.sql, fact=name) for leaf in states)
         if whole:
             con.execute("DELETE FROM states.built WHERE fact = ?", [fact.name])
-            _lay_out(con, fact, states, only="")
+            _lay_out(con, fact, states, source=f"facts.{name}")
         for leaf in states:
             _build(con, leaf, whole=whole)
         if whole:
@@ -79,15 +80,22 @@ def _is_plain(fact: Fact) -> bool:
     return not re.search(r"\b(join|group|distinct|over|union)\b", fact_sql(fact), re.IGNORECASE)
 
 
-def _lay_out(con: duckdb.DuckDBPyConnection, fact: Fact, states: list[Leaf], *, only: str) -> None:
+def _dirty_rows(con: duckdb.DuckDBPyConnection, fact: Fact) -> str:
+    """SQL of the rows of a fact on the days in `dirty`."""
+    ((first, last),) = con.execute("SELECT min(day)::VARCHAR, max(day)::VARCHAR FROM dirty").fetchall()
+    days = f"day >= DATE '{first}' AND day <= DATE '{last}' AND day IN (SELECT day FROM dirty)"
+    return f"({rows_between(fact, first, last)} WHERE {days})"
+
+
+def _lay_out(con: duckdb.DuckDBPyConnection, fact: Fact, states: list[Leaf], *, source: str) -> None:
     """Read the rows of a fact once for all its states, with the columns they use, into table `rows_<fact>`."""
     if _is_plain(fact):
-        con.execute(f"CREATE OR REPLACE TEMP VIEW rows_{fact.name} AS SELECT * FROM facts.{fact.name} {only}")
+        con.execute(f"CREATE OR REPLACE TEMP VIEW rows_{fact.name} AS SELECT * FROM {source}")
         return
     used = set(re.findall(r"\w+", " ".join(leaf.sql for leaf in states)))
     described = con.execute(f"DESCRIBE facts.{fact.name}").fetchall()
     columns = ", ".join(str(row[0]) for row in described if row[0] in used or row[0] == "day")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE rows_{fact.name} AS SELECT {columns} FROM facts.{fact.name} {only}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE rows_{fact.name} AS SELECT {columns} FROM {source}")
 
 
 def _drop_unwanted(con: duckdb.DuckDBPyConnection, wanted: dict[str, list[Leaf]]) -> None:

@@ -17,6 +17,9 @@ A view whose name begins with an underscore only helps others and has no days.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -75,6 +78,61 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
     """Create or replace every fact view."""
     for fact in load_facts().values():
         con.execute(f"CREATE OR REPLACE VIEW facts.{fact.name} AS {fact.sql}")
+
+
+def rows_between(fact: Fact, first: str, last: str) -> str:
+    """Return SQL of a fact that is right for its days from `first` to `last` (ISO), and reads little more than them.
+
+    A table whose rows touch their own day alone is read for those days only.
+    """
+    tables = load_tables()
+    own = [name for name, rule in fact.reads.items() if rule == "own"]
+    parts = {f"own_{name}": f"FROM core.{name} WHERE {_within(tables[name], first, last)}" for name in own}
+    for need in _below(fact):
+        if any(f"core.{name}" in fact_sql(need) for name in own):
+            parts[need.name] = _narrowed(need.sql, own, parts)
+    heads = ", ".join(f"{name} AS ({sql})" for name, sql in parts.items())
+    return (f"WITH {heads} " if heads else "") + f"SELECT * FROM ({_narrowed(fact.sql, own, parts)}) AS rows_between"
+
+
+def _narrowed(sql: str, own: list[str], parts: Mapping[str, str]) -> str:
+    """Replace tables and views by the parts that are read for some days only."""
+    names = {f"core.{name}": f"own_{name}" for name in own} | {f"facts.{name}": name for name in parts}
+    return re.sub(r"\b(?:core|facts)\.\w+", lambda found: names.get(found[0], found[0]), sql)
+
+
+def _within(table: Table, first: str, last: str) -> str:
+    """Condition on a table's day column, which the database can check block by block."""
+    day = table.day or ""
+    if table.column(day).sql_type == "DATE":
+        return f"{day} >= DATE '{first}' AND {day} <= DATE '{last}'"
+    end = f"TIMESTAMPTZ '{last} 00:00:00+00' + INTERVAL 1 DAY"
+    return f"{day} >= TIMESTAMPTZ '{first} 00:00:00+00' AND {day} < {end}"
+
+
+def _below(fact: Fact) -> list[Fact]:
+    """The views a fact needs, each after those it needs itself."""
+    found: dict[str, Fact] = {}
+    for need in fact.needs:
+        one = load_facts()[need]
+        found |= {below.name: below for below in [*_below(one), one]}
+    return list(found.values())
+
+
+@contextmanager
+def calendar_worked_out(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Work the calendar out once for everything that is asked within; it is a view again afterwards."""
+    if not con.execute(
+        "SELECT 1 FROM duckdb_views() WHERE schema_name = 'facts' AND view_name = '_calendar'"
+    ).fetchall():
+        yield
+        return
+    con.execute("CREATE TABLE facts.worked_out AS FROM facts._calendar")
+    con.execute("DROP VIEW facts._calendar; ALTER TABLE facts.worked_out RENAME TO _calendar")
+    try:
+        yield
+    finally:
+        con.execute(f"DROP TABLE facts._calendar; CREATE VIEW facts._calendar AS {load_facts()['_calendar'].sql}")
 
 
 def fact_columns(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
