@@ -109,7 +109,7 @@ def test_states_and_values_come_out_of_the_adapter(month: duckdb.DuckDBPyConnect
     timed, catalog = TimedConnection(month), ours.catalog_of()
     one = catalog.model_copy(update={"metrics": {"adoption_rate": catalog.metrics["adoption_rate"]}})
     values = ours.compute(timed, one, since_load=1, timer=timer)
-    assert names == ["states", "roll-up", "values"]
+    assert names == ["states", "roll-up", "values", "edition"]
     daily = values[(values["grain"] == "day") & (values["dimension"] == "")]
     counted = month.execute("SELECT count(DISTINCT person_id) FROM facts.entitled_days GROUP BY day ORDER BY day")
     assert daily["n"].tolist() == [people for (people,) in counted.fetchall()]

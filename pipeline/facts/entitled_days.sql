@@ -39,20 +39,36 @@ seats AS (
   FROM core.entitlements AS e LEFT JOIN facts._identity AS i ON i.alias_id = e.person_id
   WHERE e.product IN (SELECT product FROM core.usage_daily)
 ),
+reached AS (
+  SELECT *, max(valid_to) OVER (PARTITION BY person_id, product ORDER BY valid_from, valid_to
+                                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached_to
+  FROM seats WHERE valid_from < valid_to
+),
+numbered AS (
+  SELECT *, sum(CASE WHEN valid_from <= reached_to THEN 0 ELSE 1 END)
+    OVER (PARTITION BY person_id, product ORDER BY valid_from, valid_to ROWS UNBOUNDED PRECEDING) AS stay
+  FROM reached
+),
+stays AS (
+  SELECT person_id, product, min(valid_from) AS valid_from, max(valid_to) AS valid_to
+  FROM numbered GROUP BY person_id, product, stay
+),
+placed AS (
+  SELECT t.person_id, t.product, d.department, greatest(t.valid_from, d.valid_from) AS valid_from,
+    least(t.valid_to, d.valid_to) AS valid_to
+  FROM stays AS t JOIN facts._directory AS d
+    ON d.person_id = t.person_id AND d.valid_from < t.valid_to AND t.valid_from < d.valid_to
+  WHERE NOT d.is_service_account
+  UNION ALL
+  SELECT person_id, product, 'unknown', valid_from, valid_to FROM stays
+  WHERE person_id NOT IN (SELECT person_id FROM core.people)
+),
 active AS (
   SELECT DISTINCT coalesce(i.person_id, u.person_id) AS person_id, u.product, u.date AS day
   FROM core.usage_daily AS u LEFT JOIN facts._identity AS i ON i.alias_id = u.person_id
   WHERE u.active
-),
-entitled AS (
-  SELECT DISTINCT days.day, s.person_id, s.product
-  FROM days JOIN seats AS s ON s.valid_from <= days.day AND days.day < s.valid_to
-),
-listed AS (SELECT DISTINCT person_id FROM core.people)
-SELECT e.day, e.person_id, e.product, coalesce(d.department, 'unknown') AS department,
-  CASE WHEN a.person_id IS NULL THEN 0 ELSE 1 END AS is_active
-FROM entitled AS e
-LEFT JOIN active AS a ON a.person_id = e.person_id AND a.product = e.product AND a.day = e.day
-LEFT JOIN facts._directory AS d ON d.person_id = e.person_id AND d.valid_from <= e.day AND e.day < d.valid_to
-LEFT JOIN listed AS l ON l.person_id = e.person_id
-WHERE NOT coalesce(d.is_service_account, FALSE) AND (l.person_id IS NULL OR d.person_id IS NOT NULL)
+)
+SELECT days.day, p.person_id, p.product, p.department, CASE WHEN a.person_id IS NULL THEN 0 ELSE 1 END AS is_active
+FROM days
+JOIN placed AS p ON p.valid_from <= days.day AND days.day < p.valid_to
+LEFT JOIN active AS a ON a.person_id = p.person_id AND a.product = p.product AND a.day = days.day

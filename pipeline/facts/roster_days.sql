@@ -20,19 +20,40 @@ required AS (
   FROM core.training AS t LEFT JOIN facts._identity AS i ON i.alias_id = t.person_id
   WHERE t.is_required
 ),
+changes AS (
+  SELECT person_id, assigned_at AS day FROM required
+  UNION SELECT person_id, completed_at FROM required WHERE completed_at > assigned_at
+  UNION SELECT person_id, valid_to FROM required WHERE valid_to > assigned_at
+),
+spans AS (
+  SELECT person_id, day AS valid_from,
+    coalesce(lead(day) OVER (PARTITION BY person_id ORDER BY day), DATE '9999-12-31') AS valid_to
+  FROM changes
+),
 courses AS (
-  SELECT days.day, r.person_id, r.course_id,
+  SELECT s.person_id, s.valid_from, s.valid_to, r.course_id,
     max(CASE WHEN r.status <> 'exempt' THEN 1 ELSE 0 END) AS is_due,
-    max(CASE WHEN r.status = 'completed' AND r.completed_at <= days.day AND days.day < r.valid_to THEN 1 ELSE 0 END) AS is_held
-  FROM days JOIN required AS r ON r.assigned_at <= days.day
-  GROUP BY days.day, r.person_id, r.course_id
+    max(CASE WHEN r.status = 'completed' AND r.completed_at <= s.valid_from AND s.valid_from < r.valid_to
+             THEN 1 ELSE 0 END) AS is_held
+  FROM spans AS s JOIN required AS r ON r.person_id = s.person_id AND r.assigned_at <= s.valid_from
+  GROUP BY s.person_id, s.valid_from, s.valid_to, r.course_id
 ),
 standing AS (
-  SELECT day, person_id, max(is_due) AS is_due, min(CASE WHEN is_due = 1 THEN is_held END) AS is_trained
-  FROM courses GROUP BY day, person_id
+  SELECT person_id, valid_from, valid_to, max(is_due) AS is_due, min(CASE WHEN is_due = 1 THEN is_held END) AS is_trained
+  FROM courses GROUP BY person_id, valid_from, valid_to
+),
+placed AS (
+  SELECT d.person_id, d.department, d.region, greatest(d.valid_from, s.valid_from) AS valid_from,
+    least(d.valid_to, s.valid_to) AS valid_to, coalesce(s.is_trained, 0) AS is_trained
+  FROM facts._directory AS d
+  JOIN (
+    SELECT * FROM standing
+    UNION ALL SELECT person_id, DATE '0001-01-01', min(assigned_at), NULL, NULL FROM required GROUP BY person_id
+  ) AS s ON s.person_id = d.person_id AND s.valid_from < d.valid_to AND d.valid_from < s.valid_to
+  WHERE NOT d.is_service_account AND coalesce(s.is_due, 1) = 1
+  UNION ALL
+  SELECT person_id, department, region, valid_from, valid_to, 0 FROM facts._directory
+  WHERE NOT is_service_account AND person_id NOT IN (SELECT person_id FROM required)
 )
-SELECT days.day, d.person_id, d.department, d.region, coalesce(s.is_trained, 0) AS is_trained
-FROM days
-JOIN facts._directory AS d ON d.valid_from <= days.day AND days.day < d.valid_to
-LEFT JOIN standing AS s ON s.day = days.day AND s.person_id = d.person_id
-WHERE NOT d.is_service_account AND coalesce(s.is_due, 1) = 1
+SELECT days.day, p.person_id, p.department, p.region, p.is_trained
+FROM days JOIN placed AS p ON p.valid_from <= days.day AND days.day < p.valid_to
