@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 from engine_room import empty
 
-from pipeline.facts import Fact, load_facts, touched_days
+from pipeline.facts import Fact, load_facts, rows_between, touched_days
 from pipeline.tables import Column, Table, load_tables
 
 SEED, FIRST, DAYS, ROWS = 4, date(2026, 1, 1), 90, 60
@@ -125,9 +125,11 @@ def _keep_up(con: duckdb.DuckDBPyConnection, fact: Fact, night: int) -> None:
     built = f"SELECT day FROM copy.built WHERE fact = '{fact.name}'"
     calendar = f" UNION SELECT day FROM facts._calendar WHERE day NOT IN ({built})" if fact.continuous else ""
     con.execute(f"CREATE OR REPLACE TEMP TABLE dirty AS {touched_days(fact, since_load=night)}{calendar}")
-    copy, view, days = f"copy.{fact.name}", f"facts.{fact.name}", "WHERE day IN (SELECT day FROM dirty)"
-    con.execute(f"CREATE TABLE IF NOT EXISTS {copy} AS SELECT * FROM {view} LIMIT 0")
-    con.execute(f"DELETE FROM {copy} {days}; INSERT INTO {copy} SELECT * FROM {view} {days}")
+    copy, days = f"copy.{fact.name}", "WHERE day IN (SELECT day FROM dirty)"
+    con.execute(f"CREATE TABLE IF NOT EXISTS {copy} AS SELECT * FROM facts.{fact.name} LIMIT 0")
+    ((first, last),) = con.execute("SELECT min(day)::VARCHAR, max(day)::VARCHAR FROM dirty").fetchall()
+    if first is not None:
+        con.execute(f"DELETE FROM {copy} {days}; INSERT INTO {copy} {rows_between(fact, first, last)} {days}")
     con.execute(f"INSERT INTO copy.built SELECT DISTINCT '{fact.name}', day FROM {copy} WHERE day NOT IN ({built})")
 
 
