@@ -6,16 +6,14 @@ import duckdb
 
 from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.engine.kinds import kind_of
-from pipeline.engine.kinds.base import FIRST_DAY, ROLLED, column_of, slices
+from pipeline.engine.kinds.base import FIRST_DAY, KEYS, ROLLED, column_of, in_periods, slices
 from pipeline.engine.leaves import aggregates_of, dimensions_of, measured, read_facts
 from pipeline.engine.scope import find_scope
 
 _EMPTY = """
 SELECT grain, period_start, period_end, '' AS dimension, '' AS dimension_value,
-  CASE WHEN sum(rows) > 0 THEN 0 END AS numerator, CASE WHEN sum(rows) > 0 THEN 0 END AS denominator
-FROM periods AS p
-LEFT JOIN daily AS d ON d.dimension = '' AND d.day >= p.period_start AND d.day < p.period_end
-GROUP BY grain, period_start, period_end
+  CASE WHEN rows > 0 THEN 0 END AS numerator, CASE WHEN rows > 0 THEN 0 END AS denominator
+FROM periods LEFT JOIN (FROM summed WHERE dimension = '') USING (grain, period_start, period_end)
 """
 """Periods in total, of which nothing is counted: 0 of 0 where there are rows, unknown where there are none."""
 
@@ -57,7 +55,10 @@ def roll_up(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: str, ane
 
 
 def _sum_up(con: duckdb.DuckDBPyConnection, fact: str, metrics: dict[str, AnyMetric], since: dict[str, str]) -> None:
-    """Sum the cells of a fact by day and slice, as far back as the scope goes."""
+    """Sum the cells of a fact by day and slice, as far back as the scope goes, and by period and slice.
+
+    Both are done once for all KPIs of the fact: `daily_<fact>` and `summed_<fact>`.
+    """
     columns, groups = slices(dimensions_of(metrics))
     sums = ", ".join(f"sum({column_of(sql)}) AS {column_of(sql)}" for sql in aggregates_of(fact, metrics))
     first = min((since[kpi_id] for kpi_id in metrics if kpi_id in since), default="9999-12-31")
@@ -65,14 +66,22 @@ def _sum_up(con: duckdb.DuckDBPyConnection, fact: str, metrics: dict[str, AnyMet
         f"CREATE OR REPLACE TEMP TABLE daily_{fact} AS SELECT day, {columns}, {sums} FROM states.cells_{fact} "
         f"WHERE day >= DATE '{first}' GROUP BY {groups}"
     )
+    wanted = ", ".join(f"'{kpi_id}'" for kpi_id in metrics)
+    days = in_periods(f"daily_{fact}").replace(FIRST_DAY, f"DATE '{first}'")
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE summed_{fact} AS "
+        f"WITH periods AS (SELECT DISTINCT grain, period_start, period_end FROM scope WHERE kpi_id IN ({wanted})) "
+        f"SELECT {KEYS}, {sums} FROM {days} GROUP BY {KEYS}"
+    )
 
 
 def _roll_kpi(con: duckdb.DuckDBPyConnection, kpi_id: str, metric: AnyMetric, since: str) -> None:
     periods = f"SELECT grain, period_start, period_end FROM scope WHERE kpi_id = '{kpi_id}'"
     found = kind_of(metric).roll(con, kpi_id, metric, periods).replace(FIRST_DAY, f"DATE '{since}'")
     con.execute(
-        f"INSERT INTO rolled BY NAME WITH daily AS ({_daily(metric)}), periods AS ({periods}), found AS ({found}), "
-        f"empty AS ({_EMPTY}) "
+        f"INSERT INTO rolled BY NAME WITH daily AS ({_daily(metric)}), periods AS ({periods}), "
+        f"summed AS ({_measures(metric, metric.fact, 'summed', KEYS)} "
+        f"AND (grain, period_start, period_end) IN (FROM periods)), found AS ({found}), empty AS ({_EMPTY}) "
         f"SELECT '{kpi_id}' AS kpi_id, * FROM (FROM found UNION ALL BY NAME "
         "SELECT * FROM empty WHERE (grain, period_start) NOT IN "
         "(SELECT (grain, period_start) FROM found WHERE dimension = ''))"
@@ -81,13 +90,14 @@ def _roll_kpi(con: duckdb.DuckDBPyConnection, kpi_id: str, metric: AnyMetric, si
 
 def _daily(metric: AnyMetric) -> str:
     """SQL of one row per day and slice with what the KPI sums, from all the facts it reads."""
-    parts = [_daily_of(metric, fact) for fact in metric.facts]
+    parts = [_measures(metric, fact, "daily", "day, dimension, dimension_value") for fact in metric.facts]
     if len(parts) == 1:
         return parts[0]
     return f"SELECT * FROM ({parts[0]}) FULL JOIN ({parts[1]}) USING (day, dimension, dimension_value)"
 
 
-def _daily_of(metric: AnyMetric, fact: str) -> str:
+def _measures(metric: AnyMetric, fact: str, table: str, keys: str) -> str:
+    """SQL of what the KPI sums over a fact, by the names its kind has for it."""
     sums = ", ".join(f"{column_of(sql)} AS {name}" for name, sql in kind_of(metric).measures(metric, fact).items())
     wanted = ", ".join(f"'{name}'" for name in ("", *metric.dimensions))
-    return f"SELECT day, dimension, dimension_value, {sums} FROM daily_{fact} WHERE dimension IN ({wanted})"
+    return f"SELECT {keys}, {sums} FROM {table}_{fact} WHERE dimension IN ({wanted})"

@@ -169,7 +169,9 @@ class Kind(ABC):
 
     @abstractmethod
     def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
-        """SQL of one row per period and slice: KEYS and some of ROLLED, from `daily`, `periods` and the states.
+        """SQL of one row per period and slice: KEYS and some of ROLLED.
+
+        It reads `summed` (what `measures` names, by period and slice), `daily` (the same by day), `periods` and states.
 
         `periods` is SQL of the same periods, for a kind that works on them outside the database.
         """

@@ -18,7 +18,6 @@ from pipeline.engine.kinds.base import (
     Measured,
     floats,
     from_rows,
-    in_periods,
     nothing,
     slices,
 )
@@ -52,10 +51,7 @@ class Distribution(Kind):
 
     def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
         """Rows of known value, and the others."""
-        return (
-            f"SELECT {KEYS}, CAST(sum(rows) - sum(unknown) AS BIGINT) AS n, sum(unknown) AS unknown "
-            f"FROM {in_periods('daily')} GROUP BY {KEYS}"
-        )
+        return f"SELECT {KEYS}, CAST(rows - unknown AS BIGINT) AS n, unknown FROM summed"
 
     def occurred(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str) -> dict[str, NDArray[Any]]:
         """What occurred in the period and slice of each row of the frame: its place, the columns and events."""
@@ -111,8 +107,8 @@ class PercentileKind(Distribution):
         yield Leaf(
             f"buckets_{kpi_id}",
             m.fact,
-            f"SELECT {keys}, bucket, count(*) AS events FROM ({inner}) AS x WHERE bucket IS NOT NULL "
-            f"GROUP BY {keys}, bucket",
+            f"SELECT {keys}, bucket, count(*) AS events FROM ({inner}) AS x GROUP BY {keys}, bucket "
+            "HAVING bucket IS NOT NULL",
         )
 
     def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:

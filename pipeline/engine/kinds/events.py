@@ -53,7 +53,7 @@ class PeakKind(Kind):
 
     def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
         """The highest of the days; n counts all rows seen."""
-        seen = f"SELECT {KEYS}, CAST(sum(rows) AS BIGINT) AS n FROM {in_periods('daily')} GROUP BY {KEYS}"
+        seen = f"SELECT {KEYS}, CAST(rows AS BIGINT) AS n FROM summed"
         peak = f"SELECT {KEYS}, max(peak) AS peak FROM {in_periods(f'states.peaks_{kpi_id}')} GROUP BY {KEYS}"
         return f"SELECT {KEYS}, n, coalesce(peak, 0) AS numerator FROM ({seen}) LEFT JOIN ({peak}) USING ({KEYS})"
 
@@ -95,7 +95,7 @@ class EpisodesKind(Kind):
 
     def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
         """Episodes begun in the period; n counts all rows seen, so none seen is told from nothing looked at."""
-        seen = f"SELECT {KEYS}, CAST(sum(rows) AS BIGINT) AS n FROM {in_periods('daily')} GROUP BY {KEYS}"
+        seen = f"SELECT {KEYS}, CAST(rows AS BIGINT) AS n FROM summed"
         recent = f"(FROM states.instants_{kpi_id} WHERE day >= {FIRST_DAY} - {self.reach_days(m)})"
         begun = f"({self.begun(m, recent)})"
         count = f"SELECT {KEYS}, sum(begun) AS begun FROM {in_periods(begun)} GROUP BY {KEYS}"

@@ -249,9 +249,8 @@ class PairedDifferenceKind(Kind):
     def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
         """Sums over the days of the period."""
         return (
-            f"SELECT {KEYS}, sum(treated_k) AS treated_k, sum(control_k) AS control_k, sum(treated_kk) AS treated_kk, "
-            f"sum(treated_k) - sum(control_k) AS numerator, sum(rows) AS denominator, CAST(sum(rows) AS BIGINT) AS n "
-            f"FROM {in_periods('daily')} GROUP BY {KEYS}"
+            f"SELECT {KEYS}, treated_k, control_k, treated_kk, treated_k - control_k AS numerator, "
+            "rows AS denominator, CAST(rows AS BIGINT) AS n FROM summed"
         )
 
     def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:

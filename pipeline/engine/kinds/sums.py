@@ -73,16 +73,16 @@ class Sums(Kind):
 
     def sums(self, m: Any) -> str:
         """What is rolled up."""
-        return "sum(numerator) AS numerator, sum(denominator) AS denominator, CAST(sum(denominator) AS BIGINT) AS n"
+        return "numerator, denominator, CAST(denominator AS BIGINT) AS n"
 
-    def days(self, m: Any) -> str:
-        """Condition on the days of a period that count."""
-        return ""
+    def source(self, m: Any) -> str:
+        """Where the sums of a period are."""
+        return "summed"
 
     def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
         """Sums over the days of the period."""
-        unknown = ", sum(unknown) AS unknown" if "unknown" in self.measures(m, m.fact) else ""
-        query = f"SELECT {KEYS}, {self.sums(m)}{unknown} FROM {in_periods('daily', where=self.days(m))} GROUP BY {KEYS}"
+        unknown = ", unknown" if "unknown" in self.measures(m, m.fact) else ""
+        query = f"SELECT {KEYS}, {self.sums(m)}{unknown} FROM {self.source(m)}"
         if m.interval != "clustered":
             return query
         inner = f"SELECT {KEYS}, {MOMENTS} FROM {in_periods(f'states.moments_{kpi_id}')} GROUP BY {KEYS}"
@@ -167,12 +167,12 @@ def clustered(frame: pd.DataFrame, *, is_share: bool) -> tuple[Floats, Floats]:
 class SnapshotKind(RatioKind):
     """A ratio on the last day of the period that has data."""
 
-    def days(self, m: Any) -> str:
-        """Only that day."""
-        return (
-            "s.day = (SELECT max(d.day) FROM daily AS d WHERE d.dimension = '' "
-            "AND d.day >= p.period_start AND d.day < p.period_end)"
-        )
+    def source(self, m: Any) -> str:
+        """The sums of that day alone."""
+        last = "SELECT max(d.day) FROM daily AS d WHERE d.dimension = '' AND d.day >= p.period_start"
+        days = in_periods("daily", where=f"s.day = ({last} AND d.day < p.period_end)")
+        sums = ", ".join(f"sum({name}) AS {name}" for name in self.measures(m, m.fact))
+        return f"(SELECT {KEYS}, {sums} FROM {days} GROUP BY {KEYS})"
 
     def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:
         """The quotient of a census has no interval."""
@@ -199,7 +199,7 @@ class TotalKind(Sums):
 
     def sums(self, m: Any) -> str:
         """A total has no denominator."""
-        return "sum(numerator) AS numerator, CAST(sum(denominator) AS BIGINT) AS n"
+        return "numerator, CAST(denominator AS BIGINT) AS n"
 
     def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:
         """The sum itself."""
