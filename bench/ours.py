@@ -57,7 +57,7 @@ def forget_states(con: duckdb.DuckDBPyConnection) -> None:
 
 def load_libraries() -> None:
     """Import what the stages import on first use: that is set-up here, as it is for the other tools."""
-    for name in ("pandas", "scipy.stats", "statsmodels.stats.proportion", "statsmodels.stats.rates"):
+    for name in ("pandas", "sqlglot", "scipy.stats", "statsmodels.stats.proportion", "statsmodels.stats.rates"):
         import_module(name)
 
 
