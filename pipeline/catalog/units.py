@@ -275,3 +275,15 @@ def check_target(kpi_id: str, metric: AnyMetric, positions: Positions) -> Iterat
         expected = f"{low} to {high}" if high.is_finite() else f"at least {low}"
         found = f"a target of {quoted(value)}"
         yield problem(where, codes.TARGET_RANGE, found=found, expected=f"{expected} for {metric.unit}", meant=meant)
+
+
+def unit_of_part(metric: AnyMetric, part: str, facts: Facts) -> str | None:
+    """Unit of the numerator or denominator of a KPI; None when the names do not say."""
+    fact = metric.facts[0] if part == "numerator" else metric.facts[-1]
+    measure = _measure(str(getattr(metric, part)))
+    return None if measure is None or fact not in facts else _of_measure(measure, fact, facts[fact])
+
+
+def dimension_words(dimension: Dimension) -> str:
+    """Powers of units as text: contact·USD/h; those of power zero are left out."""
+    return _text(Counter({name: power for name, power in dimension.items() if power}))
