@@ -74,9 +74,20 @@ class _Checker:
             found = f"a {line.ledger} line " + (f"without {', '.join(lacking)}" if lacking else "with says")
             expected = f"{', '.join(needed)}, and no says"
             yield self.report("ledger", code=codes.LEDGER, found=found, expected=expected)
+        elif line.perception_of is not None and not self._is_perception():
+            found = f"perception_of {quoted(line.perception_of)}"
+            expected = "another capacity line, from a capacity line with design self_report"
+            yield self.report("perception_of", code=codes.LEDGER, found=found, expected=expected)
         elif line.until is not None and line.since is not None and line.until <= line.since:
             found, expected = f"until {line.until} with since {line.since}", "a later day"
             yield self.report("until", code=codes.LEDGER, found=found, expected=expected)
+
+    def _is_perception(self) -> bool:
+        """Return whether the line is what people say about the hours of another."""
+        other = self.catalog.benefits.get(str(self.line.perception_of))
+        says = self.line.evidence is not None and self.line.evidence.design == "self_report"
+        ledgers = [one.ledger for one in (self.line, other) if one is not None]
+        return says and self.line.perception_of != self.name and ledgers == ["capacity", "capacity"]
 
     def evidence(self) -> Iterator[Problem]:
         """An experimental design names its data; an effect among the factors needs such a design."""
@@ -203,7 +214,7 @@ def _double(one: Benefit, other: Benefit, first: str, second: str) -> str:
     """How two lines that may meet would count twice; empty when they do not, or when only data can tell."""
     excluding = second in one.excludes or first in other.excludes
     disjoint = second in one.disjoint or first in other.disjoint
-    if "strategic" in (one.ledger, other.ledger):
+    if "strategic" in (one.ledger, other.ledger) or one.perception_of or other.perception_of:
         return ""
     if excluding:
         return "exclude each other and both claim" if one.shared_with(other) else ""

@@ -47,6 +47,8 @@ class Evidence(Strict):
     """The experiment or roll-out whose data are judged, by its id in the exports."""
     metric: Text | None = None
     """The outcome of the experiment that is compared."""
+    better: Literal["more", "less"] = "more"
+    """Whether more or less of the metric is the benefit; of `less`, a fall counts as a gain."""
     says: Text
     """The comparison in words."""
 
@@ -79,6 +81,8 @@ class Benefit(Strict):
     """Lines that must not claim in a use case and month in which this one does."""
     disjoint: dict[Identifier, Text] = Field(default_factory=dict)
     """Lines that claim the same sort of thing but never the same one, and why that cannot happen."""
+    perception_of: Identifier | None = None
+    """A capacity line beside which this one is shown: what people say, which is never added to what is measured."""
     since: Day | None = None
     """First day on which it is claimed."""
     until: Day | None = None

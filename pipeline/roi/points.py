@@ -1,0 +1,98 @@
+"""The programme to the end of each month, as its KPIs publish it: up to 36 months, discounted to the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from pipeline.catalog.formulas import evaluate
+from pipeline.roi import records as r
+from pipeline.roi.claims import cents
+from pipeline.roi.evaluate import Ledger, summed
+from pipeline.roi.finance import payback_month
+from pipeline.roi.records import Claim, CostItem, Point
+from pipeline.roi.results import COMPUTED, PROGRAMME, Scope, rounded
+from pipeline.roi.uncertain import (
+    WINDOW,
+    Cumulated,
+    Draws,
+    Floats,
+    cumulated,
+    money_spread,
+    month_spread,
+    ratio_spread,
+)
+
+NEVER = "not paid back within {months} months"
+
+
+@dataclass(frozen=True)
+class _Flows:
+    """The drawn flows of the programme, months × draws, and its costs by month."""
+
+    benefits: Floats
+    cost: Floats
+    discounts: Floats
+
+
+def points(ledger: Ledger, draws: Draws, *, size: int) -> Iterator[Point]:
+    """One point per month, oldest first."""
+    model = ledger.model
+    flows = _Flows(model.benefits(draws, size=size), model.cost(), model.discounts(draws, size=size))
+    for place, month in enumerate(ledger.months):
+        yield _point(ledger, month, place, flows)
+
+
+def _point(ledger: Ledger, month: date, place: int, flows: _Flows) -> Point:
+    first = max(0, place + 1 - WINDOW)
+    since = ledger.months[first]
+    claims = tuple(one for one in ledger.claims if since <= one.month <= month)
+    costs = tuple(one for one in ledger.costs if since <= one.month <= month)
+    scope = Scope(ledger, PROGRAMME, PROGRAMME, claims, costs)
+    status, reason = scope.state
+    empty = Point(
+        month, since, place + 1 - first, status, reason, savings=_savings(ledger, claims, month), claims=len(claims)
+    )
+    if status != COMPUTED:
+        return empty
+    drawn = cumulated(flows.benefits, flows.cost, flows.discounts, until=place)
+    net = [one.net or Decimal(0) for one in scope.months[first : place + 1]]
+    return _told(empty, (_rebased(claims, since), _rebased(costs, since)), net, drawn)
+
+
+def _told(empty: Point, present: tuple[Decimal, Decimal], net: list[Decimal], drawn: Cumulated) -> Point:
+    """A point whose results can be told; sums of present values by the formulas of the catalogue."""
+    inputs = {"pv_benefits": present[0], "pv_costs": present[1]}
+    paid = payback_month(net)
+    return replace(
+        empty,
+        pv_benefits=present[0],
+        pv_costs=present[1],
+        net=evaluate("pv_benefits - pv_costs", inputs),
+        net_spread=money_spread(drawn.net),
+        roi=rounded(evaluate("(pv_benefits - pv_costs) / pv_costs", inputs)),
+        roi_spread=None if drawn.roi is None else ratio_spread(drawn.roi),
+        payback=None if paid is None else paid + 1,
+        payback_reason=NEVER.format(months=len(net)) if paid is None else "",
+        payback_spread=month_spread(drawn.payback),
+    )
+
+
+def _rebased(items: tuple[Claim, ...] | tuple[CostItem, ...], since: date) -> Decimal:
+    """Present values moved from the programme's first month to the window's."""
+    total = summed(item.present for item in items) or Decimal("0.00")
+    base = next((item.discount for item in items if item.month == since and item.discount is not None), Decimal(1))
+    return total if base == 1 else cents(total / base)
+
+
+def _savings(ledger: Ledger, claims: tuple[Claim, ...], month: date) -> Decimal | None:
+    """Cash of the month that comes from spending that fell away; None when no such line could be told."""
+    benefits = ledger.catalog.benefits
+    saving = [
+        one for one in claims
+        if one.month == month and one.ledger == "cash" and benefits[one.line].claims in ("contact", "spend", "seat")
+        and one.status in r.IN_HEADLINE
+    ]  # fmt: skip
+    return sum((one.counted for one in saving), Decimal("0.00")) if saving else None
