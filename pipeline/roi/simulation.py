@@ -122,7 +122,7 @@ def quantile(source: Uncertain, u: ArrayLike) -> Floats:
     """Value of an input below which a share `u` (0 < u < 1) of its distribution lies, in the input's unit.
 
     Triangular: `scipy.stats.triang`. PERT: low + (high - low) * Beta(1 + 4 (base - low) / (high - low), 1 + 4 (high -
-    base) / (high - low)); Clark (1962), Operations Research 10:405-406; Vose (2008), Risk Analysis, 3rd ed., appendix III;
+    base) / (high - low)); Clark (1962), Operations Research 10:405-406; Vose (2008), Risk Analysis, appendix III;
     by `scipy.special.betaincinv`. Interval: base + z * sigma with a sigma for each side, so that the bounds are the
     2.5 % and 97.5 % quantiles and base the median; normal when both sides are alike; Barlow (2003), Asymmetric
     Systematic Errors, arXiv:physics/0306138, model 1 (two straight lines, the dimidated Gaussian).
