@@ -136,7 +136,7 @@ def test_each_mistake_gives_exactly_its_problem(changes: dict[str, object], code
 
 
 def test_a_good_register_has_no_problem() -> None:
-    """Nor has an exact figure with evidence, an ended row that was followed, or a use case where no portfolio is known."""
+    """Nor has an exact figure with evidence, an ended row that was followed, or an unknown portfolio."""
     ended = replace(ROW, valid_to=NEXT.valid_from, owner=None)
     assert problems([ended, NEXT], date(2026, 8, 1), use_cases=frozenset({"support"})) == []
     assert problems([replace(ROW, low=60, high=60)], DAY) == []
