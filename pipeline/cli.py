@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli_assumptions import app as assumptions_app
+from pipeline.cli_options import Exports, Json, Now
+from pipeline.cli_options import print_json as _print_json
+from pipeline.cli_options import with_warehouse as _with_warehouse
 from pipeline.errors import ConfigurationError, ExitCode, Problem, RoiError
-from pipeline.settings import Settings, settings
+from pipeline.settings import settings
 
 if TYPE_CHECKING:
     from pipeline.catalog.model import Catalog
@@ -30,10 +34,7 @@ edition_app = typer.Typer(no_args_is_help=True, help="What was published.")
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(sources_app, name="sources")
 app.add_typer(edition_app, name="edition")
-
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Exports = Annotated[Path | None, typer.Option(help="Folder of exports; the sample's when not given.")]
-Now = Annotated[str | None, typer.Option(help="The instant to take for now (ISO); rows after it are refused.")]
+app.add_typer(assumptions_app, name="assumptions")
 
 
 def main() -> None:
@@ -340,13 +341,3 @@ def _require_kpi(catalog: Catalog, kpi: str) -> None:
         near = difflib.get_close_matches(kpi, catalog.metrics, 1)
         hint = f"did you mean {near[0]}?" if near else "known are " + ", ".join(catalog.metrics)
         raise ConfigurationError("There is no such KPI.", [Problem("KPI", "E004", f"found {kpi!r}; {hint}")])
-
-
-def _with_warehouse(chosen: Settings) -> Settings:
-    if not chosen.warehouse.exists():
-        raise RoiError(f"{chosen.warehouse} does not exist yet; run make nightly first.")
-    return chosen
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))

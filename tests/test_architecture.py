@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "facts": {"errors", "tables", "warehouse"},
     "statistics": {"errors"},
     "engine": {"errors", "tables", "catalog", "warehouse", "facts", "statistics"},
+    "roi": {"errors", "tables", "catalog", "warehouse", "facts", "statistics", "engine"},
     "sample": {"errors"},
     "ingest": {"errors", "tables", "warehouse", "sources", "contracts"},
     "reports": {"warehouse", "errors", "catalog", "facts", "statistics"},
@@ -28,7 +29,7 @@ MAY_IMPORT = {
     "comparison_text": {"catalog", "comparison"},
     "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports"},
 }
-FREE = {"assurance", "nightly", "summary", "cli", "__init__"}
+FREE = {"assurance", "nightly", "summary", "cli", "cli_options", "cli_assumptions", "__init__"}
 
 
 def modules() -> list[Path]:

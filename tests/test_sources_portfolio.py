@@ -56,8 +56,9 @@ drafting,Drafting,Sales,,pilot,limited,yes,no,yes,,drafting,1,gpt-4.1,no,2026-01
 drafting,Drafting,Sales,Head of Marketing,production,limited,yes,yes,yes,2026-03-20,drafting,2,gpt-4.1,no,2026-04-01,
 """
 EXPERIMENTS = """\
-experiment,name,treated,control,allocation,starts_on,ends_on
-exp-1,Voice assistant,voice,text,0.3,2026-10-04,2026-12-01
+experiment,name,use_case,design,treated,control,allocation,starts_on,ends_on
+exp-1,Voice assistant,,,voice,text,0.3,2026-10-04,2026-12-01
+roll-2,For all,drafting,Before_After,drafts,none,,2026-03-01,2026-08-31
 """
 ASSIGNMENTS = """\
 experiment,unit,variant,assigned_at,exposed_at
@@ -89,6 +90,11 @@ RATES = """\
 date,from_currency,to_currency,rate
 2026-10-30,EUR,USD,1.0842
 2026-10-30,usd,eur,0.922339
+"""
+PANEL = """\
+experiment,unit,metric,period,value,currency,measured_on
+roll-3,Team-4@mail.example,minutes_per_task,2026-03-01,31.25,,2026-04-02
+roll-3,team-4@mail.example,minutes_per_task,2026-04-01,27.50,,
 """
 
 
@@ -174,7 +180,10 @@ EXPORTS = [
         EXPERIMENTS,
         "experiments_csv",
         "experiments",
-        [("exp-1", "Voice assistant", "voice", "text", "0.3", "2026-10-04", "2026-12-01")],
+        [
+            ("exp-1", "Voice assistant", None, None, "voice", "text", "0.3", "2026-10-04", "2026-12-01"),
+            ("roll-2", "For all", "drafting", "before_after", "drafts", "none", None, "2026-03-01", "2026-08-31"),
+        ],
     ),
     Export(
         "experiments/assignments.csv",
@@ -194,6 +203,16 @@ EXPORTS = [
         [
             ("exp-1", "P(customer-7@mail.example)", "margin", "12.10000000000000", "-3.05000000000000", "USD"),
             ("exp-1", "P(customer-8@mail.example)", "margin", None, "0.00000000000000", "USD"),
+        ],
+    ),
+    Export(
+        "ab/outcome-panel.csv",
+        PANEL,
+        "outcome_panel_csv",
+        "outcome_panel",
+        [
+            ("roll-3", "P(team-4@mail.example)", "minutes_per_task", "2026-03-01", "31.25000000000000", None),
+            ("roll-3", "P(team-4@mail.example)", "minutes_per_task", "2026-04-01", "27.50000000000000", None),
         ],
     ),
     Export(
@@ -338,6 +357,9 @@ def test_no_free_text_is_mapped(mappings: tuple[SourceMapping, ...], source: str
         ("component-usage.csv", COMPONENTS.replace(",120,", ",-120,"), "calls: negative"),
         ("use-cases.csv", USE_CASES.replace(",pilot,", ",test,"), "stage: not one of idea, pilot, production, retired"),
         ("experiments.csv", EXPERIMENTS.replace("2026-12-01", "2026-10-01"), "starts_on after ends_on"),
+        ("experiments.csv", EXPERIMENTS.replace("Before_After", "guess"),
+         "design: not one of randomised, staggered, did, before_after"),
+        ("outcome-panel.csv", PANEL.replace("31.25", ""), "value: missing"),
         ("assignments.csv", ASSIGNMENTS.replace(",voice,", ",,"), "variant: missing"),
         ("outcomes.csv", OUTCOMES.replace("-3.05", "some"), "value: not an amount of money"),
         ("assumptions.csv", ASSUMPTIONS.replace(",0,0.25,", ",0.3,0.25,"), "low above base"),
@@ -380,6 +402,7 @@ def test_an_experiment_may_end_after_the_run(take: Taker) -> None:
         ("use-cases.csv", USE_CASES, USE_CASES.replace("2026-04-01,\n", "2026-04-01,2026-10-01\n")),
         ("assignments.csv", ASSIGNMENTS, ASSIGNMENTS.replace("11:00:00Z,", "11:00:00Z,2026-10-06T07:00:00Z")),
         ("outcomes.csv", OUTCOMES, OUTCOMES.replace("0.00,USD,2026-10-31", "8.00,USD,2026-11-01")),
+        ("outcome-panel.csv", PANEL, PANEL.replace("27.50,,", "27.75,,2026-05-02")),
         ("assumptions.csv", ASSUMPTIONS, ASSUMPTIONS.replace(",,,,2026-03-01,,", ",,CFO,2026-04-01,2026-03-01,,")),
         ("assumptions.csv", ASSUMPTIONS, ASSUMPTIONS.replace("2026-03-01,,", "2026-03-01,2026-09-01,")),
         ("initiative-costs.csv", COSTS, COSTS.replace("given back,,", "given back,,2026-10-09")),

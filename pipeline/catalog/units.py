@@ -8,6 +8,7 @@ unit of a ratio is numerator over denominator; like things cancel out.
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -198,6 +199,32 @@ def dimension_of(unit: str) -> Dimension:
         if name and name not in ("ratio", "count"):
             found[name.removesuffix("s") if name not in ("s", "ms") else name] += power
     return found
+
+
+_WRITTEN = {
+    "%": "ratio", "percent": "ratio", "$": "USD", "usd": "USD", "dollar": "USD", "€": "EUR", "eur": "EUR",
+    "euro": "EUR",
+    "hour": "h", "hr": "h", "minute": "min", "mins": "min", "second": "s", "sec": "s", "day": "d",
+}  # fmt: skip
+"""How units are often written, and how they are called here."""
+_PLAIN = re.compile(r"[a-z][a-z0-9_]{0,29}|[A-Z]{3}")
+
+
+def parse_unit(text: str) -> Dimension:
+    """The dimension of a unit written by hand: an amount, a currency or a thing, alone or over another.
+
+    `USD/h`, `min/contact`, `ratio` and `USD/month` are units. Raises ValueError that says what was expected.
+    """
+    top, slash, bottom = text.strip().partition("/")
+    for name in (top, bottom) if slash else (top,):
+        meant = _WRITTEN.get(name.strip().lower().removesuffix("s"), _WRITTEN.get(name.strip().lower()))
+        if meant is not None and meant != name:
+            raise ValueError(f"found unit {quoted(text)}; {quoted(name)} is written {meant}")
+        if not _PLAIN.fullmatch(name):
+            raise ValueError(f"found unit {quoted(text)}, expected one such as USD/h, min/contact, ratio or USD/month")
+    if bottom in ("ratio", "count"):
+        raise ValueError(f"found unit {quoted(text)}; nothing is counted per {bottom}")
+    return dimension_of(text.strip())
 
 
 def _check_formula(kpi_id: str, metric: Formula, positions: Positions) -> Iterator[Problem]:
