@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "roi": {"errors", "tables", "catalog", "warehouse", "facts", "statistics", "engine"},
     "sample": {"errors"},
     "ingest": {"errors", "tables", "warehouse", "sources", "contracts"},
-    "reports": {"warehouse", "errors", "catalog", "facts", "statistics"},
+    "reports": {"warehouse", "errors", "catalog", "facts", "statistics", "roi"},
     "comparison": {"errors", "settings", "catalog", "warehouse", "facts", "engine"},
     "comparison_text": {"catalog", "comparison"},
     "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports"},

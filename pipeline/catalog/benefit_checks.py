@@ -134,6 +134,9 @@ class _Checker:
         if len(named) != 1:
             found = f"{' and '.join(named) or 'none'} of kpi, assumption and effect"
             yield self.report(*path, code=codes.FACTOR, found=found, expected="one of the three")
+        elif factor.remainder and factor.unit != "ratio":
+            found, expected = f"remainder of {factor.unit}", "unit: ratio, for only a share leaves a remainder"
+            yield self.report(*path, "remainder", code=codes.FACTOR, found=found, expected=expected)
         elif factor.kpi is not None and factor.kpi not in self.away:
             yield from self.kpi(factor, factor.kpi, path)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from pipeline.catalog.records import Day, Identifier, Strict, Text
+from pipeline.catalog.records import Day, Flag, Identifier, Strict, Text
 
 AssumptionId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}(\.[a-z0-9_]{1,63})?$")]
 """An assumption of the register; for one use case its figures may stand under `id.use_case`."""
@@ -26,6 +26,8 @@ class Factor(Strict):
     """A row of the register of assumptions."""
     effect: Text | None = None
     """What the evidence of the line measures, in words; its estimate is the factor."""
+    remainder: Flag = False
+    """True for 1 - the number, of a share: what is left."""
     unit: FactorUnit
     """Unit of the number: contact, USD/contact, min/task, ratio, USD/month."""
 

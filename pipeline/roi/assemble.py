@@ -110,14 +110,9 @@ def _reasons(held: Iterable[Claim]) -> list[str]:
 
 
 def _grade(ledger: Ledger, grade: str) -> GradeShare:
-    held = [claim for claim in ledger.claims if claim.grade == grade and _is_claimed(ledger, claim)]
+    held = [claim for claim in ledger.claims if claim.grade == grade and claim.is_claim]
     claimed = sum((claim.amount for claim in held if claim.amount is not None), Decimal("0.00"))
     return GradeShare(grade, claimed, sum((claim.counted for claim in held), Decimal("0.00")))
-
-
-def _is_claimed(ledger: Ledger, claim: Claim) -> bool:
-    """What people say about another line is no claim of its own; a pair that was refused claims nothing."""
-    return claim.status != r.REFUSED and ledger.catalog.benefits[claim.line].perception_of is None
 
 
 def standings(ledger: Ledger) -> Iterator[Standing]:

@@ -98,6 +98,7 @@ class Maker:
             grade=evidence.grade,
             status=status,
             reason=reason,
+            is_perception=self.line.perception_of is not None,
         )
 
     def hours(self, factors: list[Term]) -> Decimal | None:
@@ -111,8 +112,10 @@ class Maker:
         if factor.kpi is not None:
             return self.kpi_term(factor, factor.kpi, use_case, month)
         if factor.assumption is not None:
-            found = self.book.register.find(factor.assumption, use_case=use_case, month=month)
-            return assumption_term(factor.assumption, found, unit=factor.unit)
+            is_default = factor.assumption == self.line.realisation and self.line.ledger == "capacity"
+            default = "realisation" if is_default else ""
+            found = self.book.register.find(factor.assumption, use_case=use_case, month=month, default=default)
+            return assumption_term(factor.assumption, found, unit=factor.unit, is_remainder=factor.remainder)
         return effect_term(factor, evidence_of(self.line, self.book.inputs.effects))
 
     def kpi_term(self, factor: Factor, kpi_id: str, use_case: str, month: date) -> Term:
@@ -126,9 +129,10 @@ class Maker:
         low, high = _around(found)
         is_young = found.status == "immature"
         return Term(
-            name, "kpi", factor.unit, found.value.quantize(_SHOWN).normalize() + 0, low, high,
+            name, "kpi", factor.unit, _exactly(found.value), low, high,
             draws_as="interval" if low != high else "", key=f"{name} {at}", source=f"{kpi_id} {at}",
             standing=found.status, reason=f"{kpi_id} {at}: {found.reason}" if is_young else "", may_count=not is_young,
+            is_remainder=factor.remainder,
         )  # fmt: skip
 
     def shares(self, use_case: str, month: date) -> tuple[Term, ...]:
@@ -139,6 +143,12 @@ class Maker:
             held = self.book.register.find(name, use_case=use_case, month=month, default=default)
             found.append(assumption_term(name, held, unit="ratio", is_remainder=what == "risk"))
         return tuple(found)
+
+
+def _exactly(value: Decimal) -> Decimal:
+    """A number as it is shown and used: at most six decimals, without zeros behind."""
+    shown = value.quantize(_SHOWN).normalize()
+    return shown.quantize(Decimal(1)) if shown == shown.to_integral_value() else shown
 
 
 def _around(found: KpiNumber) -> tuple[Decimal | None, Decimal | None]:

@@ -62,12 +62,9 @@ def _verdict(metric: AnyMetric, row: Row) -> str:
     if row["status"] != "computed":
         return "inconclusive"
     ends = [np.array([row[name]], dtype=float) for name in ("value", "interval_low", "interval_high")]
-    sides = {side: getattr(metric.target, side) for side in ("at_least", "at_most")}
-    told = verdict(
-        *ends,
-        **{side: None if aim is None else float(aim) for side, aim in sides.items()},
-        exact=metric.interval == "exact",
-    )
+    sides = [None if aim is None else float(aim) for aim in (metric.target.at_least, metric.target.at_most)]
+    exact = metric.interval == "exact"
+    told = verdict(ends[0], ends[1], ends[2], at_least=sides[0], at_most=sides[1], exact=exact)
     return str(told[0])
 
 

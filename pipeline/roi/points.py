@@ -8,7 +8,6 @@ from datetime import date
 from decimal import Decimal
 
 from pipeline.catalog.formulas import evaluate
-from pipeline.roi import records as r
 from pipeline.roi.claims import cents
 from pipeline.roi.evaluate import Ledger, summed
 from pipeline.roi.finance import payback_month
@@ -35,12 +34,14 @@ class _Flows:
     benefits: Floats
     cost: Floats
     discounts: Floats
+    savings: Floats
 
 
 def points(ledger: Ledger, draws: Draws, *, size: int) -> Iterator[Point]:
     """One point per month, oldest first."""
     model = ledger.model
-    flows = _Flows(model.benefits(draws, size=size), model.cost(), model.discounts(draws, size=size))
+    saved = model.benefits(draws, size=size, lines=saving_lines(ledger))
+    flows = _Flows(model.benefits(draws, size=size), model.cost(), model.discounts(draws, size=size), saved)
     for place, month in enumerate(ledger.months):
         yield _point(ledger, month, place, flows)
 
@@ -52,8 +53,10 @@ def _point(ledger: Ledger, month: date, place: int, flows: _Flows) -> Point:
     costs = tuple(one for one in ledger.costs if since <= one.month <= month)
     scope = Scope(ledger, PROGRAMME, PROGRAMME, claims, costs)
     status, reason = scope.state
+    savings = _savings(ledger, claims, month)
+    spread = None if savings is None else money_spread(flows.savings[place])
     empty = Point(
-        month, since, place + 1 - first, status, reason, savings=_savings(ledger, claims, month), claims=len(claims)
+        month, since, place + 1 - first, status, reason, savings=savings, savings_spread=spread, claims=len(claims)
     )
     if status != COMPUTED:
         return empty
@@ -87,12 +90,18 @@ def _rebased(items: tuple[Claim, ...] | tuple[CostItem, ...], since: date) -> De
     return total if base == 1 else cents(total / base)
 
 
+SAVINGS = ("contact", "spend", "seat")
+"""What a cash line claims when spending fell away; revenue is no saving."""
+
+
+def saving_lines(ledger: Ledger) -> frozenset[str]:
+    """Cash lines about spending that fell away."""
+    lines = ledger.catalog.benefits.items()
+    return frozenset(name for name, line in lines if line.ledger == "cash" and line.claims in SAVINGS)
+
+
 def _savings(ledger: Ledger, claims: tuple[Claim, ...], month: date) -> Decimal | None:
-    """Cash of the month that comes from spending that fell away; None when no such line could be told."""
-    benefits = ledger.catalog.benefits
-    saving = [
-        one for one in claims
-        if one.month == month and one.ledger == "cash" and benefits[one.line].claims in ("contact", "spend", "seat")
-        and one.status in r.IN_HEADLINE
-    ]  # fmt: skip
-    return sum((one.counted for one in saving), Decimal("0.00")) if saving else None
+    """Counted cash of the month that no longer leaves; None when no such claim is in the headline."""
+    lines = saving_lines(ledger)
+    held = [one.counted for one in claims if one.month == month and one.line in lines and one.is_in_headline]
+    return sum(held, Decimal("0.00")) if held else None

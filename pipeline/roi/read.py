@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from pipeline.catalog.model import Catalog, Ratio, Snapshot
+from pipeline.roi.effects import read_effects
 from pipeline.roi.evaluate import OUTCOMES
 from pipeline.roi.inputs import Assumption, Cost, Inputs, Invoice, KpiNumber, Rate, Seats, Span, Usage
 from pipeline.warehouse.connection import rows
@@ -88,6 +89,7 @@ def read_inputs(con: duckdb.DuckDBPyConnection, catalog: Catalog, values: pd.Dat
         seats=_records(con, Seats, _SEATS),
         rates=_records(con, Rate, _RATES),
         portfolio=_records(con, Span, _PORTFOLIO),
+        effects=read_effects(con, catalog, as_of=date.fromisoformat(as_of)),
     )
 
 

@@ -79,11 +79,18 @@ class Claim:
     counted: Decimal = Decimal("0.00")
     discount: Decimal | None = None
     present: Decimal | None = None
+    is_perception: bool = False
+    """What people say about another line, shown beside it and never added."""
 
     @property
     def is_in_headline(self) -> bool:
         """Return whether it is part of the headline."""
         return self.status in IN_HEADLINE
+
+    @property
+    def is_claim(self) -> bool:
+        """Return whether it claims something of its own; a pair that was refused claims nothing."""
+        return not self.is_perception and self.status != REFUSED
 
 
 @dataclass(frozen=True)
@@ -261,6 +268,7 @@ class Point:
     payback_reason: str = ""
     payback_spread: Spread | None = None
     savings: Decimal | None = None
+    savings_spread: Spread | None = None
     claims: int = 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -41,6 +41,7 @@ class Product:
 class Piece:
     """A claim in the headline: where it belongs, and the products that are added and taken off."""
 
+    line: str
     month: int
     use_case: str
     gain: Product
@@ -61,11 +62,13 @@ class Model:
     inputs: tuple[Uncertain, ...]
     rate: Term
 
-    def benefits(self, draws: Draws, *, size: int, use_case: str | None = None) -> Floats:
-        """Counted benefits, months × draws, of one use case or of all."""
+    def benefits(
+        self, draws: Draws, *, size: int, use_case: str | None = None, lines: Collection[str] | None = None
+    ) -> Floats:
+        """Counted benefits, months × draws, of one use case or of all, of some lines or of all."""
         total = np.zeros((len(self.months), size))
         for piece in self.pieces:
-            if use_case in (None, piece.use_case):
+            if use_case in (None, piece.use_case) and (lines is None or piece.line in lines):
                 total[piece.month] += piece.value(draws)
         return total
 
@@ -106,7 +109,7 @@ def model_of(
 def _piece(claim: Claim, month: int, weight: Term) -> Piece:
     extra = (weight,) if claim.status == HALVED else ()
     losses = tuple(_product((*one.terms, *extra)) for one in claim.deductions)
-    return Piece(month, claim.use_case, _product((*claim.terms, *extra)), losses)
+    return Piece(claim.line, month, claim.use_case, _product((*claim.terms, *extra)), losses)
 
 
 def _product(terms: Iterable[Term]) -> Product:
