@@ -92,7 +92,7 @@ MEANINGS: Final[dict[str, str]] = {
     EXAMPLE_MISSING: "a KPI has fewer than two worked examples",
     EXAMPLE_UNREADABLE: "a worked example names what the fact does not have, or cannot be put into it",
     EXAMPLE_WRONG: "a worked example gives another value than it says",
-    FACTOR: "a factor of a benefit is not exactly one of a KPI, an assumption and an effect, or the remainder of no share",
+    FACTOR: "a factor is not exactly one of a KPI, an assumption and an effect, or a remainder of no share",
     UNKNOWN_FACTOR: "a factor names a KPI that does not exist, or is a formula, or has no such part",
     NOT_MONEY: "the factors of a benefit or a deduction do not multiply to money, or a unit is not that of the KPI",
     NOT_BY_USE_CASE: "a KPI that is not told by use case in a line of several use cases",

@@ -12,7 +12,7 @@ from pipeline.roi.claims import cents
 from pipeline.roi.evaluate import Ledger, ledger_of, summed
 from pipeline.roi.evidence import GRADES
 from pipeline.roi.inputs import Inputs
-from pipeline.roi.points import points
+from pipeline.roi.points import points, saving_lines
 from pipeline.roi.records import Claim, GradeShare, LineSummary, Perception, RoiResult, Spread, Standing, Swing
 from pipeline.roi.register import DISCOUNT_RATE, WEIGHT_BEFORE_AFTER, Found
 from pipeline.roi.results import COMPUTED, PROGRAMME, UNIT, USE_CASE, Scope, scopes
@@ -50,6 +50,7 @@ def evaluate(catalog: Catalog, inputs: Inputs, *, seed: int = SEED, draws: int =
         bills=ledger.bills,
         points=tuple(points(ledger, drawn, size=draws)),
         problems=ledger.problems,
+        saving_lines=tuple(sorted(saving_lines(ledger))),
         claims=ledger.claims,
         costs=ledger.costs,
     )

@@ -294,5 +294,7 @@ class RoiResult:
     bills: tuple[Bill, ...]
     points: tuple[Point, ...]
     problems: tuple[str, ...]
+    saving_lines: tuple[str, ...]
+    """Cash lines about spending that fell away."""
     claims: tuple[Claim, ...]
     costs: tuple[CostItem, ...]

@@ -1,0 +1,140 @@
+"""The tree of a result and the difference of two results as text for people: numbers that add up by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from pipeline.roi.records import RoiResult, Standing, Worth
+from pipeline.roi.tree import Node
+
+_SIGNS = {"sum": " + ", "subtract": " - ", "product": " × ", "divide": " ÷ "}
+SHOWN = 12
+"""So many parts of a sum are listed; the rest is in --json and in --rows."""
+WIDTH = 34
+
+
+def number(value: Decimal | None, unit: str = "") -> str:
+    """A number with thousands apart, and its unit; unknown says so."""
+    if value is None:
+        return "not available"
+    whole, _, digits = f"{abs(value):f}".partition(".")
+    grouped = f"{int(whole):,}".replace(",", " ")
+    sign = "-" if value < 0 else ""
+    return sign + grouped + (f".{digits}" if digits else "") + (f" {unit}" if unit not in ("", "ratio") else "")
+
+
+def tree_lines(node: Node, depth: int = 0) -> Iterator[str]:
+    """One line per number, its parts indented below it; a product of given numbers stands on one line."""
+    pad = "  " * depth
+    note = f"  [{node.note}]" if node.note else ""
+    if _is_flat(node):
+        yield f"{pad}{node.name}: {arithmetic(node)} = {number(node.value, node.unit)}{note}"
+        return
+    yield f"{pad}{node.name} = {number(node.value, node.unit)}{note}"
+    if node.op in ("divide", "subtract", "first_at_zero") and len(node.children) <= 3:
+        yield f"{pad}  = {_signed(node)}"
+    shown = node.children[:SHOWN] if node.op == "sum" else node.children
+    for child in shown:
+        if child.children or child.source or node.op == "sum":
+            yield from tree_lines(child, depth + 1)
+    if len(node.children) > len(shown):
+        rest = node.children[len(shown) :]
+        total = sum((child.value or Decimal(0) for child in rest), Decimal(0))
+        yield f"{pad}  and {len(rest)} more = {number(total, node.unit)}"
+
+
+def _is_flat(node: Node) -> bool:
+    """Return whether a node can be written as one line of arithmetic: products and differences of few numbers."""
+    return node.op in ("given", "remainder") or (node.op in ("product", "divide", "subtract") and _depth(node) <= 4
+                                                 and node.unit == "USD" and _leaves(node) <= 16)  # fmt: skip
+
+
+def _depth(node: Node) -> int:
+    return 1 + max((_depth(child) for child in node.children), default=0)
+
+
+def _leaves(node: Node) -> int:
+    return sum(_leaves(child) for child in node.children) if node.children else 1
+
+
+def arithmetic(node: Node) -> str:
+    """A small tree as one expression of the numbers it is made of."""
+    if node.op == "given":
+        return number(node.value) + (f" ({node.source})" if node.source else "")
+    if node.op == "remainder":
+        return f"(1 - {number(node.children[0].value)})"
+    if node.op == "sum" and len(node.children) == 1:
+        return arithmetic(node.children[0])
+    parts = [_part(node, child) for child in node.children]
+    return _SIGNS[node.op].join(parts)
+
+
+def _part(node: Node, child: Node) -> str:
+    """A part of an expression, in brackets where the signs would be read otherwise; rounded parts show what they are."""
+    if child.op == "given":
+        return number(child.value)
+    inner = arithmetic(child)
+    is_rounded = child.places is not None and node.op != child.op
+    loose = child.op in ("sum", "subtract") and len(child.children) > 1
+    if child.op == "product" and node.op in ("product", "divide") and child.places is None:
+        return inner
+    if loose or is_rounded:
+        return f"[{inner} = {number(child.value)}]"
+    return inner if node.op != "product" or child.op != "product" else f"[{inner} = {number(child.value)}]"
+
+
+def _signed(node: Node) -> str:
+    sign = _SIGNS.get(node.op, ", ")
+    return sign.join(number(child.value) for child in node.children)
+
+
+def difference_lines(before: RoiResult, after: RoiResult, changes: dict[str, Decimal]) -> Iterator[str]:
+    """What other figures of assumptions do to the result of an edition."""
+    for name, value in changes.items():
+        yield f"{name}: {', '.join(sorted(_figures(before, name))) or 'not used'} -> {number(value)}"
+    yield ""
+    yield f"{'':<{WIDTH}}{'edition':>18}{'what if':>18}{'difference':>18}"
+    for label, old, new, unit in _compared(before.programme, after.programme):
+        apart = None if old is None or new is None else new - old
+        cells = "".join(f"{number(one, unit):>18}" for one in (old, new, apart))
+        yield f"{label:<{WIDTH}}{cells}"
+    moved = [
+        (one, two) for one, two in zip(before.lines, after.lines, strict=True)
+        if (one.counted, one.status) != (two.counted, two.status)
+    ]  # fmt: skip
+    for one, two in moved:
+        told = one.status if one.status == two.status else f"{one.status} -> {two.status}"
+        cells = "".join(f"{number(x, 'USD'):>18}" for x in (one.counted, two.counted, two.counted - one.counted))
+        yield f"{one.line:<{WIDTH}}{cells}  {told}"
+    yield from (f"! {problem}" for problem in after.problems if problem not in before.problems)
+
+
+def _figures(result: RoiResult, name: str) -> set[str]:
+    return {number(one.base) for one in result.assumptions if _is_named(one, name) and one.base is not None}
+
+
+def _is_named(one: Standing, name: str) -> bool:
+    return one.assumption_id == name or one.assumption_id.startswith(f"{name}.")
+
+
+def _compared(old: Worth, new: Worth) -> Iterator[tuple[str, Decimal | None, Decimal | None, str]]:
+    """The rows of the table: what, before, after, unit."""
+    for label, name, unit in _ROWS:
+        yield label, getattr(old, name), getattr(new, name), unit
+    for label, name in (("P10 of net benefit", "p10"), ("P50 of net benefit", "p50"), ("P90 of net benefit", "p90")):
+        held = [None if one.spread is None else getattr(one.spread, name) for one in (old, new)]
+        yield label, held[0], held[1], "USD"
+    chances = [None if one.spread is None else one.spread.chance for one in (old, new)]
+    yield "chance of a net benefit above 0", chances[0], chances[1], ""
+
+
+_ROWS = (
+    ("counted benefits, cash", "cash", "USD"),
+    ("counted benefits, capacity", "capacity", "USD"),
+    ("stated, not measured", "stated", "USD"),
+    ("costs", "costs", "USD"),
+    ("net benefit (present value)", "net", "USD"),
+    ("return", "roi", ""),
+    ("break-even realisation", "break_even", ""),
+)
