@@ -111,8 +111,8 @@ def cumulative(amounts: Sequence[Amount]) -> tuple[Decimal, ...]:
 def return_on_investment(pv_benefits: Amount, pv_costs: Amount) -> Decimal | None:
     """ROI = (PV benefits - PV costs) / PV costs, a fraction; None without costs.
 
-    Source: Phillips & Phillips (2007), Show Me the Money, chapter 1: net benefits over costs; on present values, as in
-    Forrester's Total Economic Impact.
+    Source: Forrester, Total Economic Impact methodology, glossary: benefits less costs, divided by costs, of present
+    values.
 
     >>> return_on_investment(150, 100)
     Decimal('0.5')
@@ -226,7 +226,7 @@ def break_even_realisation(pv_capacity: Amount, pv_rest: Amount) -> BreakEven:
 
     `pv_capacity` is the present value of the capacity benefits at a realisation of 1, `pv_rest` that of everything else
     (other benefits less all costs). The net present value is linear in the realisation f, f * capacity + rest, so
-    f = -rest / capacity; the accounting break-even of Brealey, Myers & Allen (2011), section 10.2, on present values.
+    f = -rest / capacity: break-even on present values as in Brealey, Myers & Allen (2011), chapter 10.
 
     >>> break_even_realisation(400, -100).realisation
     Decimal('0.25')

@@ -93,14 +93,14 @@ def cuped(
     """
     y, x, t = outcomes(outcome, before, treated)
     _require_arms(t)
-    options = {"cluster": cluster, "share_treated": share_treated, "level": level}
     spread = float(np.var(x))
     theta = float(np.mean((x - x.mean()) * (y - y.mean()))) / spread if spread > 0 else 0.0
-    found = randomised_difference(y - theta * (x - x.mean()), t, **options)  # type: ignore[arg-type]
+    rest = y - theta * (x - x.mean())
+    found = randomised_difference(rest, t, cluster=cluster, share_treated=share_treated, level=level)
     if np.isnan(found.low):
         return found
     drawn = None if cluster is None else codes(cluster, y.size, "cluster")
-    plain, adjusted = _difference(y, t, drawn), _difference(y - theta * x, t, drawn)
+    plain, adjusted = _difference(y, t, drawn), _difference(rest, t, drawn)
     removed = 1 - (adjusted.error / plain.error) ** 2
     problem = found.problem or _past_problem(_difference(x, t, drawn))
     method = found.method.replace("difference of means", "difference of means, adjusted for the past (CUPED)")

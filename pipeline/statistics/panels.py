@@ -20,10 +20,10 @@ from pipeline.statistics.effects import (
     Grade,
     clustered,
     codes,
-    joint_p,
     nothing,
     of_each,
     outcomes,
+    parallel_p,
     t_bounds,
 )
 
@@ -45,11 +45,11 @@ def difference_in_differences(
 
     One row per unit and period (periods as rising numbers); `treated` is 1 in all rows of a unit that is treated from
     `start` on, else 0. Least squares with a level per group and per period; errors by `cluster`, the unit itself when
-    not given, which must be what the treatment was decided for. The check is a joint test that the difference of the
-    groups was in each earlier period what it was in the last one before the start: refuted, there is no grade; with
-    only one period before, it cannot be made, and the grade is C.
+    not given, which must be what the treatment was decided for. The check is that the difference of the groups was
+    in each earlier period what it was in the last one before the start (`effects.parallel_p`): refuted, there is no
+    grade; with only one period before, it cannot be made, and the grade is C.
     Sources: Card & Krueger (1994), American Economic Review 84:772-793, table 3; Angrist & Pischke (2009), Mostly
-    Harmless Econometrics, sections 5.2.1 (regression, leads) and 8.2 (clusters). See `effects.clustered`, `joint_p`.
+    Harmless Econometrics, sections 5.2.1 (regression, leads) and 8.2 (clusters). See `effects.clustered`.
 
     >>> y = [1, 2, 3, 7, 2, 3, 4, 8, 1, 2, 3, 8, 3, 4, 5, 9, 2, 3, 4, 9] + [1, 2, 3, 4, 4, 5, 6, 7] * 3
     >>> units, months = np.repeat(np.arange(11), 4), np.tile(np.arange(4), 11)
@@ -76,13 +76,14 @@ def difference_in_differences(
 
 def _leads_p(y: Floats, base: Floats, at: Floats, treated: Floats, block: Codes, start: float) -> float:  # noqa: PLR0917
     """p-value of the groups' difference having been the same in every period before the start; NaN with one period."""
-    earlier = np.unique(at[at < start])[:-1]
-    if not earlier.size or earlier.size >= np.unique(block).size:
+    *earlier, last = np.unique(at[at < start])
+    if not earlier or len(earlier) >= np.unique(block).size:
         return float("nan")
     leads = np.column_stack([treated * (at == p) for p in earlier])
     fit = clustered(y, np.column_stack([leads, base]), block)
-    q = earlier.size
-    return joint_p(fit.params[:q], fit.covariance[:q, :q], fit.df)
+    q = len(earlier)
+    centred = np.array([*earlier, last]) - np.mean([*earlier, last])
+    return parallel_p(fit.params[:q], fit.covariance[:q, :q], centred[:q] / np.sum(centred**2), fit.df)
 
 
 def _unusable(at: Floats, start: float, arms: Floats) -> str:
@@ -137,11 +138,11 @@ def staggered_rollout(
     One row per unit and period, every unit in every period (else ValueError); `first_treated` is the period of a unit's
     first treatment, NaN for never. ATT(g, t) = mean change of cohort g from its last period before g to t, less that of
     all units not treated by t; the estimate is their mean over all t >= g, weighted by the size of g. Units treated
-    from the first period on have no before and are left out. A regression with one treatment dummy would use treated
-    units as controls and can even get the sign wrong.
+    from the first period on have no before and are left out; `n_control` counts those that were ever a comparison. A
+    regression with one treatment dummy would use treated units as controls and can even get the sign wrong.
     The estimate is a sum of means of independent cohorts, so its variance is the sum of theirs with shares of cohorts
     taken as given: what resampling whole clusters within cohorts converges to; degrees of freedom after Satterthwaite
-    (1946). The check is a joint test that every ATT(g, t) of t before g, from one period to the next, is 0.
+    (1946). The check is that every ATT(g, t) of t before g, from one period to the next, is 0 (`effects.parallel_p`).
     Sources: Callaway & Sant'Anna (2021), Journal of Econometrics 225:200-230, theorem 1 (units not yet treated, no
     covariates) and section 3 (aggregation); Goodman-Bacon (2021), same volume, 254-277, for the regression's fault.
 
@@ -152,24 +153,21 @@ def staggered_rollout(
     3.5
     """
     y, at = outcomes(outcome, period)
+    method = "staggered roll-out against units not yet treated, clustered"
+    if not y.size:
+        return nothing(0, 0, method, "no rows")
     data = _rollout(y, at, codes(unit, y.size, "unit"), first_treated, cluster)
     finite = data.cohorts[np.isfinite(data.cohorts)]
     effects = [(g, k) for g in finite for k, t in enumerate(data.periods) if t >= g and (data.first > t).any()]
     n_t = int(np.isin(data.first, [g for g, _ in effects]).sum())
     n_c = int((data.first > (finite[0] if finite.size else 0)).sum())
-    method = "staggered roll-out against units not yet treated, clustered"
     problem = _no_comparison(data, effects)
     if problem:
         return nothing(n_t, n_c, method, problem)
-    weights = np.array([data.size(g) for g, _ in effects]) / sum(data.size(g) for g, _ in effects)
-    total = np.tensordot(weights, [_contrast(data, g, k, before_start=False) for g, k in effects], axes=1)
-    estimate, variances = _of_contrasts(data, total[None])
-    spread = variances[:, 0, 0]
-    df = spread.sum() ** 2 / np.sum(spread**2 / (_clusters(data) - 1)) if spread.sum() > 0 else np.nan
-    low, high = t_bounds(estimate[0], np.sqrt(spread.sum()), df, level)
+    average = _average(data, effects)
     p = _before_p(data, finite)
     grade, problem = _verdict(p)
-    return Effect(float(estimate[0]), low, high, n_t, n_c, method, grade, problem, p)
+    return Effect(average[0], *t_bounds(*average, level), n_t, n_c, method, grade, problem, p)
 
 
 def _rollout(y: Floats, at: Floats, who: Codes, first_treated: ArrayLike, cluster: ArrayLike | None) -> _Rollout:
@@ -237,6 +235,16 @@ def _of_contrasts(data: _Rollout, contrasts: Floats) -> tuple[Floats, Floats]:
     return values, np.array(covariances)
 
 
+def _average(data: _Rollout, effects: list[tuple[float, int]]) -> tuple[float, float, float]:
+    """Mean of the ATT(g, t) weighted by cohort size, its standard error, and Satterthwaite's degrees of freedom."""
+    sizes = np.array([data.size(g) for g, _ in effects])
+    contrasts = np.array([_contrast(data, g, k, before_start=False) for g, k in effects])
+    estimate, variances = _of_contrasts(data, np.tensordot(sizes / sizes.sum(), contrasts, axes=1)[None])
+    spread = variances[:, 0, 0]
+    df = spread.sum() ** 2 / np.sum(spread**2 / (_clusters(data) - 1)) if spread.sum() > 0 else np.nan
+    return float(estimate[0]), float(np.sqrt(spread.sum())), float(df)
+
+
 def _before_p(data: _Rollout, cohorts: Floats) -> float:
     """p-value of all changes before the start having been parallel; NaN without any, or with too few clusters."""
     rows = [(g, k) for g in cohorts for k, t in enumerate(data.periods) if k and t < g]
@@ -244,4 +252,6 @@ def _before_p(data: _Rollout, cohorts: Floats) -> float:
     if not usable:
         return float("nan")
     values, covariances = _of_contrasts(data, np.array([_contrast(data, g, k, before_start=True) for g, k in usable]))
-    return joint_p(values, covariances.sum(axis=0), float((_clusters(data) - 1).sum()))
+    sizes = np.array([data.size(g) for g, _ in usable], dtype=np.float64)
+    df = float((_clusters(data) - 1).sum())
+    return parallel_p(values, covariances.sum(axis=0), sizes / sizes.sum(), df)
