@@ -14,6 +14,7 @@ from pipeline.cli_assumptions import app as assumptions_app
 from pipeline.cli_options import Exports, Json, Now
 from pipeline.cli_options import print_json as _print_json
 from pipeline.cli_options import with_warehouse as _with_warehouse
+from pipeline.cli_returns import explain_return, is_return, what_if
 from pipeline.errors import ConfigurationError, ExitCode, Problem, RoiError
 from pipeline.settings import settings
 
@@ -35,6 +36,7 @@ app.add_typer(catalog_app, name="catalog")
 app.add_typer(sources_app, name="sources")
 app.add_typer(edition_app, name="edition")
 app.add_typer(assumptions_app, name="assumptions")
+app.command("what-if")(what_if)
 
 
 def main() -> None:
@@ -158,6 +160,9 @@ def explain(
     chosen = _with_warehouse(settings(exports=exports))
     catalog = load_catalog(chosen.catalog)
     _require_kpi(catalog, kpi)
+    if is_return(kpi) and by is None:
+        explain_return(chosen, catalog, kpi, period=period, as_of=as_of, rows=rows, as_json=as_json)
+        return
     with warehouse(chosen.warehouse, read_only=True) as con:
         found = explain_value(con, catalog, kpi, period=period, by=by, as_of=as_of)
         written = export_rows(con, found, rows) if rows else {}

@@ -26,10 +26,11 @@ MAY_IMPORT = {
     "ingest": {"errors", "tables", "warehouse", "sources", "contracts"},
     "reports": {"warehouse", "errors", "catalog", "facts", "statistics", "roi"},
     "comparison": {"errors", "settings", "catalog", "warehouse", "facts", "engine"},
+    "returns": {"errors", "catalog", "engine", "roi", "warehouse"},
     "comparison_text": {"catalog", "comparison"},
     "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports"},
 }
-FREE = {"assurance", "nightly", "summary", "cli", "cli_options", "cli_assumptions", "__init__"}
+FREE = {"assurance", "nightly", "summary", "cli", "cli_options", "cli_assumptions", "cli_returns", "__init__"}
 
 
 def modules() -> list[Path]:

@@ -225,6 +225,8 @@ def _status(line: Benefit, terms: list[Term], amount: Decimal | None, evidence: 
     unknown = [term.reason for term in terms if term.value is None]
     if amount is None:
         return r.UNAVAILABLE, "; ".join(dict.fromkeys(unknown))
+    if evidence.status == r.NO_EFFECT:
+        return r.NO_EFFECT, evidence.reason
     doubtful = [term for term in terms if not term.may_count]
     out = [term.reason for term in doubtful if term.kind != "kpi"]
     if out:

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from functools import cached_property
 
+from pipeline.catalog.benefits import Benefit
 from pipeline.catalog.model import Catalog
 from pipeline.roi import records as r
 from pipeline.roi.claims import Book, Maker, assumption_term, cents
@@ -105,20 +106,19 @@ def _claims(catalog: Catalog, book: Book, months: Sequence[date]) -> Iterator[Cl
             continue
         maker = Maker(name, line, book, by_use_case)
         cases = book.use_cases if line.is_for_every else line.use_cases
+        opened = [month for month in months if _is_open(line, month)]
         for case in cases:
-            for month in months:
-                is_open = (line.since is None or line.since <= month) and (line.until is None or month < line.until)
-                if is_open and (not line.is_for_every or _has_numbers(maker, case, month)):
-                    yield maker.claim(case, month)
+            held = [month for month in opened if maker.term(line.factors[0], case, month).value is not None]
+            if held or (
+                opened and not line.is_for_every
+            ):  # a named use case without a number says once that it has none
+                begun = [month for month in opened if held and month >= held[0]] or opened[-1:]
+                yield from (maker.claim(case, month) for month in begun)
 
 
-def _has_numbers(maker: Maker, use_case: str, month: date) -> bool:
-    """Return whether a line for every use case has a number of this one to begin with."""
-    first = maker.line.factors[0]
-    if first.kpi is None:
-        return maker.term(first, use_case, month).value is not None
-    found = maker.book.number(first.kpi, first.part, use_case, month)
-    return found is not None and found.value is not None
+def _is_open(line: Benefit, month: date) -> bool:
+    """Return whether a line is claimed in a month."""
+    return (line.since is None or line.since <= month) and (line.until is None or month < line.until)
 
 
 def _weighed(claim: Claim, weight: Term) -> Claim:

@@ -25,15 +25,15 @@ def number(value: Decimal | None, unit: str = "") -> str:
 
 
 def tree_lines(node: Node, depth: int = 0) -> Iterator[str]:
-    """One line per number, its parts indented below it; a product of given numbers stands on one line."""
-    pad = "  " * depth
-    note = f"  [{node.note}]" if node.note else ""
-    if _is_flat(node):
-        yield f"{pad}{node.name}: {arithmetic(node)} = {number(node.value, node.unit)}{note}"
+    """One line per sum with its parts indented below it; a product stands on one line with all its numbers."""
+    pad, note = "  " * depth, f"  [{node.note}]" if node.note else ""
+    if node.op in ("given", "remainder", "product") or (node.op == "subtract" and not _has_sums(node)):
+        yield f"{pad}{node.name}: {chain(node)}{note}"
         return
-    yield f"{pad}{node.name} = {number(node.value, node.unit)}{note}"
-    if node.op in ("divide", "subtract", "first_at_zero") and len(node.children) <= 3:
-        yield f"{pad}  = {_signed(node)}"
+    source = f"  {node.source}" if node.source else ""
+    yield f"{pad}{node.name} = {number(node.value, node.unit)}{source}{note}"
+    if node.op in ("divide", "subtract"):
+        yield f"{pad}  = {_SIGNS[node.op].join(number(child.value) for child in node.children)}"
     shown = node.children[:SHOWN] if node.op == "sum" else node.children
     for child in shown:
         if child.children or child.source or node.op == "sum":
@@ -44,49 +44,52 @@ def tree_lines(node: Node, depth: int = 0) -> Iterator[str]:
         yield f"{pad}  and {len(rest)} more = {number(total, node.unit)}"
 
 
-def _is_flat(node: Node) -> bool:
-    """Return whether a node can be written as one line of arithmetic: products and differences of few numbers."""
-    return node.op in ("given", "remainder") or (node.op in ("product", "divide", "subtract") and _depth(node) <= 4
-                                                 and node.unit == "USD" and _leaves(node) <= 16)  # fmt: skip
+def _has_sums(node: Node) -> bool:
+    return any((child.op in ("sum", "divide") and len(child.children) > 1 and _has_sums(child)) or (child.op == "sum"
+               and len(child.children) != 1) for child in node.children)  # fmt: skip
 
 
-def _depth(node: Node) -> int:
-    return 1 + max((_depth(child) for child in node.children), default=0)
-
-
-def _leaves(node: Node) -> int:
-    return sum(_leaves(child) for child in node.children) if node.children else 1
-
-
-def arithmetic(node: Node) -> str:
-    """A small tree as one expression of the numbers it is made of."""
+def chain(node: Node) -> str:
+    """A small tree as a row of sums that can be typed into a calculator, each rounded step with its outcome."""
     if node.op == "given":
         return number(node.value) + (f" ({node.source})" if node.source else "")
     if node.op == "remainder":
-        return f"(1 - {number(node.children[0].value)})"
+        return f"1 - {number(node.children[0].value)} = {number(node.value)}"
     if node.op == "sum" and len(node.children) == 1:
-        return arithmetic(node.children[0])
-    parts = [_part(node, child) for child in node.children]
-    return _SIGNS[node.op].join(parts)
+        return chain(node.children[0])
+    first, *others = node.children
+    if node.op == "subtract":
+        less = "".join(f"; less {one.name.lower()} {chain(one)}" for one in others)
+        return f"{chain(first)}{less}; leaves {number(node.value)}"
+    if node.op == "product" and first.children and all(not one.children for one in others):
+        if first.op == "remainder":
+            return f"{factors(node)} = {number(node.value)}"
+        steps = " × ".join(number(one.value) for one in others)
+        named = ", ".join(one.name for one in others)
+        return f"{chain(first)}; × {steps} ({named}) = {number(node.value)}"
+    return f"{factors(node)} = {number(node.value)}"
 
 
-def _part(node: Node, child: Node) -> str:
-    """A part of an expression, in brackets where the signs would be read otherwise; rounded parts show what they are."""
-    if child.op == "given":
-        return number(child.value)
-    inner = arithmetic(child)
-    is_rounded = child.places is not None and node.op != child.op
-    loose = child.op in ("sum", "subtract") and len(child.children) > 1
-    if child.op == "product" and node.op in ("product", "divide") and child.places is None:
-        return inner
-    if loose or is_rounded:
-        return f"[{inner} = {number(child.value)}]"
-    return inner if node.op != "product" or child.op != "product" else f"[{inner} = {number(child.value)}]"
+def factors(node: Node) -> str:
+    """A product or quotient written out."""
+    if node.op == "remainder":
+        return f"(1 - {number(node.children[0].value)})"
+    if node.op not in ("product", "divide"):
+        return number(node.value)
+    return _SIGNS[node.op].join(factors(child) for child in node.children)
 
 
-def _signed(node: Node) -> str:
-    sign = _SIGNS.get(node.op, ", ")
-    return sign.join(number(child.value) for child in node.children)
+def figures(node: Node) -> dict[str, str]:
+    """Every figure of the register in a tree, and where it stands: name and value -> source."""
+    found = {f"{node.name} {number(node.value, node.unit)}": f"{node.source}; {node.note}"} if _is_figure(node) else {}
+    for child in node.children:
+        found |= figures(child)
+    return found
+
+
+def _is_figure(node: Node) -> bool:
+    """Return whether a node is a given number with a source, other than a posting of a cost."""
+    return node.op == "given" and bool(node.source) and node.unit != "USD"
 
 
 def difference_lines(before: RoiResult, after: RoiResult, changes: dict[str, Decimal]) -> Iterator[str]:

@@ -125,7 +125,9 @@ def _bill_node(held: Held, bill: Bill) -> Node:
     cells = [one for one in held.result.costs if one.month == bill.month and one.place == "calls"]
     telemetry = Node("telemetry", "sum", bill.telemetry, "USD", tuple(cost_node(one) for one in cells))
     invoice = Node("invoice", "given", bill.invoice, "USD", source=f"{bill.lines} lines of cost_ledger")
-    apart = Node("telemetry less invoice", "subtract", bill.telemetry - (bill.invoice or 0), "USD", (telemetry, invoice))
+    apart = Node(
+        "telemetry less invoice", "subtract", bill.telemetry - (bill.invoice or 0), "USD", (telemetry, invoice)
+    )
     top = Node("difference", "magnitude", bill.numerator, "USD", (apart,))
     return Node("gap of the bill", "divide", bill.gap, "ratio", (top, invoice), RATIO)
 
@@ -140,6 +142,7 @@ def _benefits(held: Held) -> Node:
         Node(
             f"{line.line} (grade {line.grade})", "sum", _total(one.present for one in mine), "USD",
             tuple(present_node(one) for one in mine if one.is_in_headline),
+            source=_formula(mine[0]),
             note="; ".join(part for part in (line.status, line.reason) if part),
         )
         for line in held.result.lines
@@ -148,6 +151,15 @@ def _benefits(held: Held) -> Node:
     return _rebased(
         Node("present value of benefits", "sum", _total(one.present for one in held.claims), "USD", lines), held
     )
+
+
+def _formula(claim: Claim) -> str:
+    """The factors of a claim by name, in the order in which they are multiplied."""
+    names = [
+        f"(1 - {term.name})" if term.is_remainder else term.name for term in claim.terms if term.kind != "conversion"
+    ]
+    divisors = "".join(f" ÷ {term.name}" for term in claim.terms if term.kind == "conversion")
+    return f"each {' × '.join(names)}{divisors}"
 
 
 def _costs(held: Held) -> Node:

@@ -85,6 +85,8 @@ def _special(since: date) -> Iterator[Assumed]:
     """What only some use cases have."""
     yield Assumed("cost_per_contact.customer_support", ("4.1", "5.3", "6.8"), "USD/contact", "C",
                   "Cost centre by contacts, last year", since, "customer_support")  # fmt: skip
+    yield Assumed("felt_minutes.code_assistant", ("4", "7", "12"), "min/task", "D",
+                  "Asked of 58 developers: minutes they say a task takes less", since, "code_assistant")  # fmt: skip
     yield Assumed("quality_loss.contract_review", ("0", "0.4", "1.5"), "USD/task", "E", "Sample of 90 contracts",
                   since, "contract_review")  # fmt: skip
     yield Assumed(
