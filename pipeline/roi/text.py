@@ -9,7 +9,7 @@ from pipeline.roi.records import RoiResult, Standing, Worth
 from pipeline.roi.tree import Node
 
 _SIGNS = {"sum": " + ", "subtract": " - ", "product": " × ", "divide": " ÷ "}
-SHOWN = 12
+SHOWN = 24
 """So many parts of a sum are listed; the rest is in --json and in --rows."""
 WIDTH = 34
 
@@ -28,7 +28,7 @@ def tree_lines(node: Node, depth: int = 0) -> Iterator[str]:
     """One line per sum with its parts indented below it; a product stands on one line with all its numbers."""
     pad, note = "  " * depth, f"  [{node.note}]" if node.note else ""
     if node.op in ("given", "remainder", "product") or (node.op == "subtract" and not _has_sums(node)):
-        yield f"{pad}{node.name}: {chain(node)}{note}"
+        yield f"{pad}{node.name}: {chain(node)}{f'  {node.source}' if node.children else ''}{note}".rstrip()
         return
     source = f"  {node.source}" if node.source else ""
     yield f"{pad}{node.name} = {number(node.value, node.unit)}{source}{note}"
@@ -51,19 +51,15 @@ def _has_sums(node: Node) -> bool:
 
 def chain(node: Node) -> str:
     """A small tree as a row of sums that can be typed into a calculator, each rounded step with its outcome."""
-    if node.op == "given":
+    if node.op in ("given", "remainder"):
         return number(node.value) + (f" ({node.source})" if node.source else "")
-    if node.op == "remainder":
-        return f"1 - {number(node.children[0].value)} = {number(node.value)}"
     if node.op == "sum" and len(node.children) == 1:
         return chain(node.children[0])
     first, *others = node.children
     if node.op == "subtract":
         less = "".join(f"; less {one.name.lower()} {chain(one)}" for one in others)
         return f"{chain(first)}{less}; leaves {number(node.value)}"
-    if node.op == "product" and first.children and all(not one.children for one in others):
-        if first.op == "remainder":
-            return f"{factors(node)} = {number(node.value)}"
+    if node.op == "product" and first.children and first.op != "remainder" and not any(one.children for one in others):
         steps = " × ".join(number(one.value) for one in others)
         named = ", ".join(one.name for one in others)
         return f"{chain(first)}; × {steps} ({named}) = {number(node.value)}"
