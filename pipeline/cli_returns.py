@@ -66,9 +66,12 @@ def _print(found: Explained) -> None:
     typer.echo(f"\nKPI values of {found.month:%Y-%m} and the files they were read from:")
     for source in found.sources:
         typer.echo(f"  {source['command']}")
-        for file in source["files"]:  # type: ignore[attr-defined]
-            lines = f"lines {file['first_line']}-{file['last_line']}"
-            typer.echo(f"    {file['table_name']}: {file['file']} ({file['rows']} rows, {lines}, {file['hash']})")
+        tables = dict.fromkeys(file["table_name"] for file in source["files"])
+        for table in tables:
+            held = [file for file in source["files"] if file["table_name"] == table]
+            more = f" and {len(held) - 1} more files" if held[1:] else ""
+            rows = sum(file["rows"] for file in held)
+            typer.echo(f"    {table}: {rows} rows of {held[-1]['file']} ({held[-1]['hash']}){more}")
 
 
 def what_if(

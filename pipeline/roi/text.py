@@ -85,7 +85,7 @@ def figures(node: Node) -> dict[str, str]:
 
 def _is_figure(node: Node) -> bool:
     """Return whether a node is a given number with a source, other than a posting of a cost."""
-    return node.op == "given" and bool(node.source) and node.unit != "USD"
+    return node.op == "given" and bool(node.source) and node.kind != "kpi" and node.unit != "USD"
 
 
 def difference_lines(before: RoiResult, after: RoiResult, changes: dict[str, Decimal]) -> Iterator[str]:

@@ -9,7 +9,7 @@ the outcome is rounded to, half away from zero; None when it is exact.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -30,6 +30,8 @@ class Node:
     places: int | None = None
     source: str = ""
     note: str = ""
+    kind: str = ""
+    """kpi, assumption or effect, of a number that is given."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def _roi(held: Held) -> Node:
     point, benefits, costs = held.point, _benefits(held), _costs(held)
     net = Node("net benefit", "subtract", point.net, "USD", (benefits, costs))
     if point.roi is None:
-        return replaced(net, note=_why(point))
+        return replace(net, note=_why(point))
     bottom = Node("present value of costs, as above", "given", point.pv_costs, "USD")
     return Node("return on the programme", "divide", point.roi, "ratio", (net, bottom), RATIO)
 
@@ -72,11 +74,6 @@ def _net(held: Held) -> Node:
 
 def _why(point: Point) -> str:
     return f"{point.status}: {point.reason}" if point.reason else ""
-
-
-def replaced(node: Node, *, note: str) -> Node:
-    """A node with another note."""
-    return Node(node.name, node.op, node.value, node.unit, node.children, node.places, node.source, note)
 
 
 def _payback(held: Held) -> Node:
@@ -190,7 +187,7 @@ def term_node(term: Term) -> Node:
     """A factor with where it comes from."""
     bounds = "" if term.low is None or term.low == term.high else f"{term.low.normalize():f} to {term.high or 0:f}"
     note = ", ".join(part for part in (term.standing, bounds) if part)
-    held = Node(term.name, "given", term.value, term.unit, source=term.source, note=note)
+    held = Node(term.name, "given", term.value, term.unit, source=term.source, note=note, kind=term.kind)
     return Node(f"1 - {term.name}", "remainder", term.factor, "ratio", (held,)) if term.is_remainder else held
 
 
@@ -256,7 +253,8 @@ def present_cost(item: CostItem) -> Node:
     """A cost in money of the first month."""
     factor = Node(f"discount factor of {item.month:%Y-%m}", "given", item.discount, "ratio")
     held = cost_node(item)
-    return Node(f"{held.name}, present value", "product", item.present, "USD", (held, factor), MONEY)
+    parts = (replace(held, source=""), factor)
+    return Node(f"{held.name}, present value", "product", item.present, "USD", parts, MONEY, held.source)
 
 
 TREES: dict[str, Callable[[Held], Node]] = {
