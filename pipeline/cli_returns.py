@@ -61,8 +61,8 @@ def _print(found: Explained) -> None:
     for line in tree_lines(found.tree):
         typer.echo(line)
     typer.echo("\nWhere the figures stand:")
-    for figure, source in sorted(figures(found.tree).items()):
-        typer.echo(f"  {figure}: {source}")
+    for figure, place in sorted(figures(found.tree).items()):
+        typer.echo(f"  {figure}: {place}")
     typer.echo(f"\nKPI values of {found.month:%Y-%m} and the files they were read from:")
     for source in found.sources:
         typer.echo(f"  {source['command']}")
