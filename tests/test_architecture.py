@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "comparison": {"errors", "settings", "catalog", "warehouse", "facts", "engine"},
     "returns": {"errors", "catalog", "engine", "roi", "warehouse"},
     "comparison_text": {"catalog", "comparison"},
-    "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports"},
+    "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports", "roi"},
 }
 FREE = {"assurance", "nightly", "summary", "cli", "cli_options", "cli_assumptions", "cli_returns", "__init__"}
 

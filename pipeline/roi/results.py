@@ -114,7 +114,7 @@ class Scope:
             reason=reason,
             cash=self.sum(lambda claim: claim.ledger == "cash"),
             capacity=self.sum(lambda claim: claim.ledger == "capacity"),
-            stated=self.sum(lambda claim: not claim.is_in_headline, stated=True),
+            stated=self.sum(lambda claim: claim.is_claim and not claim.is_in_headline, stated=True),
             costs=costs,
             pv_benefits=pv_benefits,
             pv_costs=pv_costs,
