@@ -36,8 +36,11 @@ class Explained:
     definition_hash: str
     edition: int
     month: date
+    published: Record
     tree: Node
     sources: tuple[Record, ...]
+    from_rows: Record
+    """Empty: such a KPI is worked out from other KPIs, and has no rows of its own."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,16 @@ def explain_return(
     shown = month or result.points[-1].month
     sources = tuple(_sources(con, catalog, result, shown))
     told = (kpi_id, metric.name, metric.question, formula_line(metric), definition_hash(metric))
-    return Explained(*told, number, shown, tree, sources)
+    published = _published(con, catalog, kpi_id, shown, as_of)
+    return Explained(*told, number, shown, published, tree, sources, {})
+
+
+def _published(con: duckdb.DuckDBPyConnection, catalog: Catalog, kpi_id: str, month: date, as_of: str | None) -> Record:
+    """The row of the published values; empty when the month has none."""
+    try:
+        return explain(con, catalog, kpi_id, period=f"{month:%Y-%m}", as_of=as_of).published
+    except ConfigurationError:
+        return {}
 
 
 def _month(period: str | None, result: RoiResult) -> date | None:

@@ -1,4 +1,4 @@
-"""A small programme for tests of the ROI model: a catalogue with lines of benefit, and inputs made up month by month."""
+"""A small programme for tests of the ROI model: a catalogue with lines of benefit, and made-up inputs by month."""
 
 from __future__ import annotations
 

@@ -39,6 +39,8 @@ class Ledger:
     problems: tuple[str, ...]
     rate: Term
     weight: Term
+    factors: Mapping[date, Decimal]
+    """Discount factor of each month; empty without an approved rate."""
 
     @cached_property
     def model(self) -> Model:
@@ -67,7 +69,7 @@ def ledger_of(catalog: Catalog, inputs: Inputs) -> Ledger:
         claims=tuple(_discounted_claim(claim, factors) for claim in weighed),
         costs=tuple(_discounted_cost(item, factors) for item in all_costs(book, until)),
         bills=tuple(bill for bill in found_bills if bill.month < until),
-        problems=tuple(problems), rate=rate, weight=weight,
+        problems=tuple(problems), rate=rate, weight=weight, factors=factors,
     )  # fmt: skip
 
 

@@ -56,13 +56,14 @@ def _point(ledger: Ledger, month: date, place: int, flows: _Flows) -> Point:
     savings = _savings(ledger, claims, month)
     spread = None if savings is None else money_spread(flows.savings[place])
     empty = Point(
-        month, since, place + 1 - first, status, reason, savings=savings, savings_spread=spread, claims=len(claims)
-    )
+        month, since, place + 1 - first, status, reason, ledger.factors.get(since, Decimal(1)),
+        savings=savings, savings_spread=spread, claims=len(claims),
+    )  # fmt: skip
     if status != COMPUTED:
         return empty
     drawn = cumulated(flows.benefits, flows.cost, flows.discounts, until=place)
     net = [one.net or Decimal(0) for one in scope.months[first : place + 1]]
-    return _told(empty, (_rebased(claims, since), _rebased(costs, since)), net, drawn)
+    return _told(empty, (_rebased(claims, empty.base), _rebased(costs, empty.base)), net, drawn)
 
 
 def _told(empty: Point, present: tuple[Decimal, Decimal], net: list[Decimal], drawn: Cumulated) -> Point:
@@ -83,10 +84,9 @@ def _told(empty: Point, present: tuple[Decimal, Decimal], net: list[Decimal], dr
     )
 
 
-def _rebased(items: tuple[Claim, ...] | tuple[CostItem, ...], since: date) -> Decimal:
+def _rebased(items: tuple[Claim, ...] | tuple[CostItem, ...], base: Decimal) -> Decimal:
     """Present values moved from the programme's first month to the window's."""
     total = summed(item.present for item in items) or Decimal("0.00")
-    base = next((item.discount for item in items if item.month == since and item.discount is not None), Decimal(1))
     return total if base == 1 else cents(total / base)
 
 

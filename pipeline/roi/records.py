@@ -258,6 +258,8 @@ class Point:
     months: int
     status: str
     reason: str
+    base: Decimal = Decimal(1)
+    """The discount factor of the window's first month, by which present values are divided."""
     pv_benefits: Decimal | None = None
     pv_costs: Decimal | None = None
     net: Decimal | None = None

@@ -173,9 +173,7 @@ def _costs(held: Held) -> Node:
 
 def _rebased(node: Node, held: Held) -> Node:
     """A sum moved to the first month of the window, when that is not the programme's first."""
-    factors = [one.discount for one in held.claims if one.month == held.point.since]
-    factors += [one.discount for one in held.costs if one.month == held.point.since]
-    base = next((one for one in factors if one is not None), Decimal(1))
+    base = held.point.base
     if base == 1:
         return node
     value = held.point.pv_costs if node.name.endswith("costs") else held.point.pv_benefits
