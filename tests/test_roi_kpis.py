@@ -96,7 +96,7 @@ def test_the_panel_says_what_the_result_says(result: RoiResult) -> None:
         f"The programme is worth more than it costs: net benefit {money(result.programme.net).text}"
     )
     assert shown.is_told
-    assert [row.name for row in shown.grades][0] == "A, randomised experiment"
+    assert shown.grades[0].name == "A, randomised experiment"
     assert [row.mark.word for row in shown.lines if row.mark] == [one.status for one in result.lines]
     assert 0 < len(shown.tornado) <= 5
     assert all(0 <= swing.x <= 100 and swing.x + swing.width <= 101 for swing in shown.tornado)

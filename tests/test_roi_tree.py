@@ -21,7 +21,8 @@ from pipeline.roi.tree import TREES, tree_of
 
 D = Decimal
 METRICS = {
-    "programme_roi": ("roi", 6), "net_benefit": ("net", 2), "payback_months": ("payback", 0), "cost_savings": ("savings", 2),
+    "programme_roi": ("roi", 6), "net_benefit": ("net", 2), "payback_months": ("payback", 0),
+    "cost_savings": ("savings", 2),
 }  # fmt: skip
 
 
