@@ -276,6 +276,7 @@ def test_a_gap_of_the_bill_blocks_cash_until_it_is_explained() -> None:
         "blocked until explained: telemetry 5.50 against invoice 6.20 in 2026-01, a gap of 11.3 %, at most 10 % allowed"
     )
     assert line(found, "contacts_settled").counted == 5 * D("150.00")
+    assert found.problems == (f"cash lines {blocked.reason}",)
     assert claim(found, "hours_saved", "coding").counted == D("108.00")
     at_limit = result_of_programme(invoices=(Invoice(MONTHS[0], "USD", D("6.11"), 3), *INVOICES[1:]))
     assert claim(at_limit, "contacts_settled").status == "counted"  # 0.61 / 6.11 = 9.98 %
@@ -297,11 +298,13 @@ def test_an_unknown_rate_makes_costs_unknown_and_the_result_with_them() -> None:
 
 
 def test_idle_seats_are_a_part_of_licences_and_never_lost() -> None:
-    """100.00 for 3 seats of which 1 is idle: 66.67 and 33.33."""
+    """100.00 for 6 seats of which 2 are idle: 66.67 and 33.33; of three seats it is not told."""
     licence = Cost("c-9", "coding", "", "licence", date(2026, 3, 14), D("100"), "USD", "costs.csv:9")
-    found = result_of_programme(costs=(*COSTS, licence), seats=(Seats(MONTHS[2], "copilot", 3, 1, None, ""),))
+    found = result_of_programme(costs=(*COSTS, licence), seats=(Seats(MONTHS[2], "copilot", 6, 2, None, ""),))
     parts = {one.category: one.amount for one in found.costs if one.place == "costs.csv:9"}
     assert parts == {"licence": D("66.67"), "licence_idle": D("33.33")}
+    few = result_of_programme(costs=(*COSTS, licence), seats=(Seats(MONTHS[2], "copilot", 3, 1, None, ""),))
+    assert [one.category for one in few.costs if one.place == "costs.csv:9"] == ["licence"]
 
 
 def test_seats_cost_their_price_where_nobody_posted_licences() -> None:

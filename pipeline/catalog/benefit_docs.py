@@ -30,9 +30,9 @@ def markdown(catalog: Catalog) -> str:
     """Every line as Markdown, in catalogue order."""
     blocks = [
         "# Lines of benefit",
-        "Written from `metrics_catalog.yaml` by `roi catalog docs`; edit the catalogue, not this page. [roi.md](roi.md)"
-        " says how lines become a result. A factor in `code` is a KPI with its part, the others are rows of the register"
-        " of assumptions; one that has a row `name.use_case` takes that.",
+        "Written from `metrics_catalog.yaml` by `roi catalog docs`; edit the catalogue, not this page. "
+        "[roi.md](roi.md) says how lines become a result. A factor in `code` is a KPI with its part, the others are "
+        "rows of the register of assumptions; one that has a row `name.use_case` takes that.",
     ]
     for name, line in catalog.benefits.items():
         facts = "\n".join(f"- **{label}**: {text}" for label, text in _facts(line, catalog))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
+from pipeline.engine.suppression import SMALLEST_GROUP
 from pipeline.roi.claims import Book, cents
 from pipeline.roi.finance import split_to_cents
 from pipeline.roi.inputs import Inputs, Rate, Seats, Usage, month_of, next_month
@@ -144,7 +145,8 @@ def _with_idle(item: CostItem, seats: Sequence[Seats]) -> tuple[CostItem, ...]:
     """A licence cost split into seats that were used and seats that were idle; any other cost as it is."""
     held = [one for one in seats if one.month == item.month]
     total, idle = sum(one.seats for one in held), sum(one.idle for one in held)
-    if item.category != LICENCE or item.amount is None or item.amount <= 0 or not 0 < idle <= total:
+    is_small = total < SMALLEST_GROUP  # of so few people it is not told who used what
+    if item.category != LICENCE or item.amount is None or item.amount <= 0 or is_small or not 0 < idle <= total:
         return (item,)
     used, wasted = split_to_cents(item.amount, [total - idle, idle])
     parts = ((LICENCE, used, f"{total - idle} of {total} seats used"), (IDLE, wasted, f"{idle} of {total} seats idle"))

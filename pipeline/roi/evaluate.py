@@ -15,7 +15,7 @@ from pipeline.roi.claims import Book, Maker, assumption_term, cents
 from pipeline.roi.costs import all_costs, bills
 from pipeline.roi.finance import discount_factors
 from pipeline.roi.inputs import Inputs, month_of, months_between, next_month
-from pipeline.roi.overlap import block_cash, refuse_double
+from pipeline.roi.overlap import block_cash, blocks, refuse_double
 from pipeline.roi.records import Bill, Claim, CostItem, Term
 from pipeline.roi.register import DISCOUNT_RATE, WEIGHT_BEFORE_AFTER
 from pipeline.roi.uncertain import Model, model_of
@@ -61,7 +61,8 @@ def ledger_of(catalog: Catalog, inputs: Inputs) -> Ledger:
     found_bills = tuple(bills(inputs))
     rate, weight = _programme_terms(book, months[-1] if months else month_of(inputs.as_of))
     claims, problems = refuse_double(list(_claims(catalog, book, months)), catalog.benefits)
-    weighed = [_weighed(claim, weight) for claim in block_cash(claims, found_bills)]
+    held = block_cash(claims, found_bills)
+    weighed = [_weighed(claim, weight) for claim in held]
     until = next_month(months[-1]) if months else month_of(inputs.as_of)
     factors = _factors(months, rate)
     return Ledger(
@@ -69,7 +70,7 @@ def ledger_of(catalog: Catalog, inputs: Inputs) -> Ledger:
         claims=tuple(_discounted_claim(claim, factors) for claim in weighed),
         costs=tuple(_discounted_cost(item, factors) for item in all_costs(book, until)),
         bills=tuple(bill for bill in found_bills if bill.month < until),
-        problems=tuple(problems), rate=rate, weight=weight, factors=factors,
+        problems=(*problems, *blocks(held)), rate=rate, weight=weight, factors=factors,
     )  # fmt: skip
 
 

@@ -55,6 +55,11 @@ def block_cash(claims: Sequence[Claim], bills: Sequence[Bill]) -> list[Claim]:
     ]
 
 
+def blocks(claims: Sequence[Claim]) -> list[str]:
+    """Why cash lines are blocked, one sentence per month."""
+    return list(dict.fromkeys(f"cash lines {claim.reason}" for claim in claims if claim.status == r.BLOCKED))
+
+
 def _blocked(bill: Bill) -> str:
     return (
         f"blocked until explained: telemetry {bill.telemetry:f} against invoice {bill.invoice:f} in "
