@@ -183,7 +183,7 @@ def _line(line: LineSummary) -> Row:
 
 
 def _scope(one: Worth) -> Row:
-    name = one.name.replace("_", " ") or "whole programme"
+    name = one.name.replace("_", " ") or "of no single use case"
     told = money(one.net) if one.status == "computed" else Figure(one.status, "missing", one.reason)
     return Row(name, (money(one.cash + one.capacity), money(one.costs, one.reason), told))
 
