@@ -70,6 +70,7 @@ def bound_facts() -> dict[str, dict[str, str]]:
 
 def generated_docs(settings: Settings) -> dict[Path, str]:
     """Every generated page of docs/ and its text."""
+    from pipeline.catalog.benefit_docs import markdown as benefits
     from pipeline.catalog.docs import markdown as kpis
     from pipeline.catalog.load import load_catalog
     from pipeline.engine.explain import rows_sql
@@ -85,9 +86,10 @@ def generated_docs(settings: Settings) -> dict[Path, str]:
         fills = ", ".join(f"`{name}`" for name in sorted(one.tables or {})) or f"not loaded: {one.ignore}"
         lines.append(f"| `{one.source}` | {one.describes} | {one.reader} | {names} | {fills} |")
     meanings = {name: fact.meaning for name, fact in load_facts().items()}
-    docs = settings.root / "docs"
+    docs, catalog = settings.root / "docs", load_catalog(settings.catalog)
     return {
-        docs / "kpis.md": kpis(load_catalog(settings.catalog), meanings, rows_sql),
+        docs / "kpis.md": kpis(catalog, meanings, rows_sql),
+        docs / "benefits.md": benefits(catalog),
         docs / "tables.md": tables(),
         docs / "sources.md": "\n".join(lines) + "\n",
     }

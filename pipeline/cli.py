@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli_assumptions import app as assumptions_app
+from pipeline.cli_options import Exports, Json, Now
+from pipeline.cli_options import print_json as _print_json
+from pipeline.cli_options import with_warehouse as _with_warehouse
+from pipeline.cli_returns import explain_return, is_return, what_if
 from pipeline.errors import ConfigurationError, ExitCode, Problem, RoiError
-from pipeline.settings import Settings, settings
+from pipeline.settings import settings
 
 if TYPE_CHECKING:
     from pipeline.catalog.model import Catalog
@@ -30,10 +35,8 @@ edition_app = typer.Typer(no_args_is_help=True, help="What was published.")
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(sources_app, name="sources")
 app.add_typer(edition_app, name="edition")
-
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Exports = Annotated[Path | None, typer.Option(help="Folder of exports; the sample's when not given.")]
-Now = Annotated[str | None, typer.Option(help="The instant to take for now (ISO); rows after it are refused.")]
+app.add_typer(assumptions_app, name="assumptions")
+app.command("what-if")(what_if)
 
 
 def main() -> None:
@@ -157,6 +160,9 @@ def explain(
     chosen = _with_warehouse(settings(exports=exports))
     catalog = load_catalog(chosen.catalog)
     _require_kpi(catalog, kpi)
+    if is_return(kpi) and by is None:
+        explain_return(chosen, catalog, kpi, period=period, as_of=as_of, rows=rows, as_json=as_json)
+        return
     with warehouse(chosen.warehouse, read_only=True) as con:
         found = explain_value(con, catalog, kpi, period=period, by=by, as_of=as_of)
         written = export_rows(con, found, rows) if rows else {}
@@ -340,13 +346,3 @@ def _require_kpi(catalog: Catalog, kpi: str) -> None:
         near = difflib.get_close_matches(kpi, catalog.metrics, 1)
         hint = f"did you mean {near[0]}?" if near else "known are " + ", ".join(catalog.metrics)
         raise ConfigurationError("There is no such KPI.", [Problem("KPI", "E004", f"found {kpi!r}; {hint}")])
-
-
-def _with_warehouse(chosen: Settings) -> Settings:
-    if not chosen.warehouse.exists():
-        raise RoiError(f"{chosen.warehouse} does not exist yet; run make nightly first.")
-    return chosen
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.catalog.difference import KeyChange, RecordChange
 from pipeline.comparison import SHOWN, Comparison, KpiNumbers, Numbers, PeriodPair, Told
 
-_SECTIONS = {"metrics": "KPI", "roles": "role"}
+_SECTIONS = {"metrics": "KPI", "roles": "role", "benefits": "benefit line"}
 _UNITLESS = ("ratio", "count")
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 

@@ -12,6 +12,7 @@ from pipeline.catalog.model import Catalog
 from pipeline.engine.editions import edition_values, latest_edition
 from pipeline.errors import RoiError
 from pipeline.reports import EditionData
+from pipeline.roi.store import stored_result
 from pipeline.tables import load_tables
 from pipeline.warehouse.connection import rows
 
@@ -114,6 +115,7 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
         totals=rows(con, _TOTALS),
         quarantined_rows=rows(con, _QUARANTINED_ROWS),
         definitions=rows(con, _DEFINITIONS.replace("$number", str(number))),
+        roi=stored_result(con, number),
     )
 
 

@@ -26,7 +26,11 @@ from pipeline.warehouse.publish import discard_work_copy, publish_file, publish_
 from pipeline.warehouse.receive import Arrival, receive
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipeline.ingest import Taken
+    from pipeline.roi.inputs import Inputs
+    from pipeline.roi.records import RoiResult
     from pipeline.sources.mapping import SourceMapping
 
 Progress = Callable[[str], None]
@@ -228,13 +232,16 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
     from pipeline.engine.editions import create_editions, store_edition
     from pipeline.engine.rollup import as_of_day, roll_up
     from pipeline.engine.values import compute_values
+    from pipeline.roi.store import store_roi
 
     as_of = as_of_day(con, run.catalog)
     if as_of is None:
         raise _nothing_usable(con, run, run_id=run_id)
     create_editions(con)
     roll_up(con, run.catalog, as_of=as_of, anew=False)
-    values = compute_values(con, run.catalog, as_of=as_of)
+    told = compute_values(con, run.catalog, as_of=as_of)
+    run.progress("Working out the return")
+    values, inputs, result = _returns(con, run, told, as_of=as_of)
     number = store_edition(
         con,
         values,
@@ -246,6 +253,7 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
         notes={"genai-roi": version("genai-roi"), "duckdb": duckdb.__version__},
         anew=False,
     )
+    store_roi(con, edition=number, inputs=inputs, result=result)
     ((restated,),) = con.execute("SELECT count(*) FROM kpi.restatements WHERE edition = ?", [number]).fetchall()
     ((stand,),) = con.execute("SELECT count(*) FROM kpi.values WHERE last_edition IS NULL").fetchall()
     summary = Summary(run.settings.name, number, as_of, new_edition=True, values=stand, restated=restated)
@@ -253,10 +261,25 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
         fate: getattr(taken, f"files_{fate}") for fate in ("loaded", "duplicate", "quarantined", "ignored")
     }
     summary.rows = {fate: getattr(taken, fate) for fate in ("rows_in", "loaded", "duplicate", "quarantined")}
+    summary.warnings += result.problems
     summary.still_quarantined = _still_quarantined(con)
     if summary.still_quarantined:
         summary.warnings.append(f"{summary.still_quarantined}: reports/run.html says why")
     return summary
+
+
+def _returns(
+    con: duckdb.DuckDBPyConnection, run: _Run, told: pd.DataFrame, *, as_of: str
+) -> tuple[pd.DataFrame, Inputs, RoiResult]:
+    """The values told with those of the ROI model, what the model was given, and its result."""
+    from pipeline.engine.editions import with_standing
+    from pipeline.roi.assemble import evaluate
+    from pipeline.roi.kpis import with_roi
+    from pipeline.roi.read import read_inputs
+
+    inputs = read_inputs(con, run.catalog, with_standing(con, told, grain="month"), as_of=as_of)
+    result = evaluate(run.catalog, inputs)
+    return with_roi(told, run.catalog, result), inputs, result
 
 
 def _require_same_folder(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:

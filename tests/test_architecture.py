@@ -21,14 +21,16 @@ MAY_IMPORT = {
     "facts": {"errors", "tables", "warehouse"},
     "statistics": {"errors"},
     "engine": {"errors", "tables", "catalog", "warehouse", "facts", "statistics"},
+    "roi": {"errors", "tables", "catalog", "warehouse", "facts", "statistics", "engine"},
     "sample": {"errors"},
     "ingest": {"errors", "tables", "warehouse", "sources", "contracts"},
-    "reports": {"warehouse", "errors", "catalog", "facts", "statistics"},
+    "reports": {"warehouse", "errors", "catalog", "facts", "statistics", "roi"},
     "comparison": {"errors", "settings", "catalog", "warehouse", "facts", "engine"},
+    "returns": {"errors", "catalog", "engine", "roi", "warehouse"},
     "comparison_text": {"catalog", "comparison"},
-    "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports"},
+    "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports", "roi"},
 }
-FREE = {"assurance", "nightly", "summary", "cli", "__init__"}
+FREE = {"assurance", "nightly", "summary", "cli", "cli_options", "cli_assumptions", "cli_returns", "__init__"}
 
 
 def modules() -> list[Path]:

@@ -85,11 +85,15 @@ def row_breaking(table: Table, reason: str) -> dict[str, str | None]:
         earlier, later = reason.split(" after ")
         late = "2026-01-02" if table.column(earlier).type == "date" else "2026-01-01T10:00:00.000001Z"
         return without_other_moments(table, earlier, later) | {earlier: late}
+    if " above " in reason and ": " not in reason:
+        return good_row(table) | {reason.partition(" above ")[0]: "1.6"}
     name, complaint = reason.split(": ")
     if complaint == "in the future":
         late = "2026-06-02" if table.column(name).type == "date" else "2026-06-01T12:00:00.000001Z"
         return without_other_moments(table, name) | {name: late}
-    wrong = {"missing": " ", "negative": "-1", "not a finite number": "inf"}.get(complaint, "neither")
+    wrong = {"missing": " ", "negative": "-1", "not above 0": "0", "not a finite number": "inf"}.get(
+        complaint, "neither"
+    )
     return good_row(table) | {name: wrong}
 
 
@@ -147,6 +151,55 @@ def test_what_cannot_be_read_is_not_also_missing(up_to: int) -> None:
         1: "created_at: not a time",
         **dict.fromkeys((2, 3, 4, 5), "created_at: missing"),
     }
+
+
+BANDS = parse_tables(
+    """\
+bands:
+  meaning: One band.
+  key: [band_id]
+  ordered: [[few, many], [cheap, dear], [low, high]]
+  columns:
+    band_id: [id, required, "The band"]
+    few: [count, "Whole"]
+    many: [count, "Whole"]
+    cheap: [money, signed, "Exact"]
+    dear: [money, signed, "Exact"]
+    low: [number, signed, "Double"]
+    high: [number, signed, "Double"]
+""",
+    where="tables.yaml",
+)["bands"]
+
+
+@pytest.mark.parametrize("up_to", [BY_PANDERA, BY_SQL])
+def test_of_two_numbers_the_first_is_not_the_greater(up_to: int) -> None:
+    """Equal ones, a missing one and one that is not finite are in order, for the last has a reason of its own."""
+    said = [
+        ("few", "3", "many", "2", "few above many"),
+        ("few", "2", "many", "2", None),
+        ("few", "3", "many", None, None),
+        ("cheap", "-1", "dear", "-1.01", "cheap above dear"),
+        ("cheap", None, "dear", "-5", None),
+        ("low", "0.3", "high", "0.2", "low above high"),
+        ("low", "-0.3", "high", "-0.2", None),
+        ("low", "inf", "high", "1", "low: not a finite number"),
+        ("low", "1", "high", "-inf", "high: not a finite number"),
+        ("low", "nan", "high", "1", "low: not a finite number"),
+    ]
+    rows = [{"band_id": "b", first: less, second: more} for first, less, second, more, _ in said]
+    expected = {number: reason for number, (*_, reason) in enumerate(said, start=1) if reason}
+    assert judged(BANDS, rows, up_to).reasons == expected
+
+
+@pytest.mark.parametrize("up_to", [BY_PANDERA, BY_SQL])
+def test_a_positive_column_takes_neither_nothing_nor_less(up_to: int) -> None:
+    """A rate of 0 turns every amount into nothing; the smallest that can be stored is one, what rounds to 0 is not."""
+    rates = {"1": None, "0.000000000001": None, "0": "rate: not above 0", "1e-13": "rate: not above 0",
+             "-1": "rate: not above 0"}  # fmt: skip
+    rows = [good_row(TABLES["fx_rates"]) | {"rate": rate} for rate in rates]
+    expected = {number: reason for number, reason in enumerate(rates.values(), start=1) if reason}
+    assert judged(TABLES["fx_rates"], rows, up_to).reasons == expected
 
 
 EDGE = parse_tables(
@@ -323,7 +376,9 @@ def rows_of(table: Table) -> st.SearchStrategy[list[dict[str, str | None]]]:
     return st.lists(st.fixed_dictionaries(columns), max_size=15)
 
 
-@pytest.mark.parametrize("name", ["feedback", "prices", "training", "incidents", "availability"])
+@pytest.mark.parametrize(
+    "name", ["feedback", "prices", "training", "incidents", "availability", "assumptions", "fx_rates"]
+)
 @settings(max_examples=12, deadline=None, derandomize=True, database=None)
 @given(data=st.data())
 def test_pandera_and_sql_give_the_same_verdicts(name: str, data: st.DataObject) -> None:

@@ -66,7 +66,7 @@ def test_every_command_of_the_readme_exists() -> None:
     from pipeline.cli import app
 
     commands = get_command(app).commands
-    for first, second in re.findall(r"\.venv/bin/roi (\w+) ?(\w*)", README):
+    for first, second in re.findall(r"\.venv/bin/roi ([\w-]+) ?(\w*)", README):
         assert first in commands, first
         if hasattr(commands[first], "commands"):
             assert second in commands[first].commands, (first, second)

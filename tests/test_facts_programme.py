@@ -200,7 +200,10 @@ def test_an_evaluation_counts_for_the_prompt_and_model_it_tested(con: Con) -> No
 
 
 def test_a_unit_that_brought_nothing_stays_in_and_nobody_peeks(con: Con) -> None:
-    """Margin alone is counted, once; never exposed, exposed after the end or another variant is no unit of the test."""
+    """Margin alone is counted, once; never exposed, exposed after the end or another variant is no unit of the test.
+
+    A roll-out without a lot is no experiment, whatever margin is told of it.
+    """
     arms = {"treated": "new", "control": "old", "allocation": 0.5}
     fill(
         con,
@@ -209,6 +212,7 @@ def test_a_unit_that_brought_nothing_stays_in_and_nobody_peeks(con: Con) -> None
         arms | {"exp_id": "running", "ends_on": "2026-03-20"},
     )
     fill(con, "experiments", arms | {"exp_id": "unknown", "ends_on": "2026-03-10"})
+    fill(con, "experiments", arms | {"exp_id": "waves", "ends_on": "2026-03-10", "design": "staggered"})
     fill(con, "sessions", session(1, 15))
     unit = {"exp_id": "done", "variant": "new", "exposed_at": at(5)}
     fill(con, "assignments", unit | {"unit_id": "buyer"}, unit | {"unit_id": "idle", "variant": "old"})
@@ -224,10 +228,10 @@ def test_a_unit_that_brought_nothing_stays_in_and_nobody_peeks(con: Con) -> None
         unit | {"unit_id": "third", "variant": "third"},
         unit | {"unit_id": "buyer", "exp_id": "running"},
     )
-    fill(con, "assignments", unit | {"unit_id": "buyer", "exp_id": "unknown"})
+    fill(con, "assignments", *(unit | {"unit_id": "buyer", "exp_id": name} for name in ("unknown", "waves")))
     outcome = {"unit_id": "buyer", "metric": "margin", "value": 12}
     fill(con, "outcomes", outcome | {"exp_id": "done"}, outcome | {"exp_id": "done", "metric": "revenue", "value": 80})
-    fill(con, "outcomes", outcome | {"exp_id": "running"})
+    fill(con, "outcomes", outcome | {"exp_id": "running"}, outcome | {"exp_id": "waves"})
     found = rows_of(con, "experiment_units", "day, experiment, unit_key, arm, CAST(margin AS DOUBLE), treated_share")
     assert found == [
         ("2026-03-10", "done", "buyer", "treated", 12, 0.5),

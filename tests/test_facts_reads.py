@@ -28,6 +28,7 @@ WORDS = {
     "tier_rule": ["standard"],
     "currency": ["USD"],
     "variant": ["new", "old", "ai", "baseline"],
+    "design": ["randomised", "randomised", "staggered"],
     "treated": ["new"],
     "control": ["old"],
     "judgement_version": ["qrels-1", "qrels-2"],

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from project import ROOT, Project
+from test_roi_tree import recomputed
 
 from pipeline.catalog.load import load_catalog
 from pipeline.catalog.model import Percentile
@@ -243,3 +244,29 @@ def test_a_value_can_be_explained_from_its_rows(nights: Nights) -> None:
         bound = ALPHA if kpi in PERCENTILES else 1e-9
         assert float(told["from_rows"]["value"]) == pytest.approx(float(told["published"]["value"]), rel=bound), kpi
         assert told["files"], kpi
+
+
+def test_the_return_is_recomputed_from_what_explain_prints(nights: Nights) -> None:
+    """From the JSON alone, to the digits of the published value; the planted effects have the grades they earn."""
+    told = nights.project.json("explain", "programme_roi")
+    assert float(recomputed(told["tree"]) or 0) == told["published"]["value"]
+    lines = {
+        one["line"]: one for one in json.loads((nights.project.reports / "data" / "roi.json").read_text())["lines"]
+    }
+    assert {name: one["grade"] for name, one in lines.items()} == {
+        "contacts_settled": "C", "contacts_handled_faster": "A", "clauses_checked": "A", "answers_found": "A",
+        "code_written": "B", "felt_on_code": "D", "drafts_written": "C", "people_who_stay": "",
+    }  # fmt: skip
+    assert lines["answers_found"]["status"] == "no effect shown"  # planted: none
+    assert "risk.drafting expired" in lines["drafts_written"]["reason"]
+    assert lines["felt_on_code"]["counted"] == 0
+
+
+def test_what_if_leaves_the_edition_as_it_is(nights: Nights) -> None:
+    """Twice the realisation moves the hours' lines; nothing that is published changes."""
+    before = nights.project.digests()
+    told = nights.project.json("what-if", "--set", "realisation=0.5")
+    assert float(told["after"]["programme"]["capacity"]) > 1.9 * float(told["before"]["programme"]["capacity"])
+    assert nights.project.digests() == before
+    refused = nights.project.roi("what-if", "--set", "realization=0.5", exit_code=2)
+    assert "found 'realization'; did you mean realisation?" in refused.stderr

@@ -176,9 +176,9 @@ def _relevant(grades: dict[tuple[str, str], int], query: str) -> bool:
 
 
 def test_experiments_are_drawn_as_registered(sample: Path) -> None:
-    """Variants are the registered ones, shares near the allocation, and one experiment runs beyond the data."""
-    registered = {row["experiment"]: row for row in rows(sample, "experiments-*.csv")}
-    drawn = rows(sample, "assignments-*.csv")
+    """Variants are the registered ones, shares near the allocation, and one experiment with customers runs on."""
+    registered = {row["experiment"]: row for row in rows(sample, "experiments-2026*.csv")}
+    drawn = rows(sample, "assignments-2026*.csv")
     assert len({(row["experiment"], row["unit"]) for row in drawn}) == len(drawn)
     for name, one in registered.items():
         variants = Counter(row["variant"] for row in drawn if row["experiment"] == name)
@@ -187,7 +187,7 @@ def test_experiments_are_drawn_as_registered(sample: Path) -> None:
         assert abs(share - float(one["allocation"])) < 0.15
     assert [one["ends_on"] > "2026-10-31" for one in registered.values()] == [False] * 4 + [True]
     assert any(not row["exposed_at"] for row in drawn)
-    assert {(row["experiment"], row["unit"]) for row in rows(sample, "outcomes-*.csv")} == {
+    assert {(row["experiment"], row["unit"]) for row in rows(sample, "outcomes-2026*.csv")} == {
         (row["experiment"], row["unit"]) for row in drawn
     }
 
@@ -390,16 +390,16 @@ def test_uplift_is_what_the_exports_add_up_to(sample: Path) -> None:
     """Mean margin of the exposed by variant, for the experiment that ended in each month."""
     exposed = {
         (row["experiment"], row["unit"]): row["variant"]
-        for row in rows(sample, "assignments-*.csv")
+        for row in rows(sample, "assignments-2026*.csv")
         if row["exposed_at"]
     }
     margins: dict[tuple[str, str], list[Fraction]] = defaultdict(list)
-    for row in rows(sample, "outcomes-*.csv"):
+    for row in rows(sample, "outcomes-2026*.csv"):
         if (row["experiment"], row["unit"]) in exposed:
             margins[row["experiment"], exposed[row["experiment"], row["unit"]]].append(Fraction(row["value"]))
     mean = {key: sum(values) / len(values) for key, values in margins.items()}
     found = more(sample, "conversion_uplift")
-    ended = [row for row in rows(sample, "experiments-*.csv") if row["ends_on"] <= "2026-10-31"]
+    ended = [row for row in rows(sample, "experiments-2026*.csv") if row["ends_on"] <= "2026-10-31"]
     for row in ended:
         uplift = mean[row["experiment"], row["treated"]] / mean[row["experiment"], row["control"]] - 1
         assert found[f"{row['ends_on'][:7]}-01"]["value"] == pytest.approx(float(uplift), rel=1e-12)

@@ -1,4 +1,4 @@
-"""The mappings of surveys, evaluations, attacks, prompts, components, use cases and experiments: export to table."""
+"""The mappings of what a programme keeps beside its systems, from surveys to budgets: export to table."""
 
 from __future__ import annotations
 
@@ -56,8 +56,9 @@ drafting,Drafting,Sales,,pilot,limited,yes,no,yes,,drafting,1,gpt-4.1,no,2026-01
 drafting,Drafting,Sales,Head of Marketing,production,limited,yes,yes,yes,2026-03-20,drafting,2,gpt-4.1,no,2026-04-01,
 """
 EXPERIMENTS = """\
-experiment,name,treated,control,allocation,starts_on,ends_on
-exp-1,Voice assistant,voice,text,0.3,2026-10-04,2026-12-01
+experiment,name,use_case,design,treated,control,allocation,starts_on,ends_on
+exp-1,Voice assistant,,,voice,text,0.3,2026-10-04,2026-12-01
+roll-2,For all,drafting,Before_After,drafts,none,,2026-03-01,2026-08-31
 """
 ASSIGNMENTS = """\
 experiment,unit,variant,assigned_at,exposed_at
@@ -68,6 +69,32 @@ OUTCOMES = """\
 experiment,unit,metric,pre_value,value,currency,measured_on
 exp-1,Customer-7@mail.example,margin,12.10,-3.05,USD,2026-10-31
 exp-1,customer-8@mail.example,margin,,0.00,USD,2026-10-31
+"""
+ASSUMPTIONS = """\
+assumption,use_case,low,base,high,unit,distribution,evidence_grade,source,owner,approved_by,approved_on,valid_from,\
+valid_to,note,updated_on
+realisation,,0,0.25,0.5,ratio,PERT,e,House rule,ROI analyst,Finance director,2026-01-12,2026-01-01,2027-01-01,,
+quality_loss.drafting,drafting,-1.5,0,2,USD/task,,E,Sample of 40 texts,,,,2026-03-01,,"few were read",2026-03-02
+"""
+COSTS = """\
+cost_id,use_case,business_unit,category,date,amount,currency,description,vendor,updated_on
+c-1,drafting,Sales,Build,2025-12-31,48000.00,eur,"Four developers, six weeks",Studio Nord,2026-01-04
+c-2,,,licence,2026-10-01,-120.55,USD,Credit for seats given back,,
+"""
+BUDGETS = """\
+period,initiative,approved_amount,currency,approved_by,approved_on
+2026-10,drafting,12000,usd,Finance director,2026-09-20
+2026-11-01,programme,0.00,EUR,,
+"""
+RATES = """\
+date,from_currency,to_currency,rate
+2026-10-30,EUR,USD,1.0842
+2026-10-30,usd,eur,0.922339
+"""
+PANEL = """\
+experiment,unit,metric,period,value,currency,measured_on
+roll-3,Team-4@mail.example,minutes_per_task,2026-03-01,31.25,,2026-04-02
+roll-3,team-4@mail.example,minutes_per_task,2026-04-01,27.50,,
 """
 
 
@@ -153,7 +180,10 @@ EXPORTS = [
         EXPERIMENTS,
         "experiments_csv",
         "experiments",
-        [("exp-1", "Voice assistant", "voice", "text", "0.3", "2026-10-04", "2026-12-01")],
+        [
+            ("exp-1", "Voice assistant", None, None, "voice", "text", "0.3", "2026-10-04", "2026-12-01"),
+            ("roll-2", "For all", "drafting", "before_after", "drafts", "none", None, "2026-03-01", "2026-08-31"),
+        ],
     ),
     Export(
         "experiments/assignments.csv",
@@ -173,6 +203,60 @@ EXPORTS = [
         [
             ("exp-1", "P(customer-7@mail.example)", "margin", "12.10000000000000", "-3.05000000000000", "USD"),
             ("exp-1", "P(customer-8@mail.example)", "margin", None, "0.00000000000000", "USD"),
+        ],
+    ),
+    Export(
+        "ab/outcome-panel.csv",
+        PANEL,
+        "outcome_panel_csv",
+        "outcome_panel",
+        [
+            ("roll-3", "P(team-4@mail.example)", "minutes_per_task", "2026-03-01", "31.25000000000000", None),
+            ("roll-3", "P(team-4@mail.example)", "minutes_per_task", "2026-04-01", "27.50000000000000", None),
+        ],
+    ),
+    Export(
+        "finance/assumptions-2026-10-31.csv",
+        ASSUMPTIONS,
+        "assumptions_csv",
+        "assumptions",
+        [
+            ("realisation", "2026-01-01", "2027-01-01", None, "0.0", "0.25", "0.5", "ratio", "pert", "E", "House rule",
+             "ROI analyst", "Finance director", "2026-01-12", None),
+            ("quality_loss.drafting", "2026-03-01", None, "drafting", "-1.5", "0.0", "2.0", "USD/task", None, "E",
+             "Sample of 40 texts", None, None, None, "few were read"),
+        ],
+    ),
+    Export(
+        "finance/initiative-costs-2026.csv",
+        COSTS,
+        "initiative_costs_csv",
+        "initiative_costs",
+        [
+            ("c-1", "drafting", "Sales", "build", "2025-12-31", "48000.00000000000000", "EUR",
+             "Four developers, six weeks", "Studio Nord"),
+            ("c-2", None, None, "licence", "2026-10-01", "-120.55000000000000", "USD", "Credit for seats given back",
+             None),
+        ],
+    ),
+    Export(
+        "finance/budgets-2026.csv",
+        BUDGETS,
+        "budgets_csv",
+        "budgets",
+        [
+            ("2026-10-01", "drafting", "12000.00000000000000", "USD", "Finance director", "2026-09-20"),
+            ("2026-11-01", "programme", "0.00000000000000", "EUR", None, None),
+        ],
+    ),
+    Export(
+        "finance/fx-rates-2026-10.csv",
+        RATES,
+        "fx_rates_csv",
+        "fx_rates",
+        [
+            ("2026-10-30", "EUR", "USD", "1.084200000000"),
+            ("2026-10-30", "USD", "EUR", "0.922339000000"),
         ],
     ),
 ]  # fmt: skip
@@ -273,8 +357,28 @@ def test_no_free_text_is_mapped(mappings: tuple[SourceMapping, ...], source: str
         ("component-usage.csv", COMPONENTS.replace(",120,", ",-120,"), "calls: negative"),
         ("use-cases.csv", USE_CASES.replace(",pilot,", ",test,"), "stage: not one of idea, pilot, production, retired"),
         ("experiments.csv", EXPERIMENTS.replace("2026-12-01", "2026-10-01"), "starts_on after ends_on"),
+        ("experiments.csv", EXPERIMENTS.replace("Before_After", "guess"),
+         "design: not one of randomised, staggered, did, before_after"),
+        ("outcome-panel.csv", PANEL.replace("31.25", ""), "value: missing"),
         ("assignments.csv", ASSIGNMENTS.replace(",voice,", ",,"), "variant: missing"),
         ("outcomes.csv", OUTCOMES.replace("-3.05", "some"), "value: not an amount of money"),
+        ("assumptions.csv", ASSUMPTIONS.replace(",0,0.25,", ",0.3,0.25,"), "low above base"),
+        ("assumptions.csv", ASSUMPTIONS.replace(",0.25,0.5,", ",0.6,0.5,"), "base above high"),
+        ("assumptions.csv", ASSUMPTIONS.replace(",0,0.25,0.5,", ",0.5,0.25,0,"), "low above base; base above high"),
+        ("assumptions.csv", ASSUMPTIONS.replace(",e,", ",F,"), "evidence_grade: not one of A, B, C, D, E"),
+        ("assumptions.csv", ASSUMPTIONS.replace(",0.25,", ",,"), "base: missing"),
+        ("assumptions.csv", ASSUMPTIONS.replace(",ratio,", ",,"), "unit: missing"),
+        ("assumptions.csv", ASSUMPTIONS.replace("2027-01-01", "2025-01-01"), "valid_from after valid_to"),
+        ("initiative-costs.csv", COSTS.replace(",eur,", ",,"), "currency: missing"),
+        ("initiative-costs.csv", COSTS.replace(",Build,", ",Fun,"), "category: not one of licence, usage, platform, "
+         "build, integration, training, change_management, governance, incident, learning_dip, other"),
+        ("initiative-costs.csv", COSTS.replace("48000.00", "48.000 EUR"), "amount: not an amount of money"),
+        ("budgets.csv", BUDGETS.replace(",12000,", ",-12000,"), "approved_amount: negative"),
+        ("budgets.csv", BUDGETS.replace("2026-10,", "Q4 2026,"), "period: not a date"),
+        ("budgets.csv", BUDGETS.replace(",usd,", ",,"), "currency: missing"),
+        ("fx-rates.csv", RATES.replace("1.0842", "0"), "rate: not above 0"),
+        ("fx-rates.csv", RATES.replace("1.0842", "-1.0842"), "rate: not above 0"),
+        ("fx-rates.csv", RATES.replace("2026-10-30,EUR", "2027-10-30,EUR"), "date: in the future"),
     ],
 )  # fmt: skip
 def test_one_thing_wrong_is_one_row_with_its_reason(take: Taker, name: str, text: str, reason: str) -> None:
@@ -298,6 +402,11 @@ def test_an_experiment_may_end_after_the_run(take: Taker) -> None:
         ("use-cases.csv", USE_CASES, USE_CASES.replace("2026-04-01,\n", "2026-04-01,2026-10-01\n")),
         ("assignments.csv", ASSIGNMENTS, ASSIGNMENTS.replace("11:00:00Z,", "11:00:00Z,2026-10-06T07:00:00Z")),
         ("outcomes.csv", OUTCOMES, OUTCOMES.replace("0.00,USD,2026-10-31", "8.00,USD,2026-11-01")),
+        ("outcome-panel.csv", PANEL, PANEL.replace("27.50,,", "27.75,,2026-05-02")),
+        ("assumptions.csv", ASSUMPTIONS, ASSUMPTIONS.replace(",,,,2026-03-01,,", ",,CFO,2026-04-01,2026-03-01,,")),
+        ("assumptions.csv", ASSUMPTIONS, ASSUMPTIONS.replace("2026-03-01,,", "2026-03-01,2026-09-01,")),
+        ("initiative-costs.csv", COSTS, COSTS.replace("given back,,", "given back,,2026-10-09")),
+        ("budgets.csv", BUDGETS, BUDGETS.replace("EUR,,", "EUR,CFO,2026-10-20")),
     ],
 )
 def test_a_row_that_was_completed_is_the_newer_one(take: Taker, name: str, before: str, after: str) -> None:

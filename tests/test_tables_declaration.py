@@ -57,7 +57,8 @@ def test_the_shipped_declaration_is_loaded_as_it_is_written() -> None:
         for column in table.columns:
             kind, *flags, meaning = written[name]["columns"][column.name]
             assert column.type + (f"({'|'.join(column.values)})" if column.values else "") == kind
-            assert (column.required, column.signed) == ("required" in flags, "signed" in flags)
+            said = {"required": column.required, "signed": column.signed, "positive": column.positive}
+            assert {flag for flag, is_set in said.items() if is_set} == set(flags)
             assert column.meaning == meaning
 
 
@@ -167,6 +168,19 @@ def test_money_and_prices_are_exact_and_times_carry_their_zone() -> None:
             "[[began_at, paid_on]]",
             "5 T035",
             "visits.ordered: 'began_at' is of type time and 'paid_on' is of type date; expected two of one type",
+        ),
+        (
+            "[[began_at, ended_at]]",
+            "[[visit_id, ended_at]]",
+            "5 T036",
+            "visits.ordered: 'visit_id' is of type id, expected date, time or a number",
+        ),
+        ("[date, ", "[date, positive, ", "11 T023", "visits.paid_on: type date cannot be positive; numbers can"),
+        (
+            "[money, signed, ",
+            "[money, signed, positive, ",
+            "13 T023",
+            "visits.paid: signed and positive exclude each other; keep one",
         ),
         ("[[began_at, ended_at]]", "[[began_at]]", "5 T034", "visits.ordered: expected two columns, found 1"),
         ("[[began_at, ended_at]]", "began_at", "5 T003", "visits.ordered: expected pairs, such as [[a, b], [c, d]]"),

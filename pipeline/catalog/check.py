@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.catalog import codes
+from pipeline.catalog.benefit_checks import check_benefits
 from pipeline.catalog.columns import check_columns, identifying_columns
 from pipeline.catalog.document import KeyPath, Positions
 from pipeline.catalog.load import Reading, configuration_error, in_file_order, read_catalog
@@ -38,7 +39,7 @@ def examine(path: Path, *, facts: Facts) -> tuple[Reading, list[Problem]]:
 def without_problems(catalog: Catalog, positions: Positions, problems: Sequence[Problem]) -> Catalog:
     """The catalogue with only those KPIs that no problem stands in."""
     begins = {kpi_id: _line(positions.where("metrics", kpi_id)) for kpi_id in catalog.metrics}
-    starts = sorted(begins.values())
+    starts = sorted([*begins.values(), *(_line(positions.where("benefits", name)) for name in catalog.benefits)])
     bad = {max((start for start in starts if start <= _line(one.where)), default=0) for one in problems}
     kept = {kpi_id: metric for kpi_id, metric in catalog.metrics.items() if begins[kpi_id] not in bad}
     return catalog.model_copy(update={"metrics": kept})
@@ -69,6 +70,7 @@ def check_catalog(
         found += check_unit(kpi_id, metric, positions, facts)
         found += check_target(kpi_id, metric, positions)
         found += check_columns(kpi_id, metric, positions, facts=facts, identifying=identifying.get(metric.fact, set()))
+    found += check_benefits(catalog, positions, facts=facts, set_aside=set_aside)
     return list(in_file_order(found))
 
 
@@ -111,7 +113,8 @@ def _idle_roles(catalog: Catalog, positions: Positions) -> Iterator[Problem]:
 def _same_names(catalog: Catalog, positions: Positions) -> Iterator[Problem]:
     titles = {("roles", role_id, "title"): role.title for role_id, role in catalog.roles.items()}
     names = {("metrics", kpi_id, "name"): metric.name for kpi_id, metric in catalog.metrics.items()}
-    for labels in (titles, names):
+    lines = {("benefits", name, "name"): line.name for name, line in catalog.benefits.items()}
+    for labels in (titles, names, lines):
         first: dict[str, KeyPath] = {}
         for path, label in labels.items():
             other = first.setdefault(" ".join(label.casefold().split()), path)

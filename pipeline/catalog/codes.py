@@ -43,6 +43,14 @@ POOLED: Final = "C050"
 EXAMPLE_MISSING: Final = "C060"
 EXAMPLE_UNREADABLE: Final = "C061"
 EXAMPLE_WRONG: Final = "C062"
+FACTOR: Final = "C070"
+UNKNOWN_FACTOR: Final = "C071"
+NOT_MONEY: Final = "C072"
+NOT_BY_USE_CASE: Final = "C073"
+CLAIMED_TWICE: Final = "C074"
+UNKNOWN_LINE: Final = "C075"
+LEDGER: Final = "C076"
+EVIDENCE: Final = "C077"
 
 MEANINGS: Final[dict[str, str]] = {
     UNREADABLE: "the file cannot be read",
@@ -84,4 +92,12 @@ MEANINGS: Final[dict[str, str]] = {
     EXAMPLE_MISSING: "a KPI has fewer than two worked examples",
     EXAMPLE_UNREADABLE: "a worked example names what the fact does not have, or cannot be put into it",
     EXAMPLE_WRONG: "a worked example gives another value than it says",
+    FACTOR: "a factor is not exactly one of a KPI, an assumption and an effect, or a remainder of no share",
+    UNKNOWN_FACTOR: "a factor names a KPI that does not exist, or is a formula, or has no such part",
+    NOT_MONEY: "the factors of a benefit or a deduction do not multiply to money, or a unit is not that of the KPI",
+    NOT_BY_USE_CASE: "a KPI that is not told by use case in a line of several use cases",
+    CLAIMED_TWICE: "two lines of benefit claim one thing for one use case, or exclude each other and meet",
+    UNKNOWN_LINE: "a line excludes or is disjoint with itself, with one that does not exist, or both of one line",
+    LEDGER: "a line lacks what its ledger needs, or has what it must not have",
+    EVIDENCE: "the design of the evidence does not fit what the line names",
 }

@@ -10,7 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from pipeline.catalog.hashes import catalog_hash, definition_hash
+from pipeline.catalog.benefits import Benefit
+from pipeline.catalog.hashes import benefit_hash, catalog_hash, definition_hash
 from pipeline.catalog.model import AnyMetric, Catalog
 
 Change = Literal["added", "removed", "changed"]
@@ -29,7 +30,7 @@ class KeyChange:
 
 @dataclass(frozen=True)
 class RecordChange:
-    """A record that came, went or changed; hashes are those of definitions, so only KPIs have them."""
+    """A record that came, went or changed; hashes are those of definitions: of KPIs and lines of benefit."""
 
     section: str
     id: str
@@ -104,8 +105,14 @@ def _record(section: str, name: str, old: BaseModel | None, new: BaseModel | Non
     """The change of one record; of one that is new or gone no key is told, for each of them is."""
     change: Change = "added" if old is None else "removed" if new is None else "changed"
     keys = tuple(_key_changes(old.model_dump(), new.model_dump())) if old is not None and new is not None else ()
-    hashes = [definition_hash(one) if isinstance(one, AnyMetric) else None for one in (old, new)]
+    hashes = [_hash(one) for one in (old, new)]
     return RecordChange(section, name, change, _effect(hashes, keys), keys, *hashes)
+
+
+def _hash(record: BaseModel | None) -> str | None:
+    if isinstance(record, Benefit):
+        return benefit_hash(record)
+    return definition_hash(record) if isinstance(record, AnyMetric) else None
 
 
 def _effect(hashes: list[str | None], keys: tuple[KeyChange, ...]) -> Effect:

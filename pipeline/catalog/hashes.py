@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import Any
 
+from pipeline.catalog.benefits import Benefit
 from pipeline.catalog.columns import measures
 from pipeline.catalog.expressions import ExpressionError, parse_measure
 from pipeline.catalog.model import AnyMetric, Catalog
@@ -28,6 +29,12 @@ def definition_hash(metric: AnyMetric) -> str:
     record.update({key: _canonical(text) for key, text in measures(metric).items()})
     if "dimensions" in record:
         record["dimensions"] = sorted(record["dimensions"])
+    return _digest(json.dumps(record, sort_keys=True, ensure_ascii=True, separators=(",", ":")))
+
+
+def benefit_hash(benefit: Benefit) -> str:
+    """12 hex digits that change when a line of benefit may give another amount; words and the owner are left out."""
+    record = benefit.model_dump(mode="json", exclude={"name", "owner", "says"}, exclude_defaults=True)
     return _digest(json.dumps(record, sort_keys=True, ensure_ascii=True, separators=(",", ":")))
 
 

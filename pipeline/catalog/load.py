@@ -25,7 +25,7 @@ class Reading:
     positions: Positions
     problems: tuple[Problem, ...] = ()
     set_aside: frozenset[KeyPath] = frozenset()
-    """Roles and KPIs, as ("roles" or "metrics", id), that have problems of their own and are not in `catalog`."""
+    """Records, as ("roles", "metrics" or "benefits", id), that have problems of their own and are not in `catalog`."""
 
 
 def load_catalog(path: Path) -> Catalog:
@@ -77,7 +77,7 @@ def _sound_part(data: object, set_aside: frozenset[KeyPath]) -> Catalog | None:
     """The catalogue without the records that have problems, or None when problems lie outside of records."""
     if not isinstance(data, dict):
         return None
-    sections = {name: data.get(name) for name in ("roles", "metrics")}
+    sections = {name: data.get(name) for name in ("roles", "metrics", "benefits")}
     kept = {
         name: {key: value for key, value in section.items() if (name, key) not in set_aside}
         for name, section in sections.items()

@@ -1,46 +1,15 @@
-"""The typed records of the metric catalogue; every key of `metrics_catalog.yaml` is declared here and nowhere else."""
+"""The typed records of the metric catalogue; every key of `metrics_catalog.yaml` is declared here or in benefits."""
 
 from __future__ import annotations
 
-import re
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from pipeline.catalog.benefits import Benefit
+from pipeline.catalog.records import Day, Flag, Identifier, Number, Strict, Text, Whole
 
-def _exact(value: object) -> object:
-    """A number as the decimal it was written as, without trailing zeros; anything but a number is refused."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise PydanticCustomError("number_type", "a number")
-    number = Decimal(str(value))
-    if not number.is_finite():
-        raise PydanticCustomError("finite_number", "a finite number")
-    return Decimal(format(number.normalize(), "f"))
-
-
-def _calendar_date(value: object) -> object:
-    """A date written as YYYY-MM-DD; numbers and times are refused, which pydantic would take for seconds since 1970."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            pass
-    raise PydanticCustomError("calendar_date", "a date of the calendar, written as 2026-01-31")
-
-
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
-Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
-]
-Whole = Annotated[int, Field(strict=True)]
-Flag = Annotated[bool, Field(strict=True)]
-Number = Annotated[Decimal, BeforeValidator(_exact)]
-Day = Annotated[date, BeforeValidator(_calendar_date)]
 Cadence = Literal["daily", "weekly", "monthly", "quarterly"]
 Unit = Literal[
     "ratio", "points", "index", "score_1_5", "count", "per_1k_sessions", "requests/min",
@@ -64,16 +33,11 @@ TextColumn = Annotated[str, _column("text", "text")]
 TimeColumn = Annotated[str, _column("time", "a date or time")]
 
 
-class _Strict(BaseModel):
-    # defer_build: the validators are compiled when the first catalogue is read, not when the package is imported
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, defer_build=True)
-
-
 ExampleRow = dict[Identifier, Whole | Number | Flag | Text | Day | None]
 """One row of a fact: column -> value."""
 
 
-class Target(_Strict):
+class Target(Strict):
     """A dated target: a value to reach (`at_least`) or to stay under (`at_most`), since when, and who says so."""
 
     at_least: Number | None = None
@@ -89,7 +53,7 @@ class Target(_Strict):
         return self
 
 
-class Role(_Strict):
+class Role(Strict):
     """A reader of the reports: the question its page answers and the KPIs of others it watches."""
 
     title: Text
@@ -99,7 +63,7 @@ class Role(_Strict):
     subscribes: tuple[Identifier, ...] = ()
 
 
-class Example(_Strict):
+class Example(Strict):
     """A worked example: rows of the fact and the value they must give. Columns that are not named are null."""
 
     says: Text
@@ -123,7 +87,7 @@ class Example(_Strict):
     """Words that must stand in the reason of the value."""
 
 
-class _Metric(_Strict):
+class _Metric(Strict):
     """What every KPI says, whatever its kind."""
 
     name: Text
@@ -383,12 +347,13 @@ PAGED_TIER = 2
 """Roles up to this tier have a page of their own."""
 
 
-class Catalog(_Strict):
-    """The whole catalogue: roles and the KPIs they own."""
+class Catalog(Strict):
+    """The whole catalogue: roles, the KPIs they own, and the lines of benefit that KPIs are turned into money by."""
 
     version: Literal[1]
     roles: dict[Identifier, Role]
     metrics: dict[Identifier, Metric]
+    benefits: dict[Identifier, Benefit] = Field(default_factory=dict)
 
     def owned_by(self, role_id: str) -> list[str]:
         """KPI ids the role is accountable for, in catalogue order."""

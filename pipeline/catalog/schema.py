@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from pipeline.catalog.benefits import Benefit
 from pipeline.catalog.columns import MEASURE_KEYS
 from pipeline.catalog.model import Catalog, Target
 
@@ -34,6 +35,10 @@ _SAID = {
     "version": "Version of this format.",
     "roles": "Who reads the numbers and answers for them, by id.",
     "metrics": "What is measured, by id; the id of a KPI is final once it is published.",
+    "benefits": "Lines of benefit that turn KPIs and assumptions into money, by id.",
+    "Benefit.name": "The line as pages name it.",
+    "Deduction.name": "What is taken off, as pages name it.",
+    "Factor.unit": "Unit of the number: contact, USD/contact, min/task, ratio, USD/month.",
     "title": "The role as its page names it.",
     "layer": "Its layer in the role framework.",
     "tier": "How soon the role is served; the first tiers have pages of their own.",
@@ -122,7 +127,7 @@ def said(model: type[BaseModel]) -> dict[str, str]:
         fields = inspect.get_annotations(base)
         texts.update({key: _SAID[key] for key in fields if key in _SAID})
         texts.update({key: _SAID[f"{base.__name__}.{key}"] for key in fields if f"{base.__name__}.{key}" in _SAID})
-        texts.update(_docstrings(base.__module__).get(base.__name__, {}) if base.__module__ == _MODELS else {})
+        texts.update(_docstrings(base.__module__).get(base.__name__, {}) if base.__module__ in _MODELS else {})
     kind = (model.__doc__ or "").partition("\n")[0]
     return {key: text for key, text in {**texts, "kind": kind}.items() if key in model.model_fields}
 
@@ -231,7 +236,7 @@ def _idle(key: str, value: object) -> bool:
     return is_mark or (key == "default" and value in (None, []))
 
 
-_MODELS = Catalog.__module__
+_MODELS = (Catalog.__module__, Benefit.__module__)
 
 
 @cache

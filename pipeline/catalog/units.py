@@ -8,6 +8,7 @@ unit of a ratio is numerator over denominator; like things cancel out.
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -200,6 +201,32 @@ def dimension_of(unit: str) -> Dimension:
     return found
 
 
+_WRITTEN = {
+    "%": "ratio", "percent": "ratio", "$": "USD", "usd": "USD", "dollar": "USD", "€": "EUR", "eur": "EUR",
+    "euro": "EUR",
+    "hour": "h", "hr": "h", "minute": "min", "mins": "min", "second": "s", "sec": "s", "day": "d",
+}  # fmt: skip
+"""How units are often written, and how they are called here."""
+_PLAIN = re.compile(r"[a-z][a-z0-9_]{0,29}|[A-Z]{3}")
+
+
+def parse_unit(text: str) -> Dimension:
+    """The dimension of a unit written by hand: an amount, a currency or a thing, alone or over another.
+
+    `USD/h`, `min/contact`, `ratio` and `USD/month` are units. Raises ValueError that says what was expected.
+    """
+    top, slash, bottom = text.strip().partition("/")
+    for name in (top, bottom) if slash else (top,):
+        meant = _WRITTEN.get(name.strip().lower().removesuffix("s"), _WRITTEN.get(name.strip().lower()))
+        if meant is not None and meant != name:
+            raise ValueError(f"found unit {quoted(text)}; {quoted(name)} is written {meant}")
+        if not _PLAIN.fullmatch(name):
+            raise ValueError(f"found unit {quoted(text)}, expected one such as USD/h, min/contact, ratio or USD/month")
+    if bottom in ("ratio", "count"):
+        raise ValueError(f"found unit {quoted(text)}; nothing is counted per {bottom}")
+    return dimension_of(text.strip())
+
+
 def _check_formula(kpi_id: str, metric: Formula, positions: Positions) -> Iterator[Problem]:
     """The unit of a formula follows from those of its inputs; unlike things are not added."""
     try:
@@ -275,3 +302,15 @@ def check_target(kpi_id: str, metric: AnyMetric, positions: Positions) -> Iterat
         expected = f"{low} to {high}" if high.is_finite() else f"at least {low}"
         found = f"a target of {quoted(value)}"
         yield problem(where, codes.TARGET_RANGE, found=found, expected=f"{expected} for {metric.unit}", meant=meant)
+
+
+def unit_of_part(metric: AnyMetric, part: str, facts: Facts) -> str | None:
+    """Unit of the numerator or denominator of a KPI; None when the names do not say."""
+    fact = metric.facts[0] if part == "numerator" else metric.facts[-1]
+    measure = _measure(str(getattr(metric, part)))
+    return None if measure is None or fact not in facts else _of_measure(measure, fact, facts[fact])
+
+
+def dimension_words(dimension: Dimension) -> str:
+    """Powers of units as text: contact·USD/h; those of power zero are left out."""
+    return _text(Counter({name: power for name, power in dimension.items() if power}))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 
 from pipeline.catalog import codes
+from pipeline.catalog.benefits import Benefit, Deduction, Evidence, Factor
 from pipeline.catalog.document import Document, KeyPath
 from pipeline.catalog.model import KINDS, Catalog, Role, Target
 from pipeline.catalog.wording import near, one_of, problem, quoted
@@ -109,9 +110,16 @@ def _fields(path: KeyPath, document: Document) -> list[str]:
         model = Target
     elif len(path) >= 2 and path[0] == "metrics":
         model = KINDS[str(_at(document.data, (*path[:2], "kind")))]
+    elif len(path) >= 2 and path[0] == "benefits":
+        named = [str(step) for step in path[2:] if isinstance(step, str)]
+        model = _PARTS.get(named[-1], Benefit) if named else Benefit
     elif len(path) >= 2:
         model = Role
     return list(model.model_fields)
+
+
+_PARTS: dict[str, type[BaseModel]] = {"factors": Factor, "deductions": Deduction, "evidence": Evidence}
+"""Records within a benefit line, by the key they stand under."""
 
 
 def _at(data: object, path: KeyPath) -> object:

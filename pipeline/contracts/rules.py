@@ -60,7 +60,7 @@ def rules_of(table: Table, now: datetime) -> tuple[Rule, ...]:
         raise ValueError("now has no time zone; pass an aware datetime")
     return (
         *(rule for column in table.columns for rule in _column_rules(column)),
-        *(_in_order(earlier, later) for earlier, later in table.ordered),
+        *(_pair(table.column(first), table.column(second)) for first, second in table.ordered),
         *(_not_future(table.column(name), now.astimezone(UTC)) for name in table.not_future),
     )
 
@@ -80,6 +80,8 @@ def _column_rules(column: Column) -> Iterator[Rule]:
         yield _one_of(column)
     if column.never_negative:
         yield _not_negative(column.name)
+    if column.positive:
+        yield _positive(column.name)
     if kind.is_double:
         yield _finite(column.name)
 
@@ -122,13 +124,39 @@ def _not_negative(name: str) -> Rule:
     return Rule(f"{name}: negative", f"{quoted(name)} < 0", lambda values: values >= 0, on=name)
 
 
+def _positive(name: str) -> Rule:
+    return Rule(f"{name}: not above 0", f"{quoted(name)} <= 0", lambda values: values > 0, on=name)
+
+
 def _finite(name: str) -> Rule:
     return Rule(
         reason=f"{name}: not a finite number",
         sql=f"NOT isfinite({quoted(name)})",
-        holds=lambda values: values.abs() < float("inf"),
+        holds=_is_finite,
         on=name,
     )
+
+
+def _pair(first: Column, second: Column) -> Rule:
+    is_moment = first.column_type.is_moment
+    return _in_order(first.name, second.name) if is_moment else _not_above(first, second)
+
+
+def _not_above(lesser: Column, greater: Column) -> Rule:
+    """Both are there and finite, and the first is not the greater; what is not finite breaks a rule of its own."""
+    low, high = lesser.name, greater.name
+    finite = f"isfinite({quoted(low)}) AND isfinite({quoted(high)}) AND " if lesser.column_type.is_double else ""
+    return Rule(
+        reason=f"{low} above {high}",
+        sql=f"{finite}{quoted(low)} > {quoted(high)}",
+        holds=lambda frame: (
+            ~((frame[low] > frame[high]) & _is_finite(frame[low]) & _is_finite(frame[high])).fillna(False)
+        ),
+    )
+
+
+def _is_finite(values: pd.Series) -> pd.Series:
+    return values.abs() < float("inf")
 
 
 def _in_order(earlier: str, later: str) -> Rule:

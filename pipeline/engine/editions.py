@@ -86,6 +86,19 @@ def store_edition(
     return number
 
 
+def with_standing(con: duckdb.DuckDBPyConnection, told: pd.DataFrame, *, grain: str) -> pd.DataFrame:
+    """Return the values told of a grain, and those the last edition has of it that stand on, in the same columns."""
+    import pandas as pd
+
+    columns = ", ".join(f"{name}::VARCHAR AS {name}" if name in _EXACT else name for name in PUBLISHED)
+    standing = con.execute(
+        f"SELECT {columns} FROM kpi.values WHERE last_edition IS NULL AND grain = ? AND NOT {_MOVED}", [grain]
+    ).df()
+    for name in ("period_start", "period_end"):
+        standing[name] = standing[name].astype("datetime64[s]").dt.date
+    return pd.concat([told[told["grain"] == grain], standing], ignore_index=True)
+
+
 def _restate(con: duckdb.DuckDBPyConnection, *, number: int, why: str) -> None:
     join = " AND ".join(f"v.{name.strip()} = i.{name.strip()}" for name in _KEY.split(","))
     con.execute(

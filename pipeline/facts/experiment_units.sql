@@ -1,7 +1,8 @@
 /*
 meaning: >-
   One unit that met its variant of a randomised experiment, with the margin it brought by the end; 0 when it brought
-  none. It belongs to the last day of the experiment, and is not there before that day: nobody peeks.
+  none. It belongs to the last day of the experiment, and is not there before that day: nobody peeks. A roll-out in
+  waves, or to all at once, is no experiment.
 continuous: true
 needs: [_calendar]
 reads:
@@ -20,4 +21,4 @@ JOIN core.assignments AS a ON a.exp_id = e.exp_id AND a.variant IN (e.treated, e
 LEFT JOIN margins AS m ON m.exp_id = a.exp_id AND m.unit_id = a.unit_id
 WHERE a.exposed_at IS NOT NULL AND CAST(a.exposed_at AS DATE) <= e.ends_on
   AND e.ends_on <= (SELECT max(day) FROM facts._calendar)
-  AND e.exp_id IN (SELECT exp_id FROM margins)
+  AND e.exp_id IN (SELECT exp_id FROM margins) AND coalesce(e.design, 'randomised') = 'randomised'

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -44,6 +44,9 @@ _WHAT = {
     "checks.csv": "results of the data checks",
     "restatements.csv": "values that read differently than in the last edition",
     "edition.json": "what this edition was made from",
+    "roi.json": "what the programme is worth: every claim, cost, assumption and result",
+    "roi_lines.csv": "benefits by line, use case and month, from gross to present value",
+    "roi_costs.csv": "costs by month, category and use case, with where each was booked",
 }
 
 
@@ -169,8 +172,11 @@ def _by_place(rows: Iterable[Record]) -> list[Record]:
     )
 
 
-def write(data: EditionData, folder: Path, *, status: str) -> list[Path]:
-    """Write every download into `folder`; return what was written. `status` is the edition's status word."""
+def write(data: EditionData, folder: Path, *, status: str, more: Mapping[str, str] | None = None) -> list[Path]:
+    """Write every download into `folder`; return what was written.
+
+    `status` is the edition's status word; `more` are files made elsewhere, name -> text.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     frame = contract_frame(data.values)
     absent = frame[frame["value"].isna() | (frame["status"] == "not_available")]
@@ -184,11 +190,12 @@ def write(data: EditionData, folder: Path, *, status: str) -> list[Path]:
         "checks.csv": csv_text(_picked(data.checks, CHECK_COLUMNS)),
         "restatements.csv": csv_text(_picked(data.restatements, RESTATEMENT_COLUMNS)),
         "edition.json": _edition_text(data, status),
+        **(more or {}),
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     _write_parquet(values, folder / "kpi_values.parquet")
-    return [folder / name for name in _WHAT]
+    return [folder / name for name in _WHAT if name in texts or name == "kpi_values.parquet"]
 
 
 def described(paths: Iterable[Path]) -> tuple[Download, ...]:

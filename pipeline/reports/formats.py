@@ -185,7 +185,8 @@ def interval(row: Value) -> Figure:
     if row.value is None:
         return NOT_APPLICABLE
     if row.low is not None and row.high is not None:
-        return Figure(span(amount(row.low, row.unit), amount(row.high, row.unit)), "value")
+        ends = span(amount(row.low, row.unit), amount(row.high, row.unit))
+        return Figure(f"{ends} (P10 to P90)" if row.method == "simulation" else ends, "value")
     if row.method == "exact":
         return Figure("exact", "value")
     if row.low is not None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.catalog.model import Catalog
+    from pipeline.roi.records import RoiResult
 
 Record = dict[str, Any]
 
@@ -41,6 +42,8 @@ class EditionData:
     totals: list[Record]
     quarantined_rows: list[Record] = field(default_factory=list)
     definitions: list[Record] = field(default_factory=list)
+    roi: RoiResult | None = None
+    """What the programme is worth; None for an edition made before there was a model."""
 
     @property
     def quarantined(self) -> int:

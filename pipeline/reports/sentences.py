@@ -106,7 +106,8 @@ def spread(row: Value) -> str:
     n = formats.count(row.n).text
     if span.text == "exact":
         return f"exact count, n = {n}"
-    return f"95 % interval {span.text}, n = {n}" if span.state == "value" else f"{span.why}, n = {n}"
+    name = "in 8 of 10 draws" if row.method == "simulation" else "95 % interval"
+    return f"{name} {span.text}, n = {n}" if span.state == "value" else f"{span.why}, n = {n}"
 
 
 def absent(row: Value | None, last: Value | None) -> str:

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.reports import charts, downloads, formats, lineage, rows, views, words
+from pipeline.reports import charts, downloads, formats, lineage, returns, rows, views, words
 from pipeline.reports.lint import lint
 from pipeline.reports.model import Download, EditionData, Mark, Record, RolePage
 from pipeline.reports.rows import Edition
@@ -172,10 +172,14 @@ def render(data: EditionData, out: Path) -> list[Path]:
     lint(pages, [rows.kpi_row(edition, kpi) for kpi in views.unpaged(edition)])
     out.mkdir(parents=True, exist_ok=True)
     status = views.edition_status(edition)
-    written = downloads.write(data, out / "data", status=status.word)
+    more = {} if data.roi is None else returns.files(data.roi)
+    written = downloads.write(data, out / "data", status=status.word, more=more)
     common = _common(edition, status, downloads.described(written))
     written += _copy_assets(out)
-    written += [_write(out, f"{page.id}.html", "role.html", {**common, "page": page}) for page in pages]
+    told = returns.panel(data.roi) if data.roi is not None else None
+    for page in pages:
+        shown = {**common, "page": page, "returns": told if page.id == returns.OWNER else None}
+        written.append(_write(out, f"{page.id}.html", "role.html", shown))
     written.append(_write(out, "run.html", "run.html", {**common, **_run_page(edition)}))
     written.append(_write(out, "index.html", "index.html", {**common, **_index_page(edition)}))
     return sorted(written)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.sample import more, organisation, planted, truth
+from pipeline.sample import more, organisation, planted, returns, truth
 from pipeline.sample.clock import span_of
 from pipeline.sample.shelf import Shelf
 
@@ -61,6 +61,7 @@ def _write_truth(
         "planted": troubles,
         "values": list(truth.entries(truth.kpis(org), org.span)),
         "more": list(truth.entries(more.kpis(org), org.span)),
+        "roi": returns.truth(org.returns, org.span, org.support_contacts),
     }
     (out / TRUTH).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8", newline="\n")
 

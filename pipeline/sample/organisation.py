@@ -21,6 +21,7 @@ from pipeline.sample import (
     prices,
     programme,
     quality,
+    returns,
     support,
     traces,
     training,
@@ -65,6 +66,7 @@ class Organisation:
     incidents: list[Incident]
     windows: list[Window]
     programme: programme.Programme
+    returns: returns.Returns
     sessions: list[counted.ProductionSession] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
@@ -131,6 +133,7 @@ def found(*, people_count: int, span: Span, seed: int) -> Organisation:
     seats = copilot.seats(chance("seats"), staff, span)
     deployed = operations.deployments(chance("deployments"), span)
     incidents = operations.with_harms(chance("harms"), operations.incidents(chance("incidents"), span, deployed))
+    around = programme.found(chance, staff, span, load=load)
     return Organisation(
         seed=seed,
         span=span,
@@ -145,7 +148,8 @@ def found(*, people_count: int, span: Span, seed: int) -> Organisation:
         deployments=deployed,
         incidents=incidents,
         windows=list(operations.availability(chance("availability"), span, incidents, load=load)),
-        programme=programme.found(chance, staff, span, load=load),
+        programme=around,
+        returns=returns.found(seed, span, around.use_cases, seats, load=load),
     )
 
 
@@ -193,6 +197,7 @@ def write_rest(shelf: Shelf, org: Organisation) -> None:
         name = f"evaluation/evaluation-scores-{day_of(score.created_ms):%Y-%m}.jsonl"
         shelf.line(name, quality.score_record(score))
     programme.write(shelf, org.programme)
+    returns.write(shelf, org.returns, org.span)
 
 
 def _write_people(shelf: Shelf, org: Organisation) -> None:

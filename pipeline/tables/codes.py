@@ -23,6 +23,7 @@ OPTIONAL_KEY: Final = "T032"
 DAY_AND_SPAN: Final = "T033"
 NOT_A_PAIR: Final = "T034"
 BAD_PAIR: Final = "T035"
+NO_ORDER: Final = "T036"
 
 MEANINGS: Final[dict[str, str]] = {
     NOT_YAML: "the file is not valid YAML",
@@ -37,11 +38,12 @@ MEANINGS: Final[dict[str, str]] = {
     UNKNOWN_TYPE: "a column type that does not exist",
     BAD_VALUES: "the values of a category are missing, empty, listed twice or on another type",
     UNKNOWN_FLAG: "a flag that does not exist",
-    BAD_FLAG: "a flag the type cannot carry",
+    BAD_FLAG: "a flag the type, or another flag beside it, rules out",
     UNKNOWN_COLUMN: "the table has no such column",
     NOT_A_MOMENT: "a date or time column was expected",
     OPTIONAL_KEY: "a column of the key is not required",
     DAY_AND_SPAN: "a table says both day and span",
     NOT_A_PAIR: "two columns were expected",
     BAD_PAIR: "the two columns of a pair have different types",
+    NO_ORDER: "a date, time or number column was expected",
 }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _TYPE = re.compile(r"(?P<name>[a-z]+)(?:\((?P<values>[^()]*)\))?")
 _TABLE_KEYS = ("meaning", "key", "day", "span", "ordered", "not_future", "columns")
-_FLAGS = ("required", "signed")
+_FLAGS = ("required", "signed", "positive")
 
 
 def parse_tables(text: str, *, where: str) -> dict[str, Table]:
@@ -156,7 +156,8 @@ def _column(subject: str, name: str, node: Node, report: _Report) -> Column:
     _check_flags(subject, flags, kind, node, report)
     # A misspelt flag may have meant `required`: it is one problem, and shall not make the key a second one.
     required = "required" in words or not set(flags) <= set(_FLAGS)
-    return Column(name, kind.name, words[-1], values, required=required, signed="signed" in flags)
+    said = {"required": required, "signed": "signed" in flags, "positive": "positive" in flags}
+    return Column(name, kind.name, words[-1], values, **said)
 
 
 def _kind(subject: str, written: str, node: Node, report: _Report) -> tuple[ColumnType, tuple[str, ...]]:
@@ -183,6 +184,10 @@ def _check_flags(subject: str, flags: tuple[str, ...], kind: ColumnType, node: N
     if "signed" in flags and not kind.signable:
         signable = ", ".join(known.name for known in TYPES.values() if known.signable)
         report.add(node, codes.BAD_FLAG, f"{subject}: type {kind.name} cannot be signed; {signable} can")
+    if "positive" in flags and not kind.is_number:
+        report.add(node, codes.BAD_FLAG, f"{subject}: type {kind.name} cannot be positive; numbers can")
+    if {"signed", "positive"} <= set(flags):
+        report.add(node, codes.BAD_FLAG, f"{subject}: signed and positive exclude each other; keep one")
 
 
 @dataclass(frozen=True)
@@ -247,12 +252,24 @@ class _Relations:
             if names:
                 self._problem(part, codes.NOT_A_PAIR, f"expected two columns, found {len(names)}", node=node)
             return None
-        self._check_columns(part, names, node, moments=True)
-        types = {name: self.columns[name].type for name in names if name in self.columns}
+        self._check_columns(part, names, node, moments=part == "span")
+        self._check_order(part, names, node)
+        types = {name: self.columns[name].type for name in names if name in self.columns and self._is_orderable(name)}
         if len(set(types.values())) == 2:
             found = " and ".join(f"'{name}' is of type {kind}" for name, kind in types.items())
             self._problem(part, codes.BAD_PAIR, f"{found}; expected two of one type", node=node)
         return names[0], names[1]
+
+    def _check_order(self, part: str, names: tuple[str, ...], node: Node) -> None:
+        """Notes columns whose values have no order; a span was held to days and times already."""
+        for name in names if part == "ordered" else ():
+            if name in self.columns and not self._is_orderable(name):
+                message = f"'{name}' is of type {self.columns[name].type}, expected date, time or a number"
+                self._problem(part, codes.NO_ORDER, message, node=node)
+
+    def _is_orderable(self, name: str) -> bool:
+        kind = self.columns[name].column_type
+        return kind.is_moment or kind.is_number
 
     def _names(self, part: str, *, moments: bool = False) -> tuple[str, ...]:
         if part not in self.parts:

@@ -32,6 +32,11 @@ class ColumnType:
         """A point or a day in time, so it can be ordered and compared with the clock."""
         return self.sql in {"TIMESTAMPTZ", "DATE"}
 
+    @property
+    def is_number(self) -> bool:
+        """An amount, so it can be compared with another one and with 0."""
+        return not (self.is_text or self.is_moment or self.sql == "BOOLEAN")
+
 
 _ALL_TYPES = (
     ColumnType("id", "VARCHAR", "Identifier, as the source writes it"),
@@ -67,6 +72,8 @@ class Column:
     """What a `category` may be; empty for every other type."""
     required: bool = False
     signed: bool = False
+    positive: bool = False
+    """0 breaks the contract as a value below it does."""
 
     @property
     def column_type(self) -> ColumnType:
@@ -81,7 +88,7 @@ class Column:
     @property
     def never_negative(self) -> bool:
         """A value below zero breaks the contract."""
-        return self.column_type.never_negative and not self.signed
+        return self.column_type.never_negative and not self.signed and not self.positive
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ class Table:
     span: tuple[str, str] | None = None
     """First and first-no-longer day of a row's validity, instead of `day`."""
     ordered: tuple[tuple[str, str], ...] = ()
-    """Pairs (earlier, later) that must not run backwards."""
+    """Pairs (earlier, later) of moments, or (lesser, greater) of numbers, that must not run backwards."""
     not_future: tuple[str, ...] = ()
     """Columns that must not lie after the run's clock."""
 

@@ -84,10 +84,14 @@ def _facts(table: Table) -> list[str]:
         facts.append(f"Day: the UTC day of `{table.day}`")
     if table.span:
         facts.append(f"Valid from `{table.span[0]}` to before `{table.span[1]}`")
-    facts += [f"`{earlier}` is not after `{later}`" for earlier, later in table.ordered]
+    facts += [f"`{first}` is not {_beyond(table.column(first))} `{second}`" for first, second in table.ordered]
     if table.not_future:
         facts.append(f"Not in the future: {_names(table.not_future)}")
     return facts
+
+
+def _beyond(column: Column) -> str:
+    return "after" if column.column_type.is_moment else "above"
 
 
 def _type_cell(column: Column) -> str:
@@ -96,7 +100,8 @@ def _type_cell(column: Column) -> str:
 
 def _need(column: Column, table: Table) -> str:
     need = "key" if column.name in table.key else "required" if column.required else ""
-    return ", ".join(word for word in (need, "signed" if column.signed else "") if word)
+    sign = "signed" if column.signed else "above 0" if column.positive else ""
+    return ", ".join(word for word in (need, sign) if word)
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -1,0 +1,50 @@
+"""What every record of the catalogue is made of: ids, texts, numbers as they were written, and days."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+
+def _exact(value: object) -> object:
+    """A number as the decimal it was written as, without trailing zeros; anything but a number is refused."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        raise PydanticCustomError("number_type", "a number")
+    number = Decimal(str(value))
+    if not number.is_finite():
+        raise PydanticCustomError("finite_number", "a finite number")
+    return Decimal(format(number.normalize(), "f"))
+
+
+def _calendar_date(value: object) -> object:
+    """A date written as YYYY-MM-DD; numbers and times are refused, which pydantic would take for seconds since 1970."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise PydanticCustomError("calendar_date", "a date of the calendar, written as 2026-01-31")
+
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
+]
+Whole = Annotated[int, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+Number = Annotated[Decimal, BeforeValidator(_exact)]
+Day = Annotated[date, BeforeValidator(_calendar_date)]
+
+
+class Strict(BaseModel):
+    """A record that refuses keys it does not have and is never changed."""
+
+    # defer_build: the validators are compiled when the first catalogue is read, not when the package is imported
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, defer_build=True)

@@ -1,0 +1,28 @@
+"""What the commands of `roi` share: options, the warehouse that must be there, and JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.errors import RoiError
+from pipeline.settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Exports = Annotated[Path | None, typer.Option(help="Folder of exports; the sample's when not given.")]
+Now = Annotated[str | None, typer.Option(help="The instant to take for now (ISO); rows after it are refused.")]
+
+
+def with_warehouse(chosen: Settings) -> Settings:
+    """The settings, when their warehouse is there; raises RoiError that says what makes it."""
+    if not chosen.warehouse.exists():
+        raise RoiError(f"{chosen.warehouse} does not exist yet; run make nightly first.")
+    return chosen
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON; dates and paths as their text."""
+    typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))

@@ -1,0 +1,270 @@
+"""The panel of the return on the programme, and the files with the whole result behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date
+from decimal import Decimal
+
+from pipeline.reports import formats
+from pipeline.reports.downloads import csv_text, printed
+from pipeline.reports.model import Figure, Mark
+from pipeline.roi.records import Claim, CostItem, LineSummary, RoiResult, Spread, Standing, Swing, Worth
+
+OWNER = "chief_ai_officer"
+TORNADO_SHOWN = 5
+GRADES = {
+    "A": "randomised experiment", "B": "comparison group", "C": "before and after", "D": "self-report",
+    "E": "assumption",
+}  # fmt: skip
+_TONES = {
+    "counted": ("tick", "good"), "counted in part": ("half", "open"), "told in words": ("dash", "quiet"),
+    "in force": ("tick", "good"), "default": ("half", "open"),
+}  # fmt: skip
+_NONE = Figure("none", "not-applicable")
+
+
+@dataclass(frozen=True)
+class Swung:
+    """One bar of the tornado in a 100 x 16 box, with both ends as printed."""
+
+    name: str
+    at_p10: str
+    at_p90: str
+    x: float
+    width: float
+    middle: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table of the panel: its name, cells and the mark beside it."""
+
+    name: str
+    cells: tuple[Figure | str, ...]
+    mark: Mark | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """All that the panel shows; every text is ready to print."""
+
+    title: str
+    subtitle: str
+    is_told: bool
+    reason: str
+    facts: tuple[tuple[str, Figure], ...]
+    bridge: tuple[Row, ...]
+    lines: tuple[Row, ...]
+    grades: tuple[Row, ...]
+    use_cases: tuple[Row, ...]
+    assumptions: tuple[Row, ...]
+    tornado: tuple[Swung, ...]
+    perception: tuple[Row, ...]
+    problems: tuple[str, ...]
+
+
+def panel(result: RoiResult) -> Panel:
+    """The panel of a result."""
+    whole = result.programme
+    is_told = whole.status == "computed"
+    return Panel(
+        title=_title(result),
+        subtitle=_subtitle(result),
+        is_told=is_told,
+        reason=whole.reason,
+        facts=tuple(_facts(result)) if is_told else (),
+        bridge=tuple(_bridge(result)),
+        lines=tuple(_line(one) for one in result.lines),
+        grades=tuple(
+            Row(f"{one.grade}, {GRADES[one.grade]}", (money(one.claimed), money(one.counted))) for one in result.grades
+        ),
+        use_cases=tuple(_scope(one) for one in result.use_cases),
+        assumptions=tuple(_assumption(one) for one in result.assumptions),
+        tornado=_tornado(result.tornado[:TORNADO_SHOWN], whole.net),
+        perception=tuple(
+            Row(one.use_case.replace("_", " "), (hours(one.felt), hours(one.measured), formats.grouped(one.months)))
+            for one in result.perception
+        ),
+        problems=result.problems,
+    )
+
+
+def money(amount: Decimal | None, why: str = "") -> Figure:
+    """An amount in whole dollars from a thousand up, else to the cent."""
+    if amount is None:
+        return Figure("not available", "missing", why)
+    places = 0 if abs(amount) >= 1000 else 2
+    rounded = amount.quantize(Decimal(1).scaleb(-places))
+    sign = formats.MINUS if rounded < 0 else ""
+    return Figure(f"{sign}${formats.grouped(abs(rounded), places)}", "zero" if amount == 0 else "value")
+
+
+def share(value: Decimal | None, why: str = "") -> Figure:
+    """A fraction as percent."""
+    if value is None:
+        return Figure("not available", "missing", why)
+    return Figure(formats.percent(float(value)), "zero" if value == 0 else "value")
+
+
+def hours(value: Decimal | None) -> Figure:
+    """Hours with three significant digits."""
+    return Figure("not available", "missing") if value is None else Figure(formats.measured(float(value), "h"), "value")
+
+
+def _title(result: RoiResult) -> str:
+    whole = result.programme
+    if whole.status == "insufficient evidence":
+        return "There is not enough evidence to say what the programme is worth"
+    if whole.net is None:
+        return "What the programme is worth cannot be told"
+    word = "is worth more than it costs" if whole.net > 0 else "costs more than it is shown to be worth"
+    return f"The programme {word}: net benefit {money(whole.net).text}{_between(whole.spread)}"
+
+
+def _between(spread: Spread | None) -> str:
+    if spread is None:
+        return ""
+    return f", between {money(spread.p10).text} and {money(spread.p90).text} in 8 of 10 draws"
+
+
+def _subtitle(result: RoiResult) -> str:
+    if result.first_month is None or result.last_month is None:
+        return "No whole month with data."
+    span = f"{_month(result.first_month)} to {_month(result.last_month)}"
+    rate = (
+        "" if result.discount_rate is None else f", discounted at {formats.percent(float(result.discount_rate))} a year"
+    )
+    return f"{span}{rate}. Only what was measured is counted; what is stated stands apart."
+
+
+def _month(day: date) -> str:
+    return f"{formats.MONTHS[day.month - 1]} {day.year}"
+
+
+def _facts(result: RoiResult) -> Iterable[tuple[str, Figure]]:
+    """The figures under the title."""
+    whole = result.programme
+    yield "Return", share(whole.roi)
+    yield "Chance that it pays", share(whole.spread.chance if whole.spread else None)
+    payback = _NONE if whole.payback is None else Figure(f"month {whole.payback}", "value")
+    yield "Payback", Figure(whole.payback_reason, "not-applicable") if whole.payback is None else payback
+    yield "Break-even realisation", share(whole.break_even, whole.break_even_reason)
+    yield "Internal rate of return", share(whole.irr, whole.irr_reason)
+    yield "Cost per verified outcome", money(whole.cost_per_outcome, "no verified outcomes")
+
+
+def _bridge(result: RoiResult) -> Iterable[Row]:
+    """From counted benefits to the net, in money of the day; what is stated stands below the line."""
+    whole = result.programme
+    yield Row("Cash that stays", (money(whole.cash),))
+    yield Row("Hours freed, as far as they become money", (money(whole.capacity),))
+    yield Row("Costs in full", (money(None if whole.costs is None else -whole.costs, whole.reason),))
+    net = None if whole.costs is None else whole.cash + whole.capacity - whole.costs
+    yield Row("Left", (money(net, whole.reason),))
+    yield Row("Stated, not counted", (money(whole.stated),))
+
+
+def _mark(word: str) -> Mark:
+    shape, tone = _TONES.get(
+        word, ("cross" if word in ("blocked", "refused", "expired", "missing") else "dash", "open")
+    )
+    return Mark(word, shape, tone)
+
+
+def _line(line: LineSummary) -> Row:
+    claimed = _NONE if line.ledger == "strategic" else money(line.claimed, "not available")
+    counted = _NONE if line.ledger == "strategic" else money(line.counted)
+    note = line.says if line.ledger == "strategic" else line.reason
+    return Row(line.name, (line.ledger, line.grade or "none", claimed, counted), _mark(line.status), note)
+
+
+def _scope(one: Worth) -> Row:
+    name = one.name.replace("_", " ") or "of no single use case"
+    told = money(one.net) if one.status == "computed" else Figure(one.status, "missing", one.reason)
+    return Row(name, (money(one.cash + one.capacity), money(one.costs, one.reason), told))
+
+
+def _assumption(one: Standing) -> Row:
+    if one.base is None or one.low is None or one.high is None:
+        figures = Figure("none", "missing", one.reason)
+    else:
+        text = f"{one.base.normalize():f}"
+        span = "" if one.low == one.high else f" ({one.low.normalize():f} to {one.high.normalize():f})"
+        figures = Figure(f"{text}{span} {'' if one.unit == 'ratio' else one.unit}".strip(), "value")
+    approval = f"{one.approved_by}, {formats.day(one.approved_at)}" if one.approved_by and one.approved_at else "nobody"
+    return Row(
+        one.assumption_id,
+        (figures, one.grade or "none", one.source or "none", approval),
+        _mark(one.standing),
+        one.reason,
+    )
+
+
+def _tornado(swings: Sequence[Swing], net: Decimal | None) -> tuple[Swung, ...]:
+    """Bars on one scale that spans all ends and the net benefit."""
+    if not swings or net is None:
+        return ()
+    ends = [float(end) for one in swings for end in (one.at_p10, one.at_p90)]
+    low, high = min(*ends, float(net)), max(*ends, float(net))
+    width = (high - low) or 1.0
+
+    def place(value: Decimal) -> float:
+        return round(100 * (float(value) - low) / width, 2)
+
+    return tuple(
+        Swung(
+            name=one.name,
+            at_p10=money(one.at_p10).text,
+            at_p90=money(one.at_p90).text,
+            x=min(place(one.at_p10), place(one.at_p90)),
+            width=max(round(abs(place(one.at_p90) - place(one.at_p10)), 2), 0.6),
+            middle=place(net),
+        )
+        for one in swings
+    )
+
+
+CLAIM_COLUMNS = ("line", "use_case", "business_unit", "month", "ledger", "grade", "status", "gross", "amount", "weight",
+                 "counted", "discount", "present", "hours", "reason")  # fmt: skip
+COST_COLUMNS = (
+    "month",
+    "use_case",
+    "business_unit",
+    "category",
+    "amount",
+    "discount",
+    "present",
+    "how",
+    "place",
+    "reason",
+)
+
+
+def files(result: RoiResult) -> dict[str, str]:
+    """File name -> text: the whole result, its claims and its costs."""
+    return {
+        "roi.json": json_document(result) + "\n",
+        "roi_lines.csv": csv_text(_columns(result.claims, CLAIM_COLUMNS)),
+        "roi_costs.csv": csv_text(_columns(result.costs, COST_COLUMNS)),
+    }
+
+
+def _columns(items: Sequence[Claim] | Sequence[CostItem], names: Sequence[str]) -> dict[str, list[str | None]]:
+    return {name: [printed(getattr(one, name)) for one in items] for name in names}
+
+
+def json_document(value: object) -> str:
+    """Any record as JSON with every digit of its numbers."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return json_document({field.name: getattr(value, field.name) for field in fields(value)})
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{json.dumps(str(key))}:{json_document(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",\n".join(json_document(one) for one in value) + "]"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return json.dumps(value.isoformat() if isinstance(value, date) else value, ensure_ascii=False)

@@ -1,0 +1,215 @@
+"""Explaining and varying the return of an edition: the warehouse is read, the model is asked, nothing is changed."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipeline.catalog.model import Catalog
+from pipeline.engine.editions import latest_edition
+from pipeline.engine.explain import edition_standing, explain, parse_period
+from pipeline.errors import ConfigurationError, Problem, RoiError
+from pipeline.roi.assemble import evaluate
+from pipeline.roi.inputs import Assumption, Inputs
+from pipeline.roi.records import RoiResult
+from pipeline.roi.store import stored_inputs, stored_result
+from pipeline.roi.tree import Node, tree_of
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The tree of one KPI of the model, the edition that says so, and the files behind the KPIs it is made of."""
+
+    kpi_id: str
+    name: str
+    question: str
+    formula: str
+    definition_hash: str
+    edition: int
+    month: date
+    published: Record
+    tree: Node
+    sources: tuple[Record, ...]
+    from_rows: Record
+    """Empty: such a KPI is worked out from other KPIs, and has no rows of its own."""
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """A result as it was published and as it would be under other figures."""
+
+    edition: int
+    changes: dict[str, Decimal]
+    before: RoiResult
+    after: RoiResult
+
+
+def explain_return(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, kpi_id: str, *, period: str | None, as_of: str | None
+) -> Explained:
+    """The arithmetic of a KPI of the model in a month, from the edition that stood then.
+
+    Raises ConfigurationError for a month that the edition does not have, and RoiError for an edition without a result.
+    """
+    from pipeline.catalog.formulas import formula_line
+    from pipeline.catalog.hashes import definition_hash
+
+    number = int(str(edition_standing(con, as_of)["number"]))
+    result = stored_result(con, number)
+    if result is None:
+        raise RoiError(f"Edition {number} has no ROI result; run make nightly, which makes one.")
+    month = _month(period, result)
+    tree, metric = tree_of(result, kpi_id, month), catalog.metrics[kpi_id]
+    if tree is None:
+        raise ConfigurationError("There is no such month.", [_no_month(period, result)])
+    shown = month or result.points[-1].month
+    sources = tuple(_sources(con, catalog, result, shown))
+    told = (kpi_id, metric.name, metric.question, formula_line(metric), definition_hash(metric))
+    published = _published(con, catalog, kpi_id, shown, as_of)
+    return Explained(*told, number, shown, published, tree, sources, {})
+
+
+def _published(con: duckdb.DuckDBPyConnection, catalog: Catalog, kpi_id: str, month: date, as_of: str | None) -> Record:
+    """The row of the published values; empty when the month has none."""
+    try:
+        return explain(con, catalog, kpi_id, period=f"{month:%Y-%m}", as_of=as_of).published
+    except ConfigurationError:
+        return {}
+
+
+def _month(period: str | None, result: RoiResult) -> date | None:
+    if period is None:
+        return None
+    found = parse_period(period)
+    if found.grain != "month" or found.start not in [point.month for point in result.points]:
+        raise ConfigurationError("There is no such month.", [_no_month(period, result)])
+    return found.start
+
+
+def _no_month(period: str | None, result: RoiResult) -> Problem:
+    span = f"a month from {result.first_month:%Y-%m} to {result.last_month:%Y-%m}" if result.first_month else "none yet"
+    return Problem("--period", "E003", f"found {period}, expected {span}")
+
+
+def _sources(con: duckdb.DuckDBPyConnection, catalog: Catalog, result: RoiResult, month: date) -> Iterator[Record]:
+    """For each KPI among the factors its value of the month, the same from the rows, and the files read."""
+    used = {(term.name.split(".")[0], claim.use_case) for claim in result.claims if claim.month == month
+            for term in claim.terms if term.kind == "kpi"}  # fmt: skip
+    for kpi_id, case in sorted(used):
+        by = f"use_case={case}" if "use_case" in catalog.metrics[kpi_id].dimensions else None
+        try:
+            found = explain(con, catalog, kpi_id, period=f"{month:%Y-%m}", by=by)
+        except ConfigurationError:
+            continue
+        command = f"roi explain {kpi_id} --period {month:%Y-%m}" + (f" --by {by}" if by else "")
+        yield {"kpi": kpi_id, "by": by or "", "command": command, "from_rows": found.from_rows, "files": found.files}
+
+
+def what_if(con: duckdb.DuckDBPyConnection, catalog: Catalog, changes: dict[str, Decimal]) -> WhatIf:
+    """The newest edition's result under other figures; neither the edition nor the register is touched.
+
+    A figure stands for every row of the assumption: an id without a use case also sets those of single use cases. The
+    range is moved with it, and the row counts as approved. Raises ConfigurationError for an assumption nobody asks for.
+    """
+    number = int(str((latest_edition(con) or {"number": 0})["number"]))
+    inputs = stored_inputs(con, number)
+    before = stored_result(con, number)
+    assert before is not None  # noqa: S101 - both are stored in one row
+    return WhatIf(number, changes, before, evaluate(catalog, _changed(inputs, before, changes), seed=before.seed))
+
+
+def _changed(inputs: Inputs, before: RoiResult, changes: dict[str, Decimal]) -> Inputs:
+    known = {one.assumption_id for one in before.assumptions} | {row.assumption_id for row in inputs.assumptions}
+    known |= {name.split(".")[0] for name in known}
+    unknown = [
+        Problem("--set", "E009", f"found {name!r}; {_near(name, known)}") for name in changes if name not in known
+    ]
+    if unknown:
+        raise ConfigurationError("There is no such assumption.", unknown)
+    rows = list(inputs.assumptions)
+    for name, value in changes.items():
+        held = [row for row in rows if row.assumption_id == name or row.assumption_id.startswith(f"{name}.")]
+        unit = next((one.unit for one in before.assumptions if one.assumption_id == name), "ratio")
+        rows = [_moved(row, value, inputs.as_of) if row in held else row for row in rows]
+        rows += [] if held else [_made(name, value, unit or "ratio", inputs.as_of)]
+    return replace(inputs, assumptions=tuple(rows))
+
+
+def _near(name: str, known: set[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, sorted(known), 1)
+    return f"did you mean {near[0]}?" if near else "known are " + ", ".join(sorted(known))
+
+
+def _moved(row: Assumption, value: Decimal, as_of: date) -> Assumption:
+    """A row with another figure: its range keeps its width in shares of the figure, and it holds and is approved."""
+    ends = [value * end / row.base if row.base else value for end in (row.low, row.high)]
+    if row.unit == "ratio":
+        ends = [min(max(end, Decimal(0)), Decimal(1)) if 0 <= value <= 1 else end for end in ends]
+    low, high = min(*ends, value), max(*ends, value)
+    until = None if row.valid_to is not None and row.valid_to <= as_of else row.valid_to
+    approved = row.approved_at or row.valid_from
+    by = row.approved_by or "what if"
+    return replace(row, low=low, base=value, high=high, valid_to=until, approved_at=approved, approved_by=by)
+
+
+def _made(name: str, value: Decimal, unit: str, as_of: date) -> Assumption:
+    """A row for an assumption that the register lacks."""
+    return Assumption(
+        name, "", date(1970, 1, 1), None, value, value, value, unit, "", "E", "what if", "", "what if", as_of
+    )
+
+
+def parse_changes(texts: Sequence[str]) -> dict[str, Decimal]:
+    """`id=VALUE` of the command line; raises ConfigurationError for anything else."""
+    found, problems = {}, []
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            number = Decimal("NaN")
+        if not number.is_finite() or not name:
+            problems.append(Problem("--set", "E009", f"found {text!r}, expected assumption=number, such as risk=0.1"))
+        found[name] = number
+    if problems:
+        raise ConfigurationError("A figure cannot be read.", problems)
+    return found
+
+
+CLAIM_COLUMNS = ("line", "use_case", "business_unit", "month", "ledger", "grade", "status", "gross", "amount", "weight",
+                 "counted", "discount", "present", "hours", "reason")  # fmt: skip
+COST_COLUMNS = (
+    "month",
+    "use_case",
+    "business_unit",
+    "category",
+    "amount",
+    "discount",
+    "present",
+    "how",
+    "place",
+    "reason",
+)
+
+
+def write_rows(result: RoiResult, path: Path) -> int:
+    """Write every claim and cost behind a result as CSV, one row each; returns how many."""
+    rows = [{"kind": "claim", **{name: getattr(one, name) for name in CLAIM_COLUMNS}} for one in result.claims]
+    rows += [{"kind": "cost", **{name: getattr(one, name) for name in COST_COLUMNS}} for one in result.costs]
+    columns = ["kind", *dict.fromkeys((*CLAIM_COLUMNS, *COST_COLUMNS))]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return len(rows)

@@ -1,0 +1,75 @@
+"""The evidence grade of a line: decided by what its data are, never by who wrote the line.
+
+A randomised, B difference in differences or staggered roll-out, C before and after, D self-report, E assumption.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pipeline.catalog.benefits import Benefit
+from pipeline.roi import records as r
+from pipeline.roi.inputs import Measured
+
+GRADES = ("A", "B", "C", "D", "E")
+_BY_DESIGN = {"before_after": "C", "self_report": "D", "assumption": "E"}
+_EXPERIMENTAL = ("randomised", "staggered", "did")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The grade of a line, how it may count, why, and the effect that was measured."""
+
+    grade: str
+    status: str
+    reason: str
+    measured: Measured | None = None
+
+
+def evidence_of(line: Benefit, effects: Sequence[Measured]) -> Evidence:
+    """What the data allow to say about a line.
+
+    A design that names an experiment has the grade its data earn; without such data, or with a broken split or trends
+    that were apart before, the line is an assumption (E). An effect whose interval includes zero is no benefit.
+    """
+    held = line.evidence
+    if held is None:
+        return Evidence("E", r.STATED, "no evidence is declared")
+    if held.design not in _EXPERIMENTAL:
+        grade = _BY_DESIGN[held.design]
+        return Evidence(grade, _status_of(grade), held.says)
+    found = [one for one in effects if (one.experiment, one.metric) == (held.experiment, held.metric)]
+    if not found:
+        return Evidence("E", r.STATED, f"no data of {held.experiment} on {held.metric}")
+    return _judged(line, _as_gain(found[0], held.better))
+
+
+def _judged(line: Benefit, effect: Measured) -> Evidence:
+    """What an effect, a gain above zero, allows to say about its line."""
+    if effect.problem or effect.estimate is None:
+        return Evidence("E", r.STATED, f"{effect.experiment}: {effect.problem or 'no estimate'}", effect)
+    if effect.low is None or effect.high is None or effect.low <= 0 <= effect.high:
+        told = f"{effect.experiment}: {effect.estimate:f} ({_end(effect.low)} to {_end(effect.high)}) includes 0"
+        return Evidence(effect.grade, r.NO_EFFECT, told, effect)
+    if effect.high < 0 and all(factor.effect is None for factor in line.factors):
+        return Evidence(
+            effect.grade, r.NO_EFFECT, f"{effect.experiment}: it got worse, by {-effect.estimate:f}", effect
+        )
+    return Evidence(effect.grade, _status_of(effect.grade), f"{effect.experiment}: {effect.method}", effect)
+
+
+def _as_gain(effect: Measured, better: str) -> Measured:
+    """The effect with a gain above zero: of a metric of which less is better, the signs are turned."""
+    if better == "more" or effect.estimate is None:
+        return effect
+    low, high = (None if end is None else -end for end in (effect.high, effect.low))
+    return replace(effect, estimate=-effect.estimate, low=low, high=high)
+
+
+def _end(value: object) -> str:
+    return "open" if value is None else f"{value:f}"
+
+
+def _status_of(grade: str) -> str:
+    return {"A": r.COUNTED, "B": r.COUNTED, "C": r.HALVED}.get(grade, r.STATED)

@@ -1,0 +1,165 @@
+"""What a scope is worth: sums to the cent, return, payback and break-even, each with the reason when there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from pipeline.roi import records as r
+from pipeline.roi.claims import cents
+from pipeline.roi.evaluate import OUTCOMES, Ledger, summed
+from pipeline.roi.finance import (
+    break_even_realisation,
+    cost_per_outcome,
+    internal_rate,
+    payback_month,
+    return_on_investment,
+)
+from pipeline.roi.records import Claim, CostItem, Month, Spread, Worth
+
+COMPUTED, INSUFFICIENT, UNAVAILABLE = "computed", "insufficient evidence", "not available"
+_RATIO = Decimal("0.000001")
+PROGRAMME, USE_CASE, UNIT = "programme", "use_case", "business_unit"
+
+
+def rounded(value: Decimal | None) -> Decimal | None:
+    """A fraction to six decimals."""
+    return None if value is None else value.quantize(_RATIO)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The claims and costs of one scope."""
+
+    ledger: Ledger
+    scope: str
+    name: str
+    claims: tuple[Claim, ...]
+    costs: tuple[CostItem, ...]
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """Whether its results can be told, and why not."""
+        unknown = dict.fromkeys(item.reason for item in self.costs if item.amount is None)
+        if unknown:
+            return UNAVAILABLE, "costs cannot be told: " + "; ".join(unknown)
+        if not self.ledger.rate.may_count:
+            return UNAVAILABLE, f"no approved discount rate: {self.ledger.rate.reason}"
+        if not self.ledger.months:
+            return UNAVAILABLE, "no whole month with data"
+        if not any(claim.is_in_headline for claim in self.claims):
+            return INSUFFICIENT, insufficient(self.claims)
+        return COMPUTED, ""
+
+    @property
+    def months(self) -> tuple[Month, ...]:
+        """Benefits, costs and the running total by month; unknown costs leave the rest unknown."""
+        found: list[Month] = []
+        running: Decimal | None = Decimal("0.00")
+        for month in self.ledger.months:
+            benefits = sum((c.counted for c in self.claims if c.month == month), Decimal("0.00"))
+            costs = summed(item.amount for item in self.costs if item.month == month)
+            net = None if costs is None else benefits - costs
+            running = None if net is None or running is None else running + net
+            found.append(Month(month, benefits, costs, net, running))
+        return tuple(found)
+
+    def sum(self, wanted: Callable[[Claim], bool], *, stated: bool = False) -> Decimal:
+        """Counted amounts of some claims; with `stated` their full amounts."""
+        parts = [claim.amount or Decimal(0) if stated else claim.counted for claim in self.claims if wanted(claim)]
+        return sum(parts, Decimal("0.00"))
+
+    @property
+    def outcomes(self) -> Decimal | None:
+        """Verified outcomes of the programme or of a use case; None for other scopes and where nobody counted."""
+        if self.scope == UNIT:
+            return None
+        case = r.SHARED if self.scope == PROGRAMME else self.name
+        found = [self.ledger.book.number(*OUTCOMES, case, month) for month in self.ledger.months]
+        counted = [one.value for one in found if one is not None and one.value is not None]
+        return sum(counted, Decimal(0)) if counted else None
+
+    def break_even(self) -> tuple[Decimal | None, str]:
+        """The realisation of freed hours at which the net present value is zero."""
+        held = [claim for claim in self.claims if claim.ledger == "capacity" and claim.is_in_headline]
+        whole = [(claim.weight * (claim.discount or 0), claim.whole, claim.gross) for claim in held]
+        full = sum((share * (amount or 0) for share, amount, _ in whole), Decimal(0))
+        now = sum((share * (amount or 0) for share, _, amount in whole), Decimal(0))
+        present = [summed(one.present for one in part) for part in (self.claims, self.costs)]
+        if None in present:
+            return None, "no present values"
+        rest = (present[0] or Decimal(0)) - now - (present[1] or Decimal(0))
+        found = break_even_realisation(full, rest)
+        return rounded(found.realisation), found.reason
+
+    def worth(self, spread: Spread | None) -> Worth:
+        """All results of the scope."""
+        status, reason = self.state
+        months = self.months
+        costs = summed(item.amount for item in self.costs)
+        flows = [month.net for month in months if month.net is not None]
+        is_told = status == COMPUTED
+        pv_benefits = summed(claim.present for claim in self.claims) if is_told else None
+        pv_costs = summed(item.present for item in self.costs) if status != UNAVAILABLE else None
+        net = pv_benefits - pv_costs if pv_benefits is not None and pv_costs is not None else None
+        irr = internal_rate(flows) if is_told else None
+        even, even_reason = self.break_even() if is_told else (None, reason)
+        paid = payback_month(flows) if is_told else None
+        outcomes = self.outcomes
+        return Worth(
+            scope=self.scope,
+            name=self.name,
+            status=status,
+            reason=reason,
+            cash=self.sum(lambda claim: claim.ledger == "cash"),
+            capacity=self.sum(lambda claim: claim.ledger == "capacity"),
+            stated=self.sum(lambda claim: claim.is_claim and not claim.is_in_headline, stated=True),
+            costs=costs,
+            pv_benefits=pv_benefits,
+            pv_costs=pv_costs,
+            net=net,
+            roi=rounded(return_on_investment(pv_benefits, pv_costs)) if net is not None else None,  # type: ignore[arg-type]
+            irr=Decimal(str(irr.annual)).quantize(_RATIO) if irr and irr.annual is not None else None,
+            irr_reason=irr.reason if irr else reason,
+            payback=None if paid is None else paid + 1,
+            payback_reason=reason or ("" if paid is not None else f"not paid back within {len(months)} months"),
+            break_even=even,
+            break_even_reason=even_reason,
+            outcomes=outcomes,
+            cost_per_outcome=_per_outcome(costs, outcomes),
+            spread=spread if is_told else None,
+            months=months,
+        )
+
+
+def _per_outcome(costs: Decimal | None, outcomes: Decimal | None) -> Decimal | None:
+    found = None if costs is None or outcomes is None else cost_per_outcome(costs, outcomes)
+    return None if found is None else cents(found)
+
+
+def insufficient(claims: Sequence[Claim]) -> str:
+    """Why no claim is in the headline, the most frequent reasons first."""
+    if not claims:
+        return "no line of benefit claims anything here"
+    reasons = [f"{claim.line}: {claim.status}" + (f" ({claim.reason})" if claim.reason else "") for claim in claims]
+    told = sorted(dict.fromkeys(reasons), key=lambda reason: -reasons.count(reason))
+    return "; ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
+
+
+def scopes(ledger: Ledger) -> list[Scope]:
+    """The programme, then use cases and business units by name; what belongs to no single one is a scope of its own."""
+    whole = Scope(ledger, PROGRAMME, PROGRAMME, ledger.claims, ledger.costs)
+    cases = sorted({one.use_case for one in ledger.claims} | {one.use_case for one in ledger.costs})
+    units = sorted({one.business_unit for one in ledger.claims} | {one.business_unit for one in ledger.costs})
+    return [
+        whole,
+        *(_scope(ledger, USE_CASE, name) for name in cases),
+        *(_scope(ledger, UNIT, name) for name in units),
+    ]
+
+
+def _scope(ledger: Ledger, scope: str, name: str) -> Scope:
+    """The claims and costs of one use case or business unit."""
+    claims = tuple(one for one in ledger.claims if getattr(one, scope) == name)
+    return Scope(ledger, scope, name, claims, tuple(one for one in ledger.costs if getattr(one, scope) == name))

@@ -1,0 +1,194 @@
+"""The printed tree: recomputed by an evaluator of its own from the JSON alone, and readable by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import accumulate
+from typing import Any
+
+import pytest
+from roi_room import ASSUMPTIONS, MONTHS, assumption, catalog_of, inputs, kpi
+
+from pipeline.errors import ConfigurationError
+from pipeline.roi.assemble import evaluate
+from pipeline.roi.inputs import Invoice, months_between
+from pipeline.roi.records import RoiResult
+from pipeline.roi.store import plain
+from pipeline.roi.text import difference_lines, number, tree_lines
+from pipeline.roi.tree import TREES, tree_of
+
+D = Decimal
+METRICS = {
+    "programme_roi": ("roi", 6), "net_benefit": ("net", 2), "payback_months": ("payback", 0),
+    "cost_savings": ("savings", 2),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def result() -> RoiResult:
+    """The result of the small programme."""
+    return evaluate(catalog_of(), inputs(), draws=200)
+
+
+def recomputed(node: dict[str, Any]) -> Decimal | None:
+    """The value of a node from its leaves, by nothing but what the tree says; every inner value is held to it."""
+    if node["op"] == "given":
+        return None if node["value"] is None else D(node["value"])
+    parts = [recomputed(child) for child in node["children"]]
+    if None in parts or (not parts and node["op"] != "sum"):
+        return None
+    known = [part for part in parts if part is not None]
+    value = operated(node["op"], known)
+    if value is not None and node["places"] is not None:
+        value = value.quantize(D(1).scaleb(-node["places"]), ROUND_HALF_UP)
+    told = None if node["value"] is None else D(node["value"])
+    assert told == value, f"{node['name']}: told {told}, recomputed {value}"
+    return value
+
+
+def operated(op: str, parts: list[Decimal]) -> Decimal | None:
+    """One operation of the tree."""
+    if op == "sum":
+        return sum(parts, D(0))
+    if op == "subtract":
+        return parts[0] - sum(parts[1:], D(0))
+    if op == "product":
+        total = D(1)
+        for part in parts:
+            total *= part
+        return total
+    if op == "first_at_zero":
+        return next((D(place) for place, total in enumerate(accumulate(parts), 1) if total >= 0), None)
+    return {"divide": lambda: parts[0] / parts[1] if parts[1] else None, "remainder": lambda: 1 - parts[0],
+            "magnitude": lambda: abs(parts[0])}[op]()  # fmt: skip
+
+
+@pytest.mark.parametrize("kpi_id", TREES)
+def test_every_node_is_what_its_children_make(result: RoiResult, kpi_id: str) -> None:
+    """For every KPI of the model and every month, from the printed JSON alone."""
+    for month in MONTHS:
+        tree = tree_of(result, kpi_id, month)
+        assert tree is not None
+        value = recomputed(json.loads(json.dumps(plain(tree))))
+        point = next(one for one in result.points if one.month == month)
+        if kpi_id in METRICS:
+            told = getattr(point, METRICS[kpi_id][0])
+            assert value == (None if told is None else D(told)), month
+
+
+def test_a_moved_window_is_recomputed_too() -> None:
+    """40 months: present values are divided by the discount factor of the window's first month."""
+    months = months_between(MONTHS[0].replace(year=2023, month=3), MONTHS[-1])
+    found = evaluate(
+        catalog_of(),
+        inputs(kpis=tuple(kpi("settled", "numerator", month, "100") for month in months),
+               assumptions=tuple(assumption(one.assumption_id, str(one.base), one.unit, valid_from=months[0])
+                                 for one in ASSUMPTIONS)),
+        draws=20,
+    )  # fmt: skip
+    tree = tree_of(found, "programme_roi")
+    assert tree is not None
+    assert recomputed(json.loads(json.dumps(plain(tree)))) == found.points[-1].roi
+    assert any("in money of 2023-07" in line for line in tree_lines(tree))
+
+
+def test_the_text_adds_up_by_hand(result: RoiResult) -> None:
+    """One line of a claim, typed into a calculator."""
+    tree = tree_of(result, "net_benefit", MONTHS[0])
+    assert tree is not None
+    lines = list(tree_lines(tree))
+    told = next(line for line in lines if "contacts_settled, support, 2026-01" in line)
+    assert told.strip().startswith(
+        "contacts_settled, support, 2026-01, present value: 100 × 5 × 0.8 × 0.5 × (1 - 0.1) = 180.00; "
+        "less review 10 × 3 × 60 ÷ 60 = 30.00; leaves 150.00; × 1 (weight of grade A) = 150.00; "
+        "× 1.00000000 (discount factor of 2026-01) = 150.00"
+    )
+    assert lines[0] == "net benefit = -193.70 USD"
+    assert "  = 312.00 - 505.70" in lines
+
+
+def test_no_line_of_text_hides_a_part(result: RoiResult) -> None:
+    """The lines of a sum, and what is left off, come to the sum."""
+    tree = tree_of(result, "programme_roi")
+    assert tree is not None
+    lines = list(tree_lines(tree))
+    place = next(i for i, line in enumerate(lines) if "present value of costs" in line)
+    pad = len(lines[place]) - len(lines[place].lstrip())
+    below = [line for line in lines[place + 1 :] if re.match(rf" {{{pad + 2}}}\w", line)]
+    amounts = [D(re.findall(r"= (-?[\d ]+\.\d\d) USD", line)[0].replace(" ", "")) for line in below]
+    assert sum(amounts) == result.programme.pv_costs
+
+
+def test_numbers_read_as_people_write_them() -> None:
+    """Thousands apart, the unit behind, unknown in words."""
+    assert number(D("-1234567.50"), "USD") == "-1 234 567.50 USD"
+    assert (number(D("0.25"), "ratio"), number(None)) == ("0.25", "not available")
+
+
+def test_a_month_that_is_not_there_has_no_tree(result: RoiResult) -> None:
+    """Nor a value made up for it."""
+    assert tree_of(result, "programme_roi", MONTHS[0].replace(year=2020)) is None
+
+
+def test_the_bill_is_explained_by_its_cells() -> None:
+    """0.60 of 6.10 apart: 0.098361."""
+    found = evaluate(catalog_of(), inputs(invoices=(Invoice(MONTHS[0], "USD", D("6.1"), 3),)), draws=20)
+    tree = tree_of(found, "bill_reconciliation_gap", MONTHS[0])
+    assert tree is not None
+    assert (
+        recomputed(json.loads(json.dumps(plain(tree))))
+        == D("0.098361")
+        == (D("0.6") / D("6.1")).quantize(D("0.000001"))
+    )
+
+
+def test_what_if_moves_what_was_asked_and_nothing_else() -> None:
+    """Risk from 0.1 to 0.28: the gross of a contact line falls from 180 to 144, review stays, so 114 a month."""
+    from pipeline.returns import _changed, parse_changes
+
+    held = inputs()
+    before = evaluate(catalog_of(), held, draws=50)
+    changes = parse_changes(["risk=0.28"])
+    after = evaluate(catalog_of(), _changed(held, before, changes), draws=50)
+    lines = {one.line: one.counted for one in after.lines}
+    assert lines["contacts_settled"] == 6 * (100 * 5 * D("0.8") * D("0.5") * (1 - D("0.28")) - 30) == 6 * D("114")
+    assert before == evaluate(catalog_of(), held, draws=50)
+    text = "\n".join(difference_lines(before, after, changes))
+    assert text.startswith("risk: 0.1 -> 0.28\n")
+    assert re.search(r"contacts_settled +900.00 USD +684.00 USD +-216.00 USD  counted", text)
+
+
+def test_what_if_sets_what_the_register_lacks() -> None:
+    """The realisation of hours, which is the model's own until somebody approves one."""
+    from pipeline.returns import _changed
+
+    held = inputs()
+    before = evaluate(catalog_of(), held, draws=50)
+    after = evaluate(catalog_of(), _changed(held, before, {"realisation": D("0.5")}), draws=50)
+    told = {one.line: one.counted for one in after.lines}
+    assert told["hours_saved"] == 2 * D("972.00")
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["risk"], "found 'risk', expected assumption=number, such as risk=0.1"),
+        (["risk=high"], "found 'risk=high', expected assumption=number"),
+    ],
+)
+def test_a_change_that_cannot_be_read_is_refused(texts: list[str], message: str) -> None:
+    """With what was found and what was expected."""
+    from pipeline.returns import parse_changes
+
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
+        parse_changes(texts)
+
+
+def test_an_assumption_nobody_asks_for_is_refused(result: RoiResult) -> None:
+    """With the one that was meant."""
+    from pipeline.returns import _changed
+
+    with pytest.raises(ConfigurationError, match=re.escape("found 'risc'; did you mean risk?")):
+        _changed(inputs(), result, {"risc": D(1)})
