@@ -19,7 +19,7 @@ from pipeline.catalog.hashes import catalog_hash
 from pipeline.catalog.model import Catalog
 from pipeline.errors import BlockedError, ConfigurationError, ExitCode, Problem, RoiError
 from pipeline.settings import Settings
-from pipeline.warehouse.connection import create_schemas, warehouse
+from pipeline.warehouse.connection import create_schemas, outgrown_tables, warehouse
 from pipeline.warehouse.lock import run_lock
 from pipeline.warehouse.pseudonym import load_key
 from pipeline.warehouse.publish import discard_work_copy, publish_file, publish_folder, start_work_copy
@@ -208,6 +208,7 @@ def _work(con: duckdb.DuckDBPyConnection, run: _Run) -> Summary:
     from pipeline.warehouse import ledger
 
     create_schemas(con)
+    _require_tables(con, run.settings)
     create_views(con)
     _require_same_folder(con, run.settings)
     run_id = ledger.start_run(con, started_at=run.settings.now)
@@ -280,6 +281,20 @@ def _returns(
     inputs = read_inputs(con, run.catalog, with_standing(con, told, grain="month"), as_of=as_of)
     result = evaluate(run.catalog, inputs)
     return with_roi(told, run.catalog, result), inputs, result
+
+
+def _require_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """A warehouse made before a table changed cannot be gone on with; what was received is all still there."""
+    problems = [
+        Problem(f"{settings.warehouse}:{table}", "S005", f"the table {what}; expected the columns of docs/tables.md")
+        for table, what in outgrown_tables(con).items()
+    ]
+    if problems:
+        message = (
+            "This warehouse was made by an older version. Build it anew from the received files: "
+            f"make rebuild EXPORTS={settings.exports_named}"
+        )
+        raise ConfigurationError(message, problems)
 
 
 def _require_same_folder(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from project import ROOT, Project
 
@@ -185,6 +186,26 @@ def test_a_folder_that_cannot_be_written_is_named_first(project: Project) -> Non
     finally:
         warehouse.chmod(0o700)
     assert "S002  cannot be written to" in done.stderr
+
+
+def test_a_warehouse_of_an_older_version_is_not_gone_on_with(project: Project) -> None:
+    """A table that has gained a column since: said with the table, the column and the way out; nothing is published."""
+    held = project.root / "data" / "warehouse" / "exports.duckdb"
+    aside = held.read_bytes()
+    with duckdb.connect(str(held)) as con:
+        con.execute("ALTER TABLE core.deployments DROP COLUMN service")
+    exports = project.root / "exports"
+    (exports / "deployments-9.csv").write_text("\n".join([HEADER, GOOD[0].replace("dep-1", "dep-99")]) + "\n", "utf-8")
+    before = project.digests()
+    try:
+        done = project.roi("nightly", "--exports", _exports(project), exit_code=2)
+    finally:
+        held.write_bytes(aside)
+        (exports / "deployments-9.csv").unlink()
+    assert "exports.duckdb:deployments" in done.stderr
+    assert "S005  the table lacks service; expected the columns of docs/tables.md" in done.stderr
+    assert "make rebuild" in done.stderr
+    assert project.digests() == before
 
 
 def test_two_folders_of_one_name_are_kept_apart(project: Project, tmp_path: Path) -> None:

@@ -92,6 +92,26 @@ def create_schemas(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"ALTER TABLE history.{table.name} ADD COLUMN IF NOT EXISTS _replaced_by BIGINT")
 
 
+def outgrown_tables(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Table -> how its columns differ from those declared, for tables that an older version made."""
+    held: dict[str, dict[str, str]] = {}
+    listed = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE schema_name = 'core' ORDER BY ALL"
+    for table, column, sql_type in con.execute(listed).fetchall():
+        held.setdefault(table, {})[column] = sql_type.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ").replace(
+            " ", ""
+        )
+    found = {}
+    for name, table in load_tables().items():
+        wanted = {column.name: column.sql_type.replace(" ", "") for column in table.columns}
+        has = {column: sql_type for column, sql_type in held[name].items() if not column.startswith("_")}
+        if has != wanted:
+            missing, other = sorted(wanted.keys() - has.keys()), sorted(has.items() - wanted.items())
+            told = [f"lacks {', '.join(missing)}"] if missing else []
+            told += [f"has {', '.join(f'{column} {sql_type}' for column, sql_type in other)}"] if other else []
+            found[name] = " and ".join(told)
+    return found
+
+
 @lru_cache(maxsize=1024)
 def parsed(sql: str) -> duckdb.Statement:
     """One statement parsed once per process, for what runs anew for every file.
