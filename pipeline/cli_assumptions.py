@@ -13,7 +13,7 @@ from pipeline.settings import settings
 if TYPE_CHECKING:
     from datetime import date
 
-    from pipeline.roi.assumptions import Assumption
+    from pipeline.roi.inputs import Assumption
 
 app = typer.Typer(no_args_is_help=True, help="The register of assumptions that benefits are computed with.")
 AsOf = Annotated[str | None, typer.Option(help="The day to judge on; the last day of the data when not given.")]
@@ -87,7 +87,7 @@ def _cells(record: dict[str, object]) -> tuple[str, ...]:
     figures = " / ".join(f"{record[name]:g}" for name in ("low", "base", "high"))
     approved = f"{record['approved_by'] or 'nobody'}, {record['approved_at'] or 'never'}"
     valid = f"{record['valid_from']} to {record['valid_to'] or 'open'}"
-    told = [str(record[name] or "-") for name in ("unit", "evidence_grade", "source", "owner")]
-    use_case = str(record["use_case_id"] or "(programme)")
+    told = [str(record[name] or "-") for name in ("unit", "grade", "source", "owner")]
+    use_case = str(record["use_case"] or "(programme)")
     said = (str(record["status"]), str(record["next_step"]))
     return (str(record["assumption_id"]), use_case, figures, *told, approved, valid, *said)

@@ -6,6 +6,7 @@ import csv
 import io
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -17,7 +18,6 @@ from pipeline.contracts import judge
 from pipeline.roi.assumptions import (
     HEADER,
     MEANINGS,
-    Assumption,
     in_force,
     next_step,
     problems,
@@ -25,6 +25,7 @@ from pipeline.roi.assumptions import (
     standing,
     template,
 )
+from pipeline.roi.inputs import Assumption
 from pipeline.sources.mapping import load_mappings
 from pipeline.sources.readers import read_raw
 from pipeline.sources.recognise import recognise
@@ -35,21 +36,21 @@ ROW = Assumption(
     assumption_id="loaded_rate.support",
     valid_from=date(2026, 1, 1),
     valid_to=date(2027, 1, 1),
-    use_case_id="support",
-    low=50,
-    base=60,
-    high=70,
+    use_case="support",
+    low=Decimal(50),
+    base=Decimal(60),
+    high=Decimal(70),
     unit="USD/h",
-    distribution=None,
-    evidence_grade="C",
+    distribution="",
+    grade="C",
     source="Payroll",
     owner="ROI analyst",
     approved_by="Finance director",
     approved_at=date(2026, 1, 15),
-    note=None,
-    where="a.csv:2",
+    note="",
+    place="a.csv:2",
 )
-NEXT = replace(ROW, valid_from=date(2026, 7, 1), where="a.csv:3")
+NEXT = replace(ROW, valid_from=date(2026, 7, 1), place="a.csv:3")
 DAY = date(2026, 6, 30)
 
 
@@ -63,9 +64,9 @@ DAY = date(2026, 6, 30)
         ({}, date(2026, 12, 31), "in force"),
         ({}, date(2027, 1, 1), "expired"),  # valid_to is the first day without it
         ({"valid_to": None}, date(2099, 1, 1), "in force"),
-        ({"approved_by": None}, DAY, "unapproved"),
+        ({"approved_by": ""}, DAY, "unapproved"),
         ({"approved_at": None}, DAY, "unapproved"),
-        ({"approved_by": None}, date(2027, 1, 1), "expired"),
+        ({"approved_by": ""}, date(2027, 1, 1), "expired"),
     ],
 )
 def test_a_row_stands_as_its_days_say(changes: dict[str, object], as_of: date, expected: str) -> None:
@@ -98,7 +99,7 @@ def test_on_one_day_an_assumption_is_in_force_once_or_not_at_all() -> None:
         ({}, DAY, ""),
         ({}, date(2026, 11, 1), ""),  # 61 days before the end
         ({}, date(2026, 11, 2), "renew it: it ends on 2027-01-01"),  # 60 days
-        ({"approved_by": None}, DAY, "have it approved: approved_by and approved_on"),
+        ({"approved_by": ""}, DAY, "have it approved: approved_by and approved_on"),
         ({}, date(2027, 2, 1), "add a row that is valid from 2027-01-01"),
         ({}, date(2025, 1, 1), ""),
     ],
@@ -120,10 +121,10 @@ def test_who_has_the_next_row_need_not_renew() -> None:
         ({"valid_to": DAY}, "R001", "loaded_rate.support ended on 2026-06-30; add a row that is valid from 2026-06-30"),
         ({"approved_at": None}, "R002", "nobody has approved it by 2026-06-30; fill approved_by and approved_on"),
         ({"owner": None}, "R003", "has no owner; name the role"),
-        ({"evidence_grade": "E", "low": 60, "high": 60}, "R004", "low, base and high are all 60 at grade E"),
+        ({"grade": "E", "low": Decimal(60), "high": Decimal(60)}, "R004", "low, base and high are all 60 at grade E"),
         ({"unit": "dollars an hour"}, "R005", "found unit 'dollars an hour', expected one such as USD/h"),
         ({"unit": "USD/hour"}, "R005", "found unit 'USD/hour'; 'hour' is written h"),
-        ({"use_case_id": "suport"}, "R007", "is for use case 'suport', which is not in the portfolio"),
+        ({"use_case": "suport"}, "R007", "is for use case 'suport', which is not in the portfolio"),
         ({"approved_by": "eva@example.com"}, "R008", "approved_by is an address; name the role"),
     ],
 )

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.roi.assumptions import Assumption, problems, standing
+from pipeline.roi.assumptions import problems, standing
+from pipeline.roi.inputs import Assumption
 from pipeline.sample import write_sample
 from pipeline.sample.clock import span_of
 from pipeline.sample.studies import PLANS, Plan, Study, studies
@@ -254,10 +255,9 @@ def assumptions(sample: Path) -> list[Assumption]:
 
     return [
         Assumption(
-            row["assumption"], date.fromisoformat(row["valid_from"]), day(row["valid_to"]), row["use_case"] or None,
-            float(row["low"]), float(row["base"]), float(row["high"]), row["unit"], row["distribution"],
-            row["evidence_grade"], row["source"], row["owner"], row["approved_by"] or None,
-            day(row["approved_on"]), None,
+            row["assumption"], row["use_case"], date.fromisoformat(row["valid_from"]), day(row["valid_to"]),
+            Decimal(row["low"]), Decimal(row["base"]), Decimal(row["high"]), row["unit"], row["distribution"],
+            row["evidence_grade"], row["source"], row["owner"], row["approved_by"], day(row["approved_on"]),
         )
         for row in rows(sample, "finance/assumptions-*.csv")
     ]  # fmt: skip
@@ -284,10 +284,10 @@ def test_every_use_case_in_daily_use_has_its_assumptions(sample: Path) -> None:
     held = {row.assumption_id: row for row in assumptions(sample)}
     for name in ("customer_support", "knowledge_search", "contract_review", "code_assistant", "drafting"):
         for kind in ("loaded_rate", "attribution", "risk", "review_minutes"):
-            assert held[f"{kind}.{name}"].use_case_id == name
+            assert held[f"{kind}.{name}"].use_case == name
             assert kind in held, "the others have the figure of the programme"
     realisation = held["realisation"]
-    assert (realisation.low, realisation.base, realisation.high) == (0, 0.25, 0.5)
+    assert (realisation.low, realisation.base, realisation.high) == (0, Decimal("0.25"), Decimal("0.5"))
 
 
 def test_contacts_claimed_twice_are_those_deflected(sample: Path) -> None:

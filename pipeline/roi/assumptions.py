@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Final, Literal
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Final, Literal
 from pipeline.catalog.units import parse_unit
 from pipeline.engine.editions import latest_edition
 from pipeline.errors import ConfigurationError, Problem
+from pipeline.roi.inputs import Assumption
+from pipeline.roi.read import assumption_rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -42,38 +43,11 @@ MEANINGS: Final = {
 """Every error code of the register, with its meaning in one line."""
 
 
-@dataclass(frozen=True)
-class Assumption:
-    """One row of the register; `where` is its file and line."""
-
-    assumption_id: str
-    valid_from: date
-    valid_to: date | None
-    use_case_id: str | None
-    low: float
-    base: float
-    high: float
-    unit: str
-    distribution: str | None
-    evidence_grade: str
-    source: str
-    owner: str | None
-    approved_by: str | None
-    approved_at: date | None
-    note: str | None
-    where: str = ""
-
-    def holds(self, day: date) -> bool:
-        """Return whether the day is in its period, approved or not."""
-        return self.valid_from <= day and (self.valid_to is None or day < self.valid_to)
-
-
 def standing(row: Assumption, as_of: date, others: Sequence[Assumption] = ()) -> Standing:
     """Say how a row stands on a day: only one that is `in force` may be used as it is.
 
     `others` are the rows of the register (or those of the same assumption): a row after which a later one has begun is
-    superseded. Without them a row that has ended is expired. An approval counts from its day, and needs both a name and
-    a day.
+    superseded. Without them a row that has ended is expired. An approval counts from its day.
     """
     if as_of < row.valid_from:
         return "not yet valid"
@@ -81,8 +55,7 @@ def standing(row: Assumption, as_of: date, others: Sequence[Assumption] = ()) ->
         return "superseded"
     if not row.holds(as_of):
         return "expired"
-    is_approved = bool(row.approved_by) and row.approved_at is not None and row.approved_at <= as_of
-    return "in force" if is_approved else "unapproved"
+    return "in force" if row.is_approved(as_of) else "unapproved"
 
 
 def _successor(row: Assumption, as_of: date, others: Sequence[Assumption]) -> Assumption | None:
@@ -115,14 +88,7 @@ def in_force(register: Sequence[Assumption], as_of: date) -> dict[str, Assumptio
 
 def read_assumptions(con: DuckDBPyConnection) -> list[Assumption]:
     """The register of a warehouse, by id and day; empty where none was ever loaded."""
-    if not _has(con, "assumptions"):
-        return []
-    names = ", ".join(f'a."{field.name}"' for field in fields(Assumption)[:-1])
-    found = con.execute(
-        f"SELECT {names}, coalesce(f.name || ':' || a._line, '') FROM core.assumptions AS a "
-        "LEFT JOIN ledger.files AS f ON f.file_hash = a._file ORDER BY a.assumption_id, a.valid_from"
-    ).fetchall()
-    return [Assumption(*row) for row in found]
+    return list(assumption_rows(con)) if _has(con, "assumptions") else []
 
 
 def read_use_cases(con: DuckDBPyConnection) -> frozenset[str]:
@@ -182,14 +148,14 @@ def _of_rows(rows: Sequence[Assumption], as_of: date, use_cases: frozenset[str])
 def _of_row(row: Assumption, use_cases: frozenset[str]) -> Iterator[Problem]:
     if not row.owner:
         yield _problem(row, NO_OWNER, "has no owner; name the role that keeps it up to date")
-    if row.evidence_grade == "E" and row.low == row.base == row.high:
+    if row.grade == "E" and row.low == row.base == row.high:
         yield _problem(row, NO_RANGE, f"low, base and high are all {row.base:g} at grade E; say how wrong it may be")
     try:
         parse_unit(row.unit)
     except ValueError as error:
         yield _problem(row, BAD_UNIT, str(error))
-    if row.use_case_id and use_cases and row.use_case_id not in use_cases:
-        yield _problem(row, NO_USE_CASE, f"is for use case {row.use_case_id!r}, which is not in the portfolio")
+    if row.use_case and use_cases and row.use_case not in use_cases:
+        yield _problem(row, NO_USE_CASE, f"is for use case {row.use_case!r}, which is not in the portfolio")
     for name, role in (("owner", row.owner), ("approved_by", row.approved_by)):
         if role and "@" in role:
             yield _problem(row, NO_ROLE, f"{name} is an address; name the role, for the register is published")
@@ -205,7 +171,7 @@ def _overlaps(rows: Sequence[Assumption]) -> Iterator[Problem]:
 
 
 def _problem(row: Assumption, code: str, message: str) -> Problem:
-    return Problem(row.where or "assumptions", code, f"{row.assumption_id} {message}")
+    return Problem(row.place or "assumptions", code, f"{row.assumption_id} {message}")
 
 
 HEADER: Final = (

@@ -47,6 +47,15 @@ class Assumption:
     approved_at: date | None
     place: str = ""
     """File and line it was read from."""
+    note: str = ""
+
+    def holds(self, day: date) -> bool:
+        """Return whether the day is in its period, approved or not."""
+        return self.valid_from <= day and (self.valid_to is None or day < self.valid_to)
+
+    def is_approved(self, day: date) -> bool:
+        """Return whether somebody had approved it by a day; an approval needs both a name and a day."""
+        return bool(self.approved_by) and self.approved_at is not None and self.approved_at <= day
 
 
 @dataclass(frozen=True)

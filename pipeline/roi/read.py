@@ -27,7 +27,7 @@ _ASSUMPTIONS = f"""
 SELECT assumption_id, coalesce(use_case_id, '') AS use_case, valid_from, valid_to, low::VARCHAR AS low,
   base::VARCHAR AS base, high::VARCHAR AS high, unit, coalesce(distribution, '') AS distribution,
   evidence_grade AS grade, t.source, coalesce(owner, '') AS owner, coalesce(approved_by, '') AS approved_by,
-  approved_at, {_PLACE} AS place
+  approved_at, {_PLACE} AS place, coalesce(t.note, '') AS note
 FROM core.assumptions AS t {_FILES} ORDER BY assumption_id, valid_from
 """
 _COSTS = f"""
@@ -82,7 +82,7 @@ def read_inputs(con: duckdb.DuckDBPyConnection, catalog: Catalog, values: pd.Dat
     return Inputs(
         as_of=date.fromisoformat(as_of),
         kpis=tuple(kpi_numbers(catalog, values)),
-        assumptions=_records(con, Assumption, _ASSUMPTIONS),
+        assumptions=assumption_rows(con),
         costs=_records(con, Cost, _COSTS),
         usage=_records(con, Usage, _USAGE),
         invoices=_records(con, Invoice, _INVOICES),
@@ -91,6 +91,11 @@ def read_inputs(con: duckdb.DuckDBPyConnection, catalog: Catalog, values: pd.Dat
         portfolio=_records(con, Span, _PORTFOLIO),
         effects=read_effects(con, catalog, as_of=date.fromisoformat(as_of)),
     )
+
+
+def assumption_rows(con: duckdb.DuckDBPyConnection) -> tuple[Assumption, ...]:
+    """The register of assumptions, by id and day."""
+    return _records(con, Assumption, _ASSUMPTIONS)
 
 
 def _records(con: duckdb.DuckDBPyConnection, record: Any, sql: str) -> tuple[Any, ...]:  # noqa: ANN401 - any record

@@ -81,6 +81,6 @@ def standing(rows: Sequence[Assumption], *, day: date, as_of: date) -> Found:
     row = begun[-1]
     if row.valid_to is not None and row.valid_to <= day:
         return Found(row, EXPIRED, f"{row.assumption_id} expired on {row.valid_to}")
-    if not row.approved_by or row.approved_at is None or row.approved_at > as_of:
+    if not row.is_approved(as_of):
         return Found(row, UNAPPROVED, f"{row.assumption_id} is not approved")
     return Found(row, IN_FORCE, "")
