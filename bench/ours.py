@@ -1,4 +1,4 @@
-"""All that the measurements know of `pipeline`: opening a warehouse, and the three stages from rows to values."""
+"""All that the measurements know of `pipeline`: opening a warehouse, and the stages from rows to an edition."""
 
 from __future__ import annotations
 
