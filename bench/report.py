@@ -179,8 +179,9 @@ them, because they move less when something else runs on the machine.
 
 **(a)** Every KPI of the catalogue by all its dimensions, per day, week, month and trailing 28 days, with no state there
 before: `build_states`, `roll_up`, `compute_values`, `store_edition`. The **floor** is one query over `core.calls` that
-reads every column the facts use: of numbers the sum is taken, of texts the sum of their lengths in bytes, of moments that
-of their microseconds, and of flags the true ones are counted; `count(column)` alone would be answered without reading.
+reads every column the facts use: of numbers the sum is taken, of texts the sum of their lengths in bytes, of moments
+that of their microseconds, and of flags the true ones are counted; `count(column)` alone would be answered without
+reading.
 
 **(b)** One more day of everything arrives as a load of its own on 90, 365 and 730 days of history with the same traffic
 per day; then the same four stages. Taking the files in is not part of it.
