@@ -161,6 +161,9 @@ MISTAKES = [
                  "      - {assumption: loaded_rate, unit: USD/h}\n      - {kpi: saved, unit: h}\n", "    §factors:\n      - {assumption: loaded_rate", "C076",
                  "found 1 factors in USD/h, not at the end, expected hours first, then one rate in USD/h as the last factor",
                  id="money before hours"),
+    pytest.param("    ledger: capacity\n", "    ledger: cash\n", "§ledger: cash\n    claims: hour", "C076",
+                 "found a cash line with a rate in USD/h, expected ledger: capacity, for an hour that is freed is no money yet",
+                 id="hours as cash"),
     pytest.param("design: randomised, experiment: exp-1, metric: seats", "design: randomised, metric: seats", "{§design: randomised", "C077",
                  "found design randomised without experiment and metric, expected the data it rests on", id="no experiment"),
     pytest.param("[{assumption: seats_saved, unit: USD/month}]", "[{effect: Seats per team, unit: seat}, {assumption: price, unit: USD/seat}]\n"
@@ -229,8 +232,10 @@ def with_second(*extra: str, use_cases: str = "[support]", claims: str = "contac
 
 OVERLAPS = [
     pytest.param(with_second(), "contacts_settled and more_contacts both claim contact for support", id="same claim"),
-    pytest.param(with_second(part="numerator"), "contacts_settled and more_contacts both claim contact for support",
+    pytest.param(with_second(part="numerator"), "contacts_settled and more_contacts both count the same number for support",
                  id="same number"),
+    pytest.param(with_second(part="numerator", claims="task"),
+                 "contacts_settled and more_contacts both count the same number for support", id="same number, other claim"),
     pytest.param(with_second("excludes: [contacts_settled]"),
                  "contacts_settled and more_contacts exclude each other and both claim for support", id="excluded"),
     pytest.param(with_second("excludes: [contacts_settled]", claims="spend"),
@@ -249,7 +254,7 @@ OVERLAPS = [
 
 @pytest.mark.parametrize(("text", "message"), OVERLAPS)
 def test_a_planted_overlap_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    """Seven overlaps that the catalogue alone tells; each names both lines."""
+    """Eight overlaps that the catalogue alone tells; each names both lines."""
     (problem,) = problems(tmp_path, text)
     assert problem.code == "C074"
     assert problem.message.startswith(f"found {message}, expected one of them there")

@@ -200,6 +200,7 @@ metrics:
     kind: recurrence
     fact: people_days
     member: person_id
+    people: true
     where: is_active = 1
     per: week
     at_least: 2
@@ -606,6 +607,12 @@ MISTAKES = [
         "[use_case, department]", "[use_case, session_key]", "§session_key]", "C036",
         "found dimension 'session_key', expected a column that groups people or sessions, not one each",
         id="identifying",
+    ),
+    pytest.param(
+        "    people: true\n    min_n: 5\n    interval: exact\n    target",
+        "    min_n: 5\n    interval: exact\n    target", "§numerator: distinct", "C051",
+        "found numerator of different person_id without people: true, expected people: true, which withholds groups of "
+        "fewer than five", id="people not withheld",
     ),
     pytest.param(
         "    denominator: distinct(person_id)\n", "    denominator: sum(is_active)\n", "§numerator: distinct", "C035",

@@ -78,6 +78,9 @@ class _Checker:
             found = f"perception_of {quoted(line.perception_of)}"
             expected = "another capacity line, from a capacity line with design self_report"
             yield self.report("perception_of", code=codes.LEDGER, found=found, expected=expected)
+        elif line.ledger == "cash" and any(factor.unit == "USD/h" for factor in line.factors):
+            expected = "ledger: capacity, for an hour that is freed is no money yet"
+            yield self.report("ledger", code=codes.LEDGER, found="a cash line with a rate in USD/h", expected=expected)
         elif line.until is not None and line.since is not None and line.until <= line.since:
             found, expected = f"until {line.until} with since {line.since}", "a later day"
             yield self.report("until", code=codes.LEDGER, found=found, expected=expected)
@@ -221,9 +224,10 @@ def _double(one: Benefit, other: Benefit, first: str, second: str) -> str:
         return ""
     if excluding:
         return "exclude each other and both claim" if one.shared_with(other) else ""
-    if disjoint:
-        return "are called disjoint and both count the same number" if _counts(one) & _counts(other) else ""
-    return f"both claim {one.claims}" if one.claims is not None and one.claims == other.claims else ""
+    if _counts(one) & _counts(other):
+        return "are called disjoint and both count the same number" if disjoint else "both count the same number"
+    is_same = one.claims is not None and one.claims == other.claims
+    return f"both claim {one.claims}" if is_same and not disjoint else ""
 
 
 def _counts(line: Benefit) -> set[tuple[str, str]]:

@@ -13,7 +13,7 @@ from pipeline.catalog import codes
 from pipeline.catalog.document import Positions
 from pipeline.catalog.expressions import Comparison, ExpressionError, Measure, parse_condition, parse_measure
 from pipeline.catalog.formulas import names_of, parse_formula
-from pipeline.catalog.model import COLUMN, AnyMetric, Catalog, Derived, Formula, Ratio, Total
+from pipeline.catalog.model import COLUMN, AnyMetric, Catalog, Derived, Formula, Ratio, Recurrence, Total
 from pipeline.catalog.wording import near, one_of, problem, quoted
 from pipeline.errors import Problem
 
@@ -82,6 +82,8 @@ def _marks(field: FieldInfo) -> list[dict[str, Any]]:
     return own + [one.json_schema_extra for one in inner if isinstance(getattr(one, "json_schema_extra", None), dict)]
 
 
+PERSON_COLUMNS = frozenset({"person_id", "respondent"})
+"""Columns of facts whose values are people."""
 _IDENTIFYING = ("cluster", "first_per", "member", "query", "document")
 
 
@@ -112,6 +114,7 @@ def check_columns(
     yield from refused
     yield from checker.bad_condition()
     yield from checker.aggregates(parsed)
+    yield from checker.people(parsed)
     yield from checker.cluster()
     yield from checker.same_twice(parsed)
     yield from checker.failures(parsed)
@@ -203,6 +206,16 @@ class _Checker:
             if key in parsed and parsed[key].aggregate == "distinct" and not self.counts_members(key):
                 found, expected = f"{key} {parsed[key].text()}", "sum(column) or count(*), which add up over days"
                 yield problem(self.where(key), codes.MIXED_AGGREGATES, found=found, expected=expected)
+
+    def people(self, parsed: Mapping[str, Measure]) -> Iterator[Problem]:
+        """A KPI that counts people withholds small groups of them."""
+        counted = {key: one.column for key, one in parsed.items() if one.aggregate == "distinct"}
+        counted |= {"member": self.metric.member} if isinstance(self.metric, Recurrence) else {}
+        told = next((key for key, column in counted.items() if column in PERSON_COLUMNS), None)
+        if told is not None and not self.metric.people:
+            found = f"{told} of different {counted[told]} without people: true"
+            expected = "people: true, which withholds groups of fewer than five"
+            yield problem(self.where(told), codes.PEOPLE, found=found, expected=expected)
 
     def counts_members(self, key: str) -> bool:
         """An exact total may be one of different members: sets of them unite over days."""
