@@ -8,8 +8,8 @@ from decimal import Decimal
 from pipeline.catalog.hashes import benefit_hash
 from pipeline.catalog.model import Catalog
 from pipeline.roi import records as r
-from pipeline.roi.claims import cents
 from pipeline.roi.briefs import grade_share, with_brief
+from pipeline.roi.claims import cents
 from pipeline.roi.evaluate import Ledger, ledger_of, summed
 from pipeline.roi.evidence import GRADES
 from pipeline.roi.inputs import Inputs
