@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from roi_room import catalog_of, inputs
 from test_reports_edition import edition
 
 from pipeline.reports import render
+from pipeline.roi.assemble import evaluate
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -40,7 +42,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if "ROI_PAGES" in os.environ:
         return Path(os.environ["ROI_PAGES"]).resolve()
     out = tmp_path_factory.mktemp("site")
-    render(edition(), out)
+    render(edition(roi=evaluate(catalog_of(), inputs(), draws=100)), out)
     return out
 
 
@@ -86,7 +88,7 @@ def _drawn(browser: Any) -> bool:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_request_leaves_and_no_error_is_logged(browser: Any, site: Path, scheme: str) -> None:
     """Every page, in both schemes: charts are drawn, all requests are files of the edition, the console is empty."""
-    for path in sorted(site.glob("*.html")):
+    for path in sorted(site.rglob("*.html")):
         _open(browser, path, scheme=scheme)
         assert _drawn(browser), path.name
         outside = [url for url in _requests(browser) if not url.startswith((site.as_uri(), "data:", "blob:"))]
@@ -96,7 +98,7 @@ def test_no_request_leaves_and_no_error_is_logged(browser: Any, site: Path, sche
 
 def test_no_payload_runs(browser: Any, site: Path) -> None:
     """The hostile names of the made edition set window.hit if any of them runs; no label holds a link."""
-    for path in sorted(site.glob("*.html")):
+    for path in sorted(site.rglob("*.html")):
         _open(browser, path)
         assert browser.execute_script("return window.hit") is None, path.name
         assert browser.execute_script("return document.querySelectorAll('svg a, img').length") == 0, path.name
@@ -104,7 +106,7 @@ def test_no_payload_runs(browser: Any, site: Path) -> None:
 
 def test_nothing_scrolls_sideways_at_320_pixels(browser: Any, site: Path) -> None:
     """Tables stack or scroll inside their own box; a box that scrolls can be reached by keyboard."""
-    for path in sorted(site.glob("*.html")):
+    for path in sorted(site.rglob("*.html")):
         _open(browser, path, width=320)
         wide = browser.execute_script(
             "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -119,7 +121,7 @@ def test_numbers_are_visible_with_scripts_off(browser: Any, site: Path) -> None:
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
-    for path in sorted(site.glob("*.html")):
+    for path in sorted(site.rglob("*.html")):
         read = []
         for scripts in (True, False):
             _open(browser, path, scripts=scripts)
@@ -151,6 +153,19 @@ def test_print_shows_what_is_closed_on_screen(browser: Any, site: Path) -> None:
     assert browser.execute_script(head) == "table-header-group"
     printed = browser.execute_cdp_cmd("Page.printToPDF", {})["data"]
     assert base64.b64decode(printed).startswith(b"%PDF")
+
+
+def test_a_memo_is_one_page_of_a4(browser: Any, site: Path) -> None:
+    """Upright, whatever is known or unknown: whoever decides holds one sheet."""
+    found = sorted((site / "memos").iterdir())
+    assert found
+    for path in found:
+        _open(browser, path)
+        pdf = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})["data"])
+        assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1, path.name
+        ((width, height),) = re.findall(rb"/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]", pdf)
+        millimetres = [round(float(points) / 72 * 25.4) for points in (width, height)]
+        assert millimetres == [210, 297], path.name
 
 
 def test_print_leaves_long_tables_of_charts_closed(browser: Any, site: Path) -> None:

@@ -257,7 +257,7 @@ class TestRatios:
         [
             (800, 0, BreakEven(Decimal(0))),
             (800, -800, BreakEven(Decimal(1))),
-            (800, 1, BreakEven(None, "not needed: the programme pays without any of the freed capacity")),
+            (800, 1, BreakEven(None, "not needed: it pays without any of the freed capacity")),
             (0, -300, BreakEven(None, "not reachable: the freed capacity is worth nothing")),
             (-5, -300, BreakEven(None, "not reachable: the freed capacity is worth nothing")),
             (1000, -1001, BreakEven(None, "not reachable: it would take 101 % of the freed capacity")),

@@ -9,7 +9,9 @@ from datetime import date
 from decimal import Decimal
 
 from pipeline.reports import formats
+from pipeline.reports.amounts import hours, money, month, share
 from pipeline.reports.downloads import csv_text, printed
+from pipeline.reports.drawings import Fan, Step, bridge, fan
 from pipeline.reports.model import Figure, Mark
 from pipeline.roi.records import Claim, CostItem, LineSummary, RoiResult, Spread, Standing, Swing, Worth
 
@@ -57,7 +59,8 @@ class Panel:
     is_told: bool
     reason: str
     facts: tuple[tuple[str, Figure], ...]
-    bridge: tuple[Row, ...]
+    bridge: tuple[Step, ...]
+    fan: Fan | None
     lines: tuple[Row, ...]
     grades: tuple[Row, ...]
     use_cases: tuple[Row, ...]
@@ -77,42 +80,21 @@ def panel(result: RoiResult) -> Panel:
         is_told=is_told,
         reason=whole.reason,
         facts=tuple(_facts(result)) if is_told else (),
-        bridge=tuple(_bridge(result)),
+        bridge=bridge(result),
+        fan=fan(result),
         lines=tuple(_line(one) for one in result.lines),
         grades=tuple(
             Row(f"{one.grade}, {GRADES[one.grade]}", (money(one.claimed), money(one.counted))) for one in result.grades
         ),
         use_cases=tuple(_scope(one) for one in result.use_cases),
         assumptions=tuple(_assumption(one) for one in result.assumptions),
-        tornado=_tornado(result.tornado[:TORNADO_SHOWN], whole.net),
+        tornado=swings(result.tornado[:TORNADO_SHOWN], whole.net),
         perception=tuple(
             Row(one.use_case.replace("_", " "), (hours(one.felt), hours(one.measured), formats.grouped(one.months)))
             for one in result.perception
         ),
         problems=result.problems,
     )
-
-
-def money(amount: Decimal | None, why: str = "") -> Figure:
-    """An amount in whole dollars from a thousand up, else to the cent."""
-    if amount is None:
-        return Figure("not available", "missing", why)
-    places = 0 if abs(amount) >= 1000 else 2
-    rounded = amount.quantize(Decimal(1).scaleb(-places))
-    sign = formats.MINUS if rounded < 0 else ""
-    return Figure(f"{sign}${formats.grouped(abs(rounded), places)}", "zero" if amount == 0 else "value")
-
-
-def share(value: Decimal | None, why: str = "") -> Figure:
-    """A fraction as percent."""
-    if value is None:
-        return Figure("not available", "missing", why)
-    return Figure(formats.percent(float(value)), "zero" if value == 0 else "value")
-
-
-def hours(value: Decimal | None) -> Figure:
-    """Hours with three significant digits."""
-    return Figure("not available", "missing") if value is None else Figure(formats.measured(float(value), "h"), "value")
 
 
 def _title(result: RoiResult) -> str:
@@ -134,15 +116,11 @@ def _between(spread: Spread | None) -> str:
 def _subtitle(result: RoiResult) -> str:
     if result.first_month is None or result.last_month is None:
         return "No whole month with data."
-    span = f"{_month(result.first_month)} to {_month(result.last_month)}"
+    span = f"{month(result.first_month)} to {month(result.last_month)}"
     rate = (
         "" if result.discount_rate is None else f", discounted at {formats.percent(float(result.discount_rate))} a year"
     )
     return f"{span}{rate}. Only what was measured is counted; what is stated stands apart."
-
-
-def _month(day: date) -> str:
-    return f"{formats.MONTHS[day.month - 1]} {day.year}"
 
 
 def _facts(result: RoiResult) -> Iterable[tuple[str, Figure]]:
@@ -157,18 +135,8 @@ def _facts(result: RoiResult) -> Iterable[tuple[str, Figure]]:
     yield "Cost per verified outcome", money(whole.cost_per_outcome, "no verified outcomes")
 
 
-def _bridge(result: RoiResult) -> Iterable[Row]:
-    """From counted benefits to the net, in money of the day; what is stated stands below the line."""
-    whole = result.programme
-    yield Row("Cash that stays", (money(whole.cash),))
-    yield Row("Hours freed, as far as they become money", (money(whole.capacity),))
-    yield Row("Costs in full", (money(None if whole.costs is None else -whole.costs, whole.reason),))
-    net = None if whole.costs is None else whole.cash + whole.capacity - whole.costs
-    yield Row("Left", (money(net, whole.reason),))
-    yield Row("Stated, not counted", (money(whole.stated),))
-
-
-def _mark(word: str) -> Mark:
+def mark(word: str) -> Mark:
+    """The standing of a line or an assumption, as a mark."""
     shape, tone = _TONES.get(
         word, ("cross" if word in ("blocked", "refused", "expired", "missing") else "dash", "open")
     )
@@ -179,7 +147,7 @@ def _line(line: LineSummary) -> Row:
     claimed = _NONE if line.ledger == "strategic" else money(line.claimed, "not available")
     counted = _NONE if line.ledger == "strategic" else money(line.counted)
     note = line.says if line.ledger == "strategic" else line.reason
-    return Row(line.name, (line.ledger, line.grade or "none", claimed, counted), _mark(line.status), note)
+    return Row(line.name, (line.ledger, line.grade or "none", claimed, counted), mark(line.status), note)
 
 
 def _scope(one: Worth) -> Row:
@@ -199,16 +167,16 @@ def _assumption(one: Standing) -> Row:
     return Row(
         one.assumption_id,
         (figures, one.grade or "none", one.source or "none", approval),
-        _mark(one.standing),
+        mark(one.standing),
         one.reason,
     )
 
 
-def _tornado(swings: Sequence[Swing], net: Decimal | None) -> tuple[Swung, ...]:
+def swings(held: Sequence[Swing], net: Decimal | None) -> tuple[Swung, ...]:
     """Bars on one scale that spans all ends and the net benefit."""
-    if not swings or net is None:
+    if not held or net is None:
         return ()
-    ends = [float(end) for one in swings for end in (one.at_p10, one.at_p90)]
+    ends = [float(end) for one in held for end in (one.at_p10, one.at_p90)]
     low, high = min(*ends, float(net)), max(*ends, float(net))
     width = (high - low) or 1.0
 
@@ -224,7 +192,7 @@ def _tornado(swings: Sequence[Swing], net: Decimal | None) -> tuple[Swung, ...]:
             width=max(round(abs(place(one.at_p90) - place(one.at_p10)), 2), 0.6),
             middle=place(net),
         )
-        for one in swings
+        for one in held
     )
 
 

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.reports import charts, downloads, formats, lineage, returns, rows, views, words
+from pipeline.reports import charts, downloads, evidence, formats, lineage, memos, returns, rows, views, words
 from pipeline.reports.lint import lint
 from pipeline.reports.model import Download, EditionData, Mark, Record, RolePage
 from pipeline.reports.rows import Edition
@@ -49,6 +49,7 @@ def _common(edition: Edition, status: Mark, files: tuple[Download, ...]) -> dict
     """What every page shows."""
     return {
         "policy": POLICY,
+        "root": "",
         "edition": edition.data.edition,
         "edition_status": status,
         "downloads": files,
@@ -162,6 +163,24 @@ def _write(out: Path, name: str, template: str, shown: dict[str, Any]) -> Path:
     return path
 
 
+def _return_parts(data: EditionData) -> tuple[dict[str, dict[str, Any]], tuple[memos.Memo, ...]]:
+    """What of the return stands on which role's page, and the memos."""
+    if data.roi is None:
+        return {}, ()
+    parts: dict[str, dict[str, Any]] = {
+        returns.OWNER: {"returns": returns.panel(data.roi)},
+        evidence.OWNER: {"evidence": evidence.attention(data.roi)},
+    }
+    return parts, memos.memos(data.roi)
+
+
+def _write_memos(out: Path, common: dict[str, Any], told: tuple[memos.Memo, ...]) -> list[Path]:
+    """The memo of each use case in a folder of its own."""
+    if told:
+        (out / memos.FOLDER).mkdir(exist_ok=True)
+    return [_write(out, memo.href, "memo.html", {**common, "memo": memo}) for memo in told]
+
+
 def render(data: EditionData, out: Path) -> list[Path]:
     """Write all pages, downloads and assets of an edition into the folder `out`; the same data gives the same bytes.
 
@@ -176,10 +195,11 @@ def render(data: EditionData, out: Path) -> list[Path]:
     written = downloads.write(data, out / "data", status=status.word, more=more)
     common = _common(edition, status, downloads.described(written))
     written += _copy_assets(out)
-    told = returns.panel(data.roi) if data.roi is not None else None
+    parts, told = _return_parts(data)
     for page in pages:
-        shown = {**common, "page": page, "returns": told if page.id == returns.OWNER else None}
+        shown = {**common, "page": page, "memos": told, "returns": None, "evidence": None, **parts.get(page.id, {})}
         written.append(_write(out, f"{page.id}.html", "role.html", shown))
+    written += _write_memos(out, {**common, "root": "../"}, told)
     written.append(_write(out, "run.html", "run.html", {**common, **_run_page(edition)}))
     written.append(_write(out, "index.html", "index.html", {**common, **_index_page(edition)}))
     return sorted(written)

@@ -8,12 +8,13 @@ from decimal import Decimal
 from pipeline.catalog.hashes import benefit_hash
 from pipeline.catalog.model import Catalog
 from pipeline.roi import records as r
+from pipeline.roi.briefs import grade_share, with_brief
 from pipeline.roi.claims import cents
 from pipeline.roi.evaluate import Ledger, ledger_of, summed
 from pipeline.roi.evidence import GRADES
 from pipeline.roi.inputs import Inputs
 from pipeline.roi.points import points, saving_lines
-from pipeline.roi.records import Claim, GradeShare, LineSummary, Perception, RoiResult, Spread, Standing, Swing
+from pipeline.roi.records import Claim, LineSummary, Perception, RoiResult, Spread, Standing, Swing
 from pipeline.roi.register import DISCOUNT_RATE, WEIGHT_BEFORE_AFTER, Found
 from pipeline.roi.results import COMPUTED, PROGRAMME, UNIT, USE_CASE, Scope, scopes
 from pipeline.roi.simulation import DRAWS, draw, scenarios, tornado
@@ -27,7 +28,7 @@ def evaluate(catalog: Catalog, inputs: Inputs, *, seed: int = SEED, draws: int =
     ledger = ledger_of(catalog, inputs)
     model = ledger.model
     drawn = draw(model.inputs, draws=draws, seed=seed)
-    worths = [scope.worth(_spread(ledger, scope, drawn, draws)) for scope in scopes(ledger)]
+    worths = [with_brief(ledger, one, one.worth(_spread(ledger, one, drawn, draws))) for one in scopes(ledger)]
     is_told = worths[0].status == COMPUTED
     swings = tornado(model.net, model.inputs) if is_told and model.inputs else ()
     named = scenarios(model.net, model.inputs) if is_told and model.inputs else {}
@@ -42,7 +43,7 @@ def evaluate(catalog: Catalog, inputs: Inputs, *, seed: int = SEED, draws: int =
         use_cases=tuple(one for one in worths if one.scope == USE_CASE),
         business_units=tuple(one for one in worths if one.scope == UNIT),
         lines=tuple(_line(ledger, name) for name in catalog.benefits),
-        grades=tuple(_grade(ledger, grade) for grade in GRADES),
+        grades=tuple(grade_share(ledger.claims, grade) for grade in GRADES),
         assumptions=tuple(standings(ledger)),
         tornado=tuple(Swing(one.name, _money(one.at_p10), _money(one.at_p90)) for one in swings),
         scenarios={name: _money(value) for name, value in named.items()},
@@ -108,12 +109,6 @@ def _reasons(held: Iterable[Claim]) -> list[str]:
     out = [f"{claim.status}: {claim.reason}" for claim in held if not claim.is_in_headline]
     told = sorted(dict.fromkeys(out), key=lambda one: -out.count(one))
     return [*told[:3], *([f"{len(told) - 3} more"] if len(told) > 3 else [])]
-
-
-def _grade(ledger: Ledger, grade: str) -> GradeShare:
-    held = [claim for claim in ledger.claims if claim.grade == grade and claim.is_claim]
-    claimed = sum((claim.amount for claim in held if claim.amount is not None), Decimal("0.00"))
-    return GradeShare(grade, claimed, sum((claim.counted for claim in held), Decimal("0.00")))
 
 
 def standings(ledger: Ledger) -> Iterator[Standing]:

@@ -235,7 +235,7 @@ def break_even_realisation(pv_capacity: Amount, pv_rest: Amount) -> BreakEven:
     """
     capacity, rest = _decimal(pv_capacity), _decimal(pv_rest)
     if rest > 0:
-        return BreakEven(None, "not needed: the programme pays without any of the freed capacity")
+        return BreakEven(None, "not needed: it pays without any of the freed capacity")
     if capacity <= 0:
         return BreakEven(None, "not reachable: the freed capacity is worth nothing")
     needed = -rest / capacity + 0

@@ -128,6 +128,8 @@ class Span:
     since: date
     until: date
     is_live: bool
+    owner: str = ""
+    """The role that answers for it; empty when nobody does."""
 
 
 @dataclass(frozen=True)

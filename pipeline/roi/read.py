@@ -71,7 +71,8 @@ LEFT JOIN (
 GROUP BY ALL ORDER BY ALL
 """
 _PORTFOLIO = """
-SELECT use_case, business_unit, valid_from AS since, valid_to AS until, stage IN ('pilot', 'production') AS is_live
+SELECT use_case, business_unit, valid_from AS since, valid_to AS until, stage IN ('pilot', 'production') AS is_live,
+  coalesce(owner_role, '') AS owner
 FROM facts._portfolio ORDER BY use_case, valid_from
 """
 _MONEY = ("low", "base", "high", "amount", "usd", "price")

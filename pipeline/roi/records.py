@@ -159,6 +159,8 @@ class Worth:
     cost_per_outcome: Decimal | None
     spread: Spread | None
     months: tuple[Month, ...] = ()
+    brief: Brief | None = None
+    """What a decision about a use case rests on; other scopes have none."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,40 @@ class Swing:
     name: str
     at_p10: Decimal
     at_p90: Decimal
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One input of a use case, and where within its range its net benefit is zero while all others stay."""
+
+    name: str
+    low: Decimal
+    base: Decimal
+    high: Decimal
+    at: Decimal | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What should be done, the rule that says so, and the figures that met it."""
+
+    word: str
+    """scale, fix, stop or not enough evidence."""
+    rule: str
+    because: str
+
+
+@dataclass(frozen=True)
+class Brief:
+    """A use case as whoever decides about it needs it."""
+
+    owner: str
+    decision: Decision
+    grades: tuple[GradeShare, ...]
+    tornado: tuple[Swing, ...]
+    turns: tuple[Turn, ...]
+    shared_costs: Decimal | None
+    """Costs of the programme that name no use case, and are in none of them."""
 
 
 @dataclass(frozen=True)

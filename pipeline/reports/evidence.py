@@ -1,0 +1,84 @@
+"""What the analyst of the return must look after: lines, assumptions and months whose evidence has a problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from pipeline.reports import formats
+from pipeline.reports.amounts import money, month
+from pipeline.reports.model import Figure
+from pipeline.reports.returns import Row, mark
+from pipeline.roi.assumptions import RENEW_DAYS
+from pipeline.roi.records import BLOCKED, REFUSED, LineSummary, RoiResult, Standing
+
+OWNER = "roi_metrics_analyst"
+_OUT = ("expired", "unapproved", "missing", "not yet valid")
+
+
+@dataclass(frozen=True)
+class Attention:
+    """The panel; every text is ready to print."""
+
+    title: str
+    lines: tuple[Row, ...]
+    assumptions: tuple[Row, ...]
+    months: tuple[Row, ...]
+
+
+def attention(result: RoiResult) -> Attention:
+    """What of a result needs a hand."""
+    lines = tuple(_line(one) for one in result.lines if one.reason and one.ledger != "strategic")
+    due = tuple(_assumption(one, todo) for one in result.assumptions if (todo := _todo(one, result.as_of)))
+    held = tuple(_months(result))
+    return Attention(_title(len(lines), len(due), len(held)), lines, due, held)
+
+
+def _title(lines: int, due: int, held: int) -> str:
+    if not lines + due + held:
+        return "Every claim counts, and no assumption needs a hand"
+    parts = [formats.counted(lines, "line") + " with claims that do not count"] if lines else []
+    parts += [formats.counted(due, "assumption") + " to act on"] if due else []
+    parts += [formats.counted(held, "run") + " of blocked or refused months"] if held else []
+    return formats.listed(parts).capitalize()
+
+
+def _line(one: LineSummary) -> Row:
+    return Row(one.name, (one.grade or "none", money(one.claimed), money(one.counted)), mark(one.status), one.reason)
+
+
+def _todo(one: Standing, as_of: date) -> str:
+    """What its owner must do; empty when nothing is due."""
+    if one.standing in _OUT:
+        return {"unapproved": "have it approved", "missing": "enter it"}.get(one.standing, "enter a row that holds now")
+    if one.valid_to is not None and one.valid_to <= as_of + timedelta(days=RENEW_DAYS):
+        return f"renew it: it ends on {formats.day(one.valid_to)}"
+    return ""
+
+
+def _assumption(one: Standing, todo: str) -> Row:
+    """An assumption with what is to be done, and by whom."""
+    lines = formats.listed([line.replace("_", " ") for line in one.lines]) or "the whole return"
+    return Row(one.assumption_id, (todo, one.owner or "nobody", lines), mark(one.standing), one.reason)
+
+
+def _months(result: RoiResult) -> Iterator[Row]:
+    """Blocked and refused claims by line and use case, with their months."""
+    found: dict[tuple[str, str, str], list[date]] = {}
+    reasons: dict[tuple[str, str, str], str] = {}
+    for one in result.claims:
+        if one.status in (BLOCKED, REFUSED):
+            key = (one.line, one.use_case, one.status)
+            found.setdefault(key, []).append(one.month)
+            reasons.setdefault(key, one.reason)
+    for key, months in sorted(found.items()):
+        line, case, status = key
+        cells: tuple[Figure | str, ...] = (case.replace("_", " "), _span(months))
+        yield Row(line.replace("_", " "), cells, mark(status), reasons[key])
+
+
+def _span(months: Sequence[date]) -> str:
+    if len(months) == 1:
+        return month(months[0])
+    return f"{month(min(months))} to {month(max(months))}, {formats.counted(len(months), 'month')}"

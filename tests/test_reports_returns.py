@@ -1,0 +1,176 @@
+"""What the pages show of the return: bridge, fan, memos, and what the analyst must look after."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from roi_room import MONTHS, assumption, catalog_of, inputs, with_assumption
+from test_reports_edition import edition
+from test_reports_pages import parsed
+
+from pipeline.reports import EditionData, render
+from pipeline.reports.amounts import money
+from pipeline.reports.drawings import bridge, fan, nice_step
+from pipeline.reports.evidence import attention
+from pipeline.reports.memos import FOLDER, file_name, memos
+from pipeline.roi.assemble import evaluate
+from pipeline.roi.inputs import Invoice
+from pipeline.roi.records import RoiResult
+
+D = Decimal
+HOSTILE = "<img src=x onerror=hit()>/../coding"
+
+
+@pytest.fixture(scope="module")
+def result() -> RoiResult:
+    """The result of the small programme."""
+    return evaluate(catalog_of(), inputs(), draws=300)
+
+
+@pytest.fixture(scope="module")
+def data(result: RoiResult) -> EditionData:
+    """A made edition with that result, one use case of which has a hostile name."""
+    cases = tuple(replace(one, name=HOSTILE) if one.name == "drafting" else one for one in result.use_cases)
+    return edition(roi=replace(result, use_cases=cases))
+
+
+@pytest.fixture(scope="module")
+def site(data: EditionData, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The edition as pages."""
+    out = tmp_path_factory.mktemp("site")
+    render(data, out)
+    return out
+
+
+def test_the_bridge_ends_where_its_steps_lead(result: RoiResult) -> None:
+    """Each bar begins where the one before ended, and the last spans from zero to what is left."""
+    steps = bridge(result)
+    whole = result.programme
+    assert whole.costs is not None
+    assert steps[-2].name == "Left"
+    assert steps[-2].amount == money(whole.cash + whole.capacity - whole.costs)
+    assert steps[-1].name == "Stated, not counted"
+    gains = [one for one in steps if one.tone == "gain"]
+    assert gains[0].x == gains[0].zero
+    for before, after in pairwise(gains):
+        assert after.x == pytest.approx(before.x + before.width, abs=0.02)
+    costs = [one for one in steps if one.tone == "cost"]
+    assert costs[0].x + costs[0].width == pytest.approx(gains[-1].x + gains[-1].width, abs=0.02)
+    assert all(one.x >= 0 and one.x + one.width <= 100.01 for one in steps)
+
+
+def test_unknown_costs_leave_the_bridge_without_bars(result: RoiResult) -> None:
+    """A bar of an unknown length would be a lie; the amounts that are known still stand."""
+    holed = tuple(replace(one, amount=None, reason="no rate") for one in result.costs[:1])
+    found = bridge(replace(result, costs=(*holed, *result.costs[1:]), programme=replace(result.programme, costs=None)))
+    assert {one.tone for one in found} == {"none"}
+    assert next(one for one in found if one.name == "Left").amount.state == "missing"
+
+
+def test_the_fan_draws_the_numbers_of_its_table(result: RoiResult) -> None:
+    """One row per month with the spread of its point, P10 under P50 under P90."""
+    found = fan(result)
+    assert found is not None
+    assert len(found.rows) == len(result.points) == len(MONTHS)
+    last = result.points[-1]
+    assert last.net_spread is not None
+    spread = [money(one) for one in (last.net_spread.p10, last.net_spread.p50, last.net_spread.p90, last.net)]
+    assert list(found.rows[0][1]) == spread
+    ys = [float(point.split(",")[1]) for point in found.band.split()]
+    low, high = ys[: len(MONTHS)], ys[len(MONTHS) :][::-1]
+    middle = [float(point.split(",")[1]) for point in found.lines[0].points.split()]
+    assert all(h <= m <= lo for h, m, lo in zip(high, middle, low, strict=True))
+    assert "$0" in [text for _, text in found.ticks]
+
+
+def test_without_draws_the_fan_shows_benefits_against_costs(result: RoiResult) -> None:
+    """When nothing can be told yet, what was spent still can."""
+    found = fan(replace(result, points=()))
+    assert found is not None
+    assert (found.band, found.heads) == ("", ("Counted benefits", "Costs"))
+    assert found.rows[0][1] == (money(result.programme.cash + result.programme.capacity), money(result.programme.costs))
+    assert fan(replace(result, points=(), programme=replace(result.programme, months=()))) is None
+
+
+@pytest.mark.parametrize(("span", "step"), [(832_000, 200_000), (5, 1), (5.1, 2), (0.4, 0.1), (10_001, 5000)])
+def test_axis_steps_are_round(span: float, step: float) -> None:
+    """The smallest of 1, 2, 5 times a power of ten that cuts the span into at most five."""
+    assert nice_step(span) == pytest.approx(step)
+
+
+def test_each_use_case_has_a_memo_that_says_what_the_result_says(result: RoiResult, site: Path) -> None:
+    """Decision, rule, range, costs, owner, edition; nothing for what belongs to no use case."""
+    assert [one.name for one in memos(result)] == ["coding", "drafting", "support"]
+    said = "".join(parsed(site / FOLDER / "coding.html").text)
+    worth = next(one for one in result.use_cases if one.name == "coding")
+    assert worth.spread is not None
+    for text in (
+        "Scale: coding is worth more than it costs",
+        "Scale when the P10 of net benefit is above 0.",
+        f"{money(worth.spread.p10).text} to {money(worth.spread.p90).text}",
+        money(worth.costs).text,
+        "Nobody answers for it in the portfolio",
+        "20 Nov 2026",
+    ):
+        assert text in said, text
+
+
+def test_memos_are_linked_and_reach_only_the_folder_of_pages(data: EditionData, site: Path) -> None:
+    """From the Chief AI Officer's page; each link of a memo leads to a file that is there."""
+    page = (site / "chief_ai_officer.html").read_text(encoding="utf-8")
+    assert data.roi is not None
+    assert set(re.findall(r'href="(memos/[^"]+)"', page)) == {one.href for one in memos(data.roi)}
+    assert {path.name for path in (site / FOLDER).iterdir()} == {one.href.split("/")[1] for one in memos(data.roi)}
+    for path in (site / FOLDER).iterdir():
+        for _, attrs in parsed(path).tags:
+            target = (attrs.get("href") or attrs.get("src") or "").partition("#")
+            if target[0] and target[0] != "data:,":
+                assert (path.parent / target[0]).resolve().is_file(), (path.name, target)
+        tags = parsed(path).tags
+        assert sum(tag == "table" for tag, _ in tags) == sum(tag == "caption" for tag, _ in tags)
+        assert not any(tag == "img" or "onerror" in attrs for tag, attrs in tags)
+
+
+def test_a_name_from_data_never_leaves_the_folder() -> None:
+    """Nor does one file take the place of another's."""
+    assert re.fullmatch(r"img-src-x-onerror-hit-coding-[0-9a-f]{8}\.html", file_name(HOSTILE))
+    assert file_name("../a") != file_name("..\\a")
+    assert file_name("Coding") != file_name("coding")
+
+
+def test_the_page_stays_light_and_the_same(data: EditionData, site: Path, tmp_path: Path) -> None:
+    """At most 300 KB; written twice, the same bytes."""
+    assert (site / "chief_ai_officer.html").stat().st_size <= 300_000
+    for path in render(data, tmp_path):
+        assert path.read_bytes() == (site / path.relative_to(tmp_path)).read_bytes(), path.name
+
+
+def test_the_analyst_sees_what_is_due() -> None:
+    """One assumption is unapproved, one ends in 60 days, one in 61; a bill is off by more than a tenth."""
+    held = inputs()
+    ends = held.as_of + timedelta(days=60)
+    rows = with_assumption(assumption("cost_per_contact", "5", "USD/contact", valid_to=ends))
+    rows = tuple(replace(one, approved_by="") if one.assumption_id == "loaded_rate" else one for one in rows)
+    rows = tuple(
+        replace(one, valid_to=ends + timedelta(days=1)) if one.assumption_id == "risk" else one for one in rows
+    )
+    bills = (*held.invoices[1:], Invoice(MONTHS[0], "USD", D(50), 3))
+    found = attention(evaluate(catalog_of(), replace(held, assumptions=rows, invoices=bills), draws=20))
+    todo = {one.name: one.cells[0] for one in found.assumptions}
+    assert todo == {"cost_per_contact": "renew it: it ends on 29 Aug 2026", "loaded_rate": "have it approved"}
+    blocked = [one for one in found.months if one.mark is not None and one.mark.word == "blocked"]
+    assert [(one.name, one.cells) for one in blocked][-1] == ("contacts settled", ("support", "January 2026"))
+    assert "2 assumptions to act on" in found.title
+
+
+def test_a_result_without_trouble_says_so(result: RoiResult) -> None:
+    """Only then."""
+    clean = replace(result, lines=(), assumptions=(), claims=())
+    assert attention(clean).title == "Every claim counts, and no assumption needs a hand"
+    assert attention(result).title != attention(clean).title
