@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11+, make and git: `make nightly` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill format lint types catalog docs docs-check check bench lock clean
+.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-roi bench-roi format lint types catalog docs docs-check check bench lock clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -61,6 +61,9 @@ test-pages: $(VENV)/ready-dev ## Open the published pages in Chromium: requests,
 proof-kill: $(VENV)/ready-dev ## Kill twenty runs at random moments and hold each rerun to the bytes of an unkilled one
 	@ROI_PROOF_KILLS=20 $(BIN)/python -m pytest -n 0 tests/test_nightly_killed.py -o log_cli=true -o log_cli_level=INFO
 
+proof-roi: $(VENV)/ready ## Hold the intervals of planted effects to their promise over 100 made-up organisations (a minute)
+	@$(BIN)/python -m bench.proof
+
 format: $(VENV)/ready-dev ## Rewrite the code in the house format
 	@$(BIN)/ruff check --fix --quiet pipeline tests bench
 	@$(BIN)/ruff format --quiet pipeline tests bench
@@ -86,6 +89,9 @@ check: lint types catalog docs-check test ## Everything CI runs: format, lint, t
 
 bench: $(VENV)/ready ## Measure against one scan of the rows and other tools: make bench BENCH_CALLS=10000000
 	@$(BIN)/python -m bench
+
+bench-roi: $(VENV)/ready ## Print the seconds of processor that the simulation of the return takes
+	@$(BIN)/python -m bench.roi
 
 lock: ## Resolve the dependencies anew into the hash-locked requirements files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build pyproject.toml --quiet --output-file requirements.txt

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +14,9 @@ from pipeline.settings import settings
 
 if TYPE_CHECKING:
     from pipeline.catalog.model import Catalog
-    from pipeline.returns import Explained
+    from pipeline.returns import Explained, WhatIf
     from pipeline.settings import Settings
+    from pipeline.targets import Retargeted
 
 
 def is_return(kpi: str) -> bool:
@@ -74,28 +77,76 @@ def _print(found: Explained) -> None:
             typer.echo(f"    {table}: {rows} rows of {held[-1]['file']} ({held[-1]['hash']}){more}")
 
 
+class Scenario(StrEnum):
+    """A scenario of the return: every uncertain figure at its worse end, at base, or at its better end."""
+
+    low = "low"
+    base = "base"
+    high = "high"
+
+
 def what_if(
-    sets: Annotated[list[str], typer.Option("--set", help="assumption=value; may be given several times.")],
+    sets: Annotated[list[str] | None, typer.Option("--set", help="assumption=value; may be repeated.")] = None,
+    targets: Annotated[list[str] | None, typer.Option("--target", help="kpi_id=value; may be repeated.")] = None,
+    scenario: Annotated[Scenario | None, typer.Option(help="Net benefit with all figures at one end.")] = None,
     exports: Exports = None,
     as_json: Json = False,
 ) -> None:
-    """Show what other figures of assumptions would do to the return; the edition stays as it is."""
+    """Show what other figures would do to the return, and other targets to verdicts; the edition stays as it is."""
     from pipeline.catalog.load import load_catalog
     from pipeline.returns import parse_changes
     from pipeline.returns import what_if as varied
-    from pipeline.roi.store import plain
-    from pipeline.roi.text import difference_lines
+    from pipeline.targets import retarget
     from pipeline.warehouse.connection import warehouse
 
-    changes = parse_changes(sets)
+    if not (sets or targets or scenario):
+        raise typer.BadParameter("give at least one of --set, --target and --scenario")
+    changes = parse_changes(sets or [])
+    aims = parse_changes(targets or [], option="--target", example="kpi_id=number, such as adoption_rate=0.4")
     chosen = with_warehouse(settings(exports=exports))
     with warehouse(chosen.warehouse, read_only=True) as con:
-        found = varied(con, load_catalog(chosen.catalog), changes)
+        catalog = load_catalog(chosen.catalog)
+        judged = retarget(con, catalog, aims)
+        found = varied(con, catalog, changes) if changes or scenario else None
     if as_json:
-        shown = {name: plain(getattr(found.after, name)) for name in ("programme", "lines", "tornado", "problems")}
-        before = {name: plain(getattr(found.before, name)) for name in ("programme", "lines", "tornado", "problems")}
-        print_json({"edition": found.edition, "set": plain(found.changes), "before": before, "after": shown})
+        print_json(_as_json(found, judged, scenario))
         return
-    typer.echo(f"What if, against edition {found.edition} (which stays as it is)")
-    for line in difference_lines(found.before, found.after, found.changes):
+    for line in _what_if_lines(found, judged, scenario):
         typer.echo(line)
+
+
+def _as_json(found: WhatIf | None, judged: Sequence[Retargeted], scenario: Scenario | None) -> dict[str, object]:
+    """Both results, the values whose verdict would change, and the scenario, as far as each was asked for."""
+    from pipeline.roi.store import plain
+
+    told: dict[str, object] = {}
+    if found is not None:
+        shown = {
+            when: {name: plain(getattr(one, name)) for name in ("programme", "lines", "tornado", "problems")}
+            for when, one in (("before", found.before), ("after", found.after))
+        }
+        told = {"edition": found.edition, "set": plain(found.changes), **shown}
+    if found is not None and scenario:
+        ends = (found.before.scenarios.get(scenario), found.after.scenarios.get(scenario))
+        told["scenario"] = {"name": str(scenario), "before": plain(ends[0]), "after": plain(ends[1])}
+    if judged:
+        told["targets"] = [
+            {"kpi_id": one.kpi_id, "side": one.side, "old": plain(one.old), "new": plain(one.new),
+             "values": len(one.values), "changed": [plain(value) for value in one.changed]}
+            for one in judged
+        ]  # fmt: skip
+    return told
+
+
+def _what_if_lines(found: WhatIf | None, judged: Sequence[Retargeted], scenario: Scenario | None) -> Iterator[str]:
+    from pipeline.roi.text import difference_lines, scenario_line
+    from pipeline.targets import target_lines
+
+    if found is not None:
+        yield f"What if, against edition {found.edition} (which stays as it is)"
+        yield from difference_lines(found.before, found.after, found.changes)
+    if found is not None and scenario:
+        yield scenario_line(found.before, found.after, scenario)
+    if found is None:
+        yield "What if, against the newest edition (which stays as it is)"
+    yield from target_lines(judged)

@@ -170,7 +170,9 @@ def _made(name: str, value: Decimal, unit: str, as_of: date) -> Assumption:
     )
 
 
-def parse_changes(texts: Sequence[str]) -> dict[str, Decimal]:
+def parse_changes(
+    texts: Sequence[str], *, option: str = "--set", example: str = "assumption=number, such as risk=0.1"
+) -> dict[str, Decimal]:
     """`id=VALUE` of the command line; raises ConfigurationError for anything else."""
     found, problems = {}, []
     for text in texts:
@@ -180,7 +182,7 @@ def parse_changes(texts: Sequence[str]) -> dict[str, Decimal]:
         except InvalidOperation:
             number = Decimal("NaN")
         if not number.is_finite() or not name:
-            problems.append(Problem("--set", "E009", f"found {text!r}, expected assumption=number, such as risk=0.1"))
+            problems.append(Problem(option, "E009", f"found {text!r}, expected {example}"))
         found[name] = number
     if problems:
         raise ConfigurationError("A figure cannot be read.", problems)

@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "reports": {"warehouse", "errors", "catalog", "facts", "statistics", "roi"},
     "comparison": {"errors", "settings", "catalog", "warehouse", "facts", "engine"},
     "returns": {"errors", "catalog", "engine", "roi", "warehouse"},
+    "targets": {"errors", "catalog", "statistics", "warehouse"},
     "comparison_text": {"catalog", "comparison"},
     "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports", "roi"},
 }

@@ -169,6 +169,42 @@ def test_widening_an_input_never_narrows_the_spread() -> None:
     assert widths[1] > widths[0]
 
 
+@pytest.mark.parametrize("name", ["cost_per_contact", "loaded_rate", "attribution", "left_the_budget", "risk"])
+def test_widening_any_input_never_narrows_the_spread_of_a_sum(name: str) -> None:
+    """Each range twice as wide about its base, alone, in the line of contacts without deductions: a sum of months.
+
+    A share is widened no further than 0 to 1. A hundredth of the width is sampling.
+    """
+    catalog = catalog_of(contacts_settled={"deductions": None})
+    (row,) = [one for one in ASSUMPTIONS if one.assumption_id == name]
+    low, high = 2 * row.low - row.base, 2 * row.high - row.base
+    if row.unit == "ratio":
+        low, high = max(low, D(0)), min(high, D(1))
+    wide = with_assumption(replace(row, low=low, high=high))
+    widths = []
+    for rows in (ASSUMPTIONS, wide):
+        spread = evaluate(catalog, inputs(assumptions=rows), draws=4000).programme.spread
+        assert spread is not None
+        widths.append((spread.p90 or D(0)) - (spread.p10 or D(0)))
+    assert widths[1] >= widths[0] * D("0.99")
+
+
+def test_every_total_is_the_sum_of_what_is_printed_below_it(result: RoiResult) -> None:
+    """From the rows up, to the cent: claims to lines, lines to ledgers, cost items to costs, and both to the net."""
+    for one in result.lines:
+        held = [claim for claim in result.claims if claim.line == one.line]
+        assert one.counted == sum((claim.counted for claim in held), D(0))
+        assert (one.present or D(0)) == sum((claim.present or D(0) for claim in held), D(0))
+    whole = result.programme
+    for ledger, total in (("cash", whole.cash), ("capacity", whole.capacity)):
+        assert total == sum((one.counted for one in result.lines if one.ledger == ledger), D(0))
+    assert whole.costs == sum((one.amount or D(0) for one in result.costs), D(0))
+    assert whole.net == (whole.pv_benefits or D(0)) - (whole.pv_costs or D(0))
+    for amount in (whole.cash, whole.capacity, whole.costs, whole.net, *(one.amount for one in result.costs)):
+        assert amount is not None
+        assert amount == amount.quantize(D("0.01"))
+
+
 STANDINGS = [
     pytest.param({"valid_to": date(2026, 4, 1)}, "expired on 2026-04-01", 3, id="expired"),
     pytest.param({"approved_by": ""}, "is not approved", 0, id="unapproved"),

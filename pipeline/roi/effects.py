@@ -18,6 +18,8 @@ from pipeline.statistics.effects import Effect
 from pipeline.statistics.panels import difference_in_differences, staggered_rollout
 from pipeline.warehouse.connection import rows
 
+LEVEL = 0.95
+"""Confidence of the interval that decides whether there is an effect."""
 _SHOWN = Decimal("0.000001")
 _EXPERIMENT = """
 SELECT coalesce(design, 'randomised') AS design, treated, control, coalesce(allocation, 0.5)::DOUBLE AS share,
@@ -53,11 +55,11 @@ def read_effects(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: dat
     """The effect of every experiment and roll-out that a line names and that the warehouse has data of."""
     held = [line.evidence for line in catalog.benefits.values() if line.evidence is not None]
     asked = {Asked(one.experiment, one.metric) for one in held if one.experiment and one.metric}
-    found = [_measured(con, one, as_of) for one in sorted(asked, key=lambda one: (one.experiment, one.metric))]
+    found = [measured(con, one, as_of=as_of) for one in sorted(asked, key=lambda one: (one.experiment, one.metric))]
     return tuple(one for one in found if one is not None)
 
 
-def _measured(con: duckdb.DuckDBPyConnection, asked: Asked, as_of: date) -> Measured | None:
+def measured(con: duckdb.DuckDBPyConnection, asked: Asked, *, as_of: date, level: float = LEVEL) -> Measured | None:
     """The effect of one experiment; None when nobody registered it."""
     registered = rows(con, _EXPERIMENT, [asked.experiment])
     if not registered:
@@ -72,12 +74,14 @@ def _measured(con: duckdb.DuckDBPyConnection, asked: Asked, as_of: date) -> Meas
     if estimator is None:
         return _told(asked, None, problem=f"its design is {plan['design']}, which compares no groups")
     try:
-        return _told(asked, estimator(con, plan, held))
+        return _told(asked, estimator(con, plan, held, level=level))
     except ValueError as error:
         return _told(asked, None, problem=str(error))
 
 
-def _randomised(con: duckdb.DuckDBPyConnection, plan: dict[str, object], held: dict[str, object]) -> Effect:
+def _randomised(
+    con: duckdb.DuckDBPyConnection, plan: dict[str, object], held: dict[str, object], *, level: float
+) -> Effect:
     """Difference of means of exposed units, adjusted for their past where all have one; no outcome of money is 0."""
     found = _ask(con, _OUTCOMES, held)
     is_money = any(row["is_money"] for row in found)
@@ -85,40 +89,43 @@ def _randomised(con: duckdb.DuckDBPyConnection, plan: dict[str, object], held: d
     outcome, treated = [row["value"] or 0.0 for row in kept], [row["treated"] for row in kept]
     before, share = [row["before"] for row in kept], float(str(plan["share"]))
     if kept and None not in before and len(set(before)) > 1:
-        return cuped(outcome, before, treated, share_treated=share)
-    return randomised_difference(outcome, treated, share_treated=share)
+        return cuped(outcome, before, treated, share_treated=share, level=level)
+    return randomised_difference(outcome, treated, share_treated=share, level=level)
 
 
-def _did(con: duckdb.DuckDBPyConnection, plan: dict[str, object], held: dict[str, object]) -> Effect:
+def _did(con: duckdb.DuckDBPyConnection, plan: dict[str, object], held: dict[str, object], *, level: float) -> Effect:
     """Difference in differences over the panel of the roll-out."""
     found = _ask(con, _PANEL, held)
     if not found:
-        return _two_periods(con, held)
+        return _two_periods(con, held, level)
     periods = sorted({row["period"] for row in found})
     start = sum(period < plan["starts_on"] for period in periods)
     columns = [[row[name] for row in found] for name in ("value", "unit", "treated")]
     places = [periods.index(row["period"]) for row in found]
-    return difference_in_differences(columns[0], columns[1], places, columns[2], start=start)
+    return difference_in_differences(columns[0], columns[1], places, columns[2], start=start, level=level)
 
 
-def _two_periods(con: duckdb.DuckDBPyConnection, held: dict[str, object]) -> Effect:
+def _two_periods(con: duckdb.DuckDBPyConnection, held: dict[str, object], level: float) -> Effect:
     """Difference in differences of units measured once before and once after."""
     found = [row for row in _ask(con, _OUTCOMES, held) if row["value"] is not None and row["before"] is not None]
     outcome = [row[name] for row in found for name in ("before", "value")]
     treated = [row["treated"] for row in found for _ in range(2)]
     return difference_in_differences(
-        outcome, [place // 2 for place in range(len(outcome))], [0, 1] * len(found), treated, start=1
+        outcome, [place // 2 for place in range(len(outcome))], [0, 1] * len(found), treated, start=1, level=level
     )
 
 
-def _staggered(con: duckdb.DuckDBPyConnection, plan: dict[str, object], held: dict[str, object]) -> Effect:
+def _staggered(
+    con: duckdb.DuckDBPyConnection, plan: dict[str, object], held: dict[str, object], *, level: float
+) -> Effect:
     """Units treated from different times on against those not treated yet."""
     del plan
     found = _ask(con, _PANEL, held)
     periods = sorted({row["period"] for row in found})
     places = [periods.index(row["period"]) for row in found]
     first = [math.nan if row["since"] is None else bisect_right(periods, row["since"]) - 1 for row in found]
-    return staggered_rollout([row["value"] for row in found], [row["unit"] for row in found], places, first)
+    columns = [[row[name] for row in found] for name in ("value", "unit")]
+    return staggered_rollout(columns[0], columns[1], places, first, level=level)
 
 
 _ESTIMATORS: dict[str, Callable[..., Effect]] = {"randomised": _randomised, "did": _did, "staggered": _staggered}

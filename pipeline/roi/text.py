@@ -109,6 +109,14 @@ def difference_lines(before: RoiResult, after: RoiResult, changes: dict[str, Dec
     yield from (f"! {problem}" for problem in after.problems if problem not in before.problems)
 
 
+def scenario_line(before: RoiResult, after: RoiResult, name: str) -> str:
+    """Net benefit of a scenario in an edition and under other figures; not available where there is no net benefit."""
+    old, new = (one.scenarios.get(name) for one in (before, after))
+    apart = None if old is None or new is None else new - old
+    cells = "".join(f"{number(one, 'USD'):>18}" for one in (old, new, apart))
+    return f"{f'net benefit, scenario {name}':<{WIDTH}}{cells}"
+
+
 def _figures(result: RoiResult, name: str) -> set[str]:
     return {number(one.base) for one in result.assumptions if _is_named(one, name) and one.base is not None}
 
