@@ -18,7 +18,7 @@ from pipeline.engine.explain import edition_standing, explain, parse_period
 from pipeline.errors import ConfigurationError, Problem, RoiError
 from pipeline.roi.assemble import evaluate
 from pipeline.roi.inputs import Assumption, Inputs
-from pipeline.roi.records import RoiResult
+from pipeline.roi.records import CLAIM_COLUMNS, COST_COLUMNS, RoiResult
 from pipeline.roi.store import stored_inputs, stored_result
 from pipeline.roi.tree import Node, tree_of
 
@@ -187,22 +187,6 @@ def parse_changes(
     if problems:
         raise ConfigurationError("A figure cannot be read.", problems)
     return found
-
-
-CLAIM_COLUMNS = ("line", "use_case", "business_unit", "month", "ledger", "grade", "status", "gross", "amount", "weight",
-                 "counted", "discount", "present", "hours", "reason")  # fmt: skip
-COST_COLUMNS = (
-    "month",
-    "use_case",
-    "business_unit",
-    "category",
-    "amount",
-    "discount",
-    "present",
-    "how",
-    "place",
-    "reason",
-)
 
 
 def write_rows(result: RoiResult, path: Path) -> int:

@@ -15,7 +15,7 @@ def money(amount: Decimal | None, why: str = "") -> Figure:
         return Figure("not available", "missing", why)
     places = 0 if abs(amount) >= 1000 else 2
     rounded = amount.quantize(Decimal(1).scaleb(-places))
-    sign = formats.MINUS if rounded < 0 else ""
+    sign = f"{formats.MINUS}{formats.JOINER}" if rounded < 0 else ""
     return Figure(f"{sign}${formats.grouped(abs(rounded), places)}", "zero" if amount == 0 else "value")
 
 

@@ -10,6 +10,8 @@ from pipeline.reports.model import Figure, Value
 
 THIN = "\u202f"
 MINUS = "\u2212"
+JOINER = "\u2060"
+"""Keeps a minus and the sign of a currency on one line."""
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
@@ -76,7 +78,7 @@ def usd(amount: float) -> str:
     if amount == 0:
         return "$0"
     decimals = max(2, 3 - math.floor(math.log10(abs(amount))))
-    sign = MINUS if amount < 0 else ""
+    sign = f"{MINUS}{JOINER}" if amount < 0 else ""
     return f"{sign}${grouped(_rounded(abs(amount), decimals), decimals)}"
 
 

@@ -13,7 +13,18 @@ from pipeline.reports.amounts import hours, money, month, share
 from pipeline.reports.downloads import csv_text, printed
 from pipeline.reports.drawings import Fan, Step, bridge, fan
 from pipeline.reports.model import Figure, Mark
-from pipeline.roi.records import Claim, CostItem, LineSummary, RoiResult, Spread, Standing, Swing, Worth
+from pipeline.roi.records import (
+    CLAIM_COLUMNS,
+    COST_COLUMNS,
+    Claim,
+    CostItem,
+    LineSummary,
+    RoiResult,
+    Spread,
+    Standing,
+    Swing,
+    Worth,
+)
 
 OWNER = "chief_ai_officer"
 TORNADO_SHOWN = 5
@@ -194,22 +205,6 @@ def swings(held: Sequence[Swing], net: Decimal | None) -> tuple[Swung, ...]:
         )
         for one in held
     )
-
-
-CLAIM_COLUMNS = ("line", "use_case", "business_unit", "month", "ledger", "grade", "status", "gross", "amount", "weight",
-                 "counted", "discount", "present", "hours", "reason")  # fmt: skip
-COST_COLUMNS = (
-    "month",
-    "use_case",
-    "business_unit",
-    "category",
-    "amount",
-    "discount",
-    "present",
-    "how",
-    "place",
-    "reason",
-)
 
 
 def files(result: RoiResult) -> dict[str, str]:

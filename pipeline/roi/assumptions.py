@@ -75,6 +75,8 @@ def next_step(row: Assumption, as_of: date, others: Sequence[Assumption] = ()) -
         follows = any(one.assumption_id == row.assumption_id and one.valid_from == row.valid_to for one in others)
         return f"renew it: it ends on {row.valid_to}" if is_ending and not follows else ""
     if found == "unapproved":
+        if row.approved_by and row.approved_at is not None:
+            return f"none: its approval counts from {row.approved_at}"
         return "have it approved: approved_by and approved_on"
     if found == "expired":
         return f"add a row that is valid from {row.valid_to}"
@@ -140,9 +142,15 @@ def _of_rows(rows: Sequence[Assumption], as_of: date, use_cases: frozenset[str])
         if stands == "expired":
             yield _problem(row, EXPIRED, f"ended on {row.valid_to}; {next_step(row, as_of, rows)}, or end its use")
         if stands == "unapproved":
-            yield _problem(row, UNAPPROVED, f"nobody has approved it by {as_of}; fill approved_by and approved_on")
+            yield _problem(row, UNAPPROVED, _unapproved(row, as_of))
         if stands not in ("expired", "superseded"):
             yield from _of_row(row, use_cases)
+
+
+def _unapproved(row: Assumption, as_of: date) -> str:
+    if row.approved_by and row.approved_at is not None:
+        return f"was approved on {row.approved_at}, after {as_of}; the approval counts from its day"
+    return f"nobody has approved it by {as_of}; fill approved_by and approved_on"
 
 
 def _of_row(row: Assumption, use_cases: frozenset[str]) -> Iterator[Problem]:

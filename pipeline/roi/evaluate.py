@@ -65,13 +65,23 @@ def ledger_of(catalog: Catalog, inputs: Inputs) -> Ledger:
     weighed = [_weighed(claim, weight) for claim in held]
     until = next_month(months[-1]) if months else month_of(inputs.as_of)
     factors = _factors(months, rate)
+    found_costs = list(all_costs(book, until))
     return Ledger(
         catalog, book, months,
         claims=tuple(_discounted_claim(claim, factors) for claim in weighed),
-        costs=tuple(_discounted_cost(item, factors) for item in all_costs(book, until)),
+        costs=tuple(_discounted_cost(item, factors) for item in found_costs),
         bills=tuple(bill for bill in found_bills if bill.month < until),
-        problems=(*problems, *blocks(held)), rate=rate, weight=weight, factors=factors,
+        problems=(*problems, *blocks(held), *_untold(found_costs)), rate=rate, weight=weight, factors=factors,
     )  # fmt: skip
+
+
+def _untold(costs: Iterable[CostItem]) -> Iterator[str]:
+    """Which costs cannot be told, and where they stand: without them there is no result."""
+    for item in costs:
+        if item.amount is None:
+            where = f" ({item.place})" if item.place else ""
+            cost = f"a cost of {item.category} in {item.month:%Y-%m}{where}"
+            yield f"no return can be told: {cost} is unknown: {item.reason}"
 
 
 def _months(inputs: Inputs) -> tuple[date, ...]:

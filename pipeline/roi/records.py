@@ -336,3 +336,10 @@ class RoiResult:
     """Cash lines about spending that fell away."""
     claims: tuple[Claim, ...]
     costs: tuple[CostItem, ...]
+
+
+CLAIM_COLUMNS = ("line", "use_case", "business_unit", "month", "ledger", "grade", "status", "gross", "amount", "weight",
+                 "counted", "discount", "present", "hours", "reason")  # fmt: skip
+COST_COLUMNS = ("month", "use_case", "business_unit", "category", "amount", "discount", "present", "how", "place",
+                "reason")  # fmt: skip
+"""What a download tells of each claim, and of each cost."""

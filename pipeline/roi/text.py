@@ -139,7 +139,7 @@ def _compared(old: Worth, new: Worth) -> Iterator[tuple[str, Decimal | None, Dec
 _ROWS = (
     ("counted benefits, cash", "cash", "USD"),
     ("counted benefits, capacity", "capacity", "USD"),
-    ("stated, not measured", "stated", "USD"),
+    ("claimed, not counted", "stated", "USD"),
     ("costs", "costs", "USD"),
     ("net benefit (present value)", "net", "USD"),
     ("return", "roi", ""),
