@@ -36,7 +36,7 @@ def _cold(results: Result) -> Table:
     for name, seconds in cold.get("stages", {}).items():
         stage = {"seconds": seconds, "cpu": cold["stage_cpu"][name], "peak_mib": cold["stage_peak_mib"][name]}
         rows.append(_cold_row(name, stage, floor))
-    rows.append(_cold_row("all three", cold, floor))
+    rows.append(_cold_row("all four", cold, floor))
     note = f"Did not finish: {cold['failed']}." if "failed" in cold else _told_of(cold)
     head = ("", "times the floor", "in CPU time", "seconds", "lowest to highest", "CPU s", "peak MiB")
     return Table(f"(a) the whole catalogue from nothing, {results['rows']['calls']:,} calls", head, tuple(rows), note)

@@ -177,7 +177,7 @@ def test_results_are_told_as_ratios() -> None:
     """5 s of 0.5 s are 10 floors; a night of 1 s is 0.2 of a year; what failed says why and has no number."""
     told = text(RESULTS)
     lines = {line.split("  ")[1].strip(): line.split() for line in told.splitlines() if line.startswith("  ")}
-    assert lines["all three"][2:] == ["10", "10", "5", "4", "to", "6", "8", "300"]
+    assert lines["all four"][2:] == ["10", "10", "5", "4", "to", "6", "8", "300"]
     assert lines["states"][1:] == ["6", "6.25", "3", "-", "5", "200"]  # 3 / 0.5; 5 / 0.8 in CPU time
     assert lines["365 days"][2:6] == ["12", "0.2", "0.25", "0.2"]
     assert lines["by hand"][2:4] == ["10", "1"]
@@ -187,7 +187,7 @@ def test_results_are_told_as_ratios() -> None:
     assert "not installed" in told
     assert "No value with enough data for mttr." in told
     page = markdown([RESULTS])
-    assert "| all three | 10 | 10 | 5 | 4 to 6 | 8 | 300 |" in page
+    assert "| all four | 10 | 10 | 5 | 4 to 6 | 8 | 300 |" in page
     assert "No run has been recorded here yet." in markdown([])
 
 
