@@ -115,6 +115,18 @@ def test_a_night_tells_anew_only_what_may_have_changed(arrivals: list[Arrival], 
     assert all(0 < some < told[0] / 2 for some in told[1:-1]), told
 
 
+def test_a_late_file_leaves_what_it_does_not_touch(arrivals: list[Arrival], at_once: Night) -> None:
+    """A file of an early day comes last: the same edition, each value once, though most KPIs are not told at all."""
+    days = sorted({_of_day(one) for one in arrivals} - {""})
+    late = next(one for one in arrivals if _of_day(one) == days[len(days) // 2])
+    assert days[len(days) // 2] < days[-3]
+    with empty() as con:
+        for night in ([one for one in arrivals if one is not late], [late]):
+            _night(con, night)
+        edition = _edition(con)
+    pd.testing.assert_frame_equal(edition, at_once[0])
+
+
 def test_any_number_of_threads_gives_the_same_numbers(arrivals: list[Arrival], at_once: Night) -> None:
     """One thread or four: the same, because sums are of integers and decimals."""
     one, digests = at_once

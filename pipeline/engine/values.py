@@ -54,8 +54,13 @@ def compute_values(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: s
 
     end = date.fromisoformat(as_of) + timedelta(days=1)
     rolled = dict(iter(_rolled(con).groupby("kpi_id", sort=False)))
+    told = {kpi_id for (kpi_id,) in con.execute("SELECT DISTINCT kpi_id FROM scope").fetchall()}
+    if not told:
+        return pd.DataFrame(columns=PUBLISHED)
     parts = []
     for kpi_id, metric in catalog.metrics.items():
+        if kpi_id not in told:
+            continue
         part = rolled[kpi_id] if kpi_id in rolled else _no_source(con, kpi_id, metric, end)
         parts.append(_measured(con, part.reset_index(drop=True), metric, end))
     frame = pd.concat(parts, ignore_index=True)

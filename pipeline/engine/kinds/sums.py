@@ -31,6 +31,7 @@ from pipeline.statistics import intervals
 if TYPE_CHECKING:
     import pandas as pd
 
+_SIDES = {"numerator": "x", "denominator": "y"}
 _PRODUCTS = {"x": "x", "y": "y", "xx": "x * x", "xy": "x * y", "yy": "y * y"}
 MOMENTS = ", ".join(f"sum({name}) AS {name}" for name in ("clusters", *(f"sum_{name}" for name in _PRODUCTS)))
 
@@ -255,7 +256,8 @@ class DerivedKind(Kind):
         """Days are the clusters: both sides of a day go together, whatever fact they come from."""
         unknown = "sum(unknown) AS unknown, " if m.unknown else ""
         sums = ", ".join(f"sum({text}) AS sum_{name}" for name, text in _PRODUCTS.items())
-        days = "(SELECT *, coalesce(numerator, 0)::DOUBLE AS x, coalesce(denominator, 0)::DOUBLE AS y FROM daily)"
+        x, y = (f"CAST(coalesce({side}, 0) AS {SQUARED}) AS {name}" for side, name in _SIDES.items())
+        days = f"(SELECT *, {x}, {y} FROM daily)"  # decimals: sums of doubles depend on their order
         return (
             f"SELECT {KEYS}, sum(numerator) AS numerator, coalesce(sum(denominator), 0) AS denominator, {unknown}"
             f"CAST(coalesce(sum(denominator), 0) AS BIGINT) AS n, count(*) AS clusters, {sums} "
