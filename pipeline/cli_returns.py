@@ -64,7 +64,7 @@ def _print(found: Explained) -> None:
     for line in tree_lines(found.tree):
         typer.echo(line)
     typer.echo("\nWhere the figures stand:")
-    for figure, place in sorted(figures(found.tree).items()):
+    for figure, place in sorted(figures(found.tree)):
         typer.echo(f"  {figure}: {place}")
     typer.echo(f"\nKPI values of {found.month:%Y-%m} and the files they were read from:")
     for source in found.sources:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import accumulate
 from typing import Any
 
 import pytest
-from roi_room import ASSUMPTIONS, MONTHS, assumption, catalog_of, inputs, kpi
+from roi_room import ASSUMPTIONS, COSTS, MONTHS, assumption, catalog_of, inputs, kpi
 
 from pipeline.errors import ConfigurationError
 from pipeline.roi.assemble import evaluate
-from pipeline.roi.inputs import Invoice, months_between
+from pipeline.roi.inputs import Cost, Invoice, months_between
 from pipeline.roi.records import RoiResult
 from pipeline.roi.store import plain
-from pipeline.roi.text import difference_lines, number, tree_lines
+from pipeline.roi.text import difference_lines, figures, number, tree_lines
 from pipeline.roi.tree import TREES, tree_of
 
 D = Decimal
@@ -38,6 +39,7 @@ def recomputed(node: dict[str, Any]) -> Decimal | None:
         return None if node["value"] is None else D(node["value"])
     parts = [recomputed(child) for child in node["children"]]
     if None in parts or (not parts and node["op"] != "sum"):
+        assert node["value"] is None, f"{node['name']}: told {node['value']}, of unknown parts"
         return None
     known = [part for part in parts if part is not None]
     value = operated(node["op"], known)
@@ -119,6 +121,30 @@ def test_no_line_of_text_hides_a_part(result: RoiResult) -> None:
     below = [line for line in lines[place + 1 :] if re.match(rf" {{{pad + 2}}}\w", line)]
     amounts = [D(re.findall(r"= (-?[\d ]+\.\d\d) USD", line)[0].replace(" ", "")) for line in below]
     assert sum(amounts) == result.programme.pv_costs
+
+
+def test_a_cost_without_a_rate_leaves_every_sum_above_it_unknown() -> None:
+    """One licence billed in a currency that nobody gave a rate for: listed first, and nothing is told as if free."""
+    licence = Cost("c-9", "coding", "", "build", date(2026, 2, 15), D("40"), "EUR", "costs.csv:9")
+    found = evaluate(catalog_of(), inputs(costs=(*COSTS, licence)), draws=20)
+    tree = tree_of(found, "net_benefit")
+    assert tree is not None
+    assert recomputed(json.loads(json.dumps(plain(tree)))) is None
+    costs = next(child for child in tree.children if child.name == "present value of costs")
+    build = next(child for child in costs.children if child.name == "build")
+    assert (tree.value, costs.value, build.value, build.children[0].value) == (None, None, None, None)
+    assert next(child for child in costs.children if child.name == "training").value == D("59.78"), "60.55 x 0.98726"
+    text = "\n".join(tree_lines(tree))
+    assert "present value of costs = not available" in text
+    assert "costs.csv:9" in text
+
+
+def test_an_assumption_is_cited_by_its_own_row(result: RoiResult) -> None:
+    """Two assumptions of the same value stand each for itself."""
+    tree = tree_of(result, "net_benefit")
+    assert tree is not None
+    places = [place for name, place in figures(tree) if name.startswith("risk")]
+    assert places and all(place.startswith("risk: A contract (assumptions.csv:2)") for place in places)
 
 
 def test_numbers_read_as_people_write_them() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from pipeline.roi.evaluate import summed
 from pipeline.roi.records import RoiResult, Standing, Worth
 from pipeline.roi.tree import Node
 
@@ -40,7 +41,7 @@ def tree_lines(node: Node, depth: int = 0) -> Iterator[str]:
             yield from tree_lines(child, depth + 1)
     if len(node.children) > len(shown):
         rest = node.children[len(shown) :]
-        total = sum((child.value or Decimal(0) for child in rest), Decimal(0))
+        total = summed(child.value for child in rest)
         yield f"{pad}  and {len(rest)} more = {number(total, node.unit)}"
 
 
@@ -75,12 +76,10 @@ def factors(node: Node) -> str:
     return _SIGNS[node.op].join(factors(child) for child in node.children)
 
 
-def figures(node: Node) -> dict[str, str]:
-    """Every figure of the register in a tree, and where it stands: name and value -> source."""
-    found = {f"{node.name} {number(node.value, node.unit)}": f"{node.source}; {node.note}"} if _is_figure(node) else {}
-    for child in node.children:
-        found |= figures(child)
-    return found
+def figures(node: Node) -> set[tuple[str, str]]:
+    """Every figure in a tree, as name and value, and where it stands; rows of one value stand each for itself."""
+    own = (f"{node.name} {number(node.value, node.unit)}", f"{node.source}; {node.note}")
+    return set().union([own] if _is_figure(node) else [], *map(figures, node.children))
 
 
 def _is_figure(node: Node) -> bool:

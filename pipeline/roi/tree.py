@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
+from pipeline.roi.evaluate import summed
 from pipeline.roi.records import Bill, Claim, CostItem, Point, RoiResult, Term
 
 MONEY, RATIO = 2, 6
@@ -103,7 +104,7 @@ def _evidence(held: Held) -> Node:
     claims = [one for one in held.result.claims if one.month == month and one.amount is not None and one.is_claim]
     backed = [one for one in claims if one.grade in ("A", "B") and one.is_in_headline]
     top, bottom = (
-        Node(name, "sum", _total(one.amount for one in part), "USD", tuple(amount_node(one) for one in part))
+        Node(name, "sum", summed(one.amount for one in part), "USD", tuple(amount_node(one) for one in part))
         for name, part in (("claims of grade A or B that count", backed), ("all claims", claims))
     )
     value = top.value / bottom.value if top.value is not None and bottom.value else None
@@ -129,15 +130,11 @@ def _bill_node(held: Held, bill: Bill) -> Node:
     return Node("gap of the bill", "divide", bill.gap, "ratio", (top, invoice), RATIO)
 
 
-def _total(amounts: Iterable[Decimal | None]) -> Decimal:
-    return sum((one for one in amounts if one is not None), Decimal("0.00"))
-
-
 def _benefits(held: Held) -> Node:
     """Present value of benefits, line by line."""
     lines = tuple(
         Node(
-            f"{line.line} (grade {line.grade})", "sum", _total(one.present for one in mine), "USD",
+            f"{line.line} (grade {line.grade})", "sum", summed(one.present for one in mine), "USD",
             tuple(present_node(one) for one in mine if one.is_in_headline),
             source=_formula(mine[0]),
             note="; ".join(part for part in (line.status, line.reason) if part),
@@ -146,7 +143,7 @@ def _benefits(held: Held) -> Node:
         if (mine := [one for one in held.claims if one.line == line.line])
     )  # fmt: skip
     return _rebased(
-        Node("present value of benefits", "sum", _total(one.present for one in held.claims), "USD", lines), held
+        Node("present value of benefits", "sum", summed(one.present for one in held.claims), "USD", lines), held
     )
 
 
@@ -160,14 +157,14 @@ def _formula(claim: Claim) -> str:
 
 
 def _costs(held: Held) -> Node:
-    """Present value of costs, category by category."""
+    """Present value of costs, category by category, what is unknown first; it leaves every sum above it unknown."""
     names = dict.fromkeys(one.category for one in held.costs)
     parts = []
     for name in sorted(names):
-        mine = [one for one in held.costs if one.category == name]
-        parts.append(Node(name, "sum", _total(one.present for one in mine), "USD", tuple(map(present_cost, mine))))
+        mine = sorted((one for one in held.costs if one.category == name), key=lambda one: one.present is not None)
+        parts.append(Node(name, "sum", summed(one.present for one in mine), "USD", tuple(map(present_cost, mine))))
     return _rebased(
-        Node("present value of costs", "sum", _total(one.present for one in held.costs), "USD", tuple(parts)), held
+        Node("present value of costs", "sum", summed(one.present for one in held.costs), "USD", tuple(parts)), held
     )
 
 
@@ -185,7 +182,8 @@ def term_node(term: Term) -> Node:
     """A factor with where it comes from."""
     bounds = "" if term.low is None or term.low == term.high else f"{term.low.normalize():f} to {term.high or 0:f}"
     note = ", ".join(part for part in (term.standing, bounds) if part)
-    held = Node(term.name, "given", term.value, term.unit, source=term.source, note=note, kind=term.kind)
+    source = f"{term.key}: {term.source}" if term.kind == "assumption" and term.key else term.source
+    held = Node(term.name, "given", term.value, term.unit, source=source, note=note, kind=term.kind)
     return Node(f"1 - {term.name}", "remainder", term.factor, "ratio", (held,)) if term.is_remainder else held
 
 
