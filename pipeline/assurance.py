@@ -68,10 +68,18 @@ def bound_facts() -> dict[str, dict[str, str]]:
         return fact_columns(con)
 
 
+def described_facts() -> dict[str, tuple[str, list[str]]]:
+    """Of every fact, what one of its rows is, and the tables it reads."""
+    from pipeline.facts import load_facts
+
+    return {name: (fact.meaning, list(fact.reads)) for name, fact in load_facts().items()}
+
+
 def generated_docs(settings: Settings) -> dict[Path, str]:
     """Every generated page of docs/ and its text."""
     from pipeline.catalog.benefit_docs import markdown as benefits
     from pipeline.catalog.docs import markdown as kpis
+    from pipeline.catalog.fact_docs import facts_page
     from pipeline.catalog.load import load_catalog
     from pipeline.engine.explain import rows_sql
     from pipeline.facts import load_facts
@@ -90,6 +98,7 @@ def generated_docs(settings: Settings) -> dict[Path, str]:
     return {
         docs / "kpis.md": kpis(catalog, meanings, rows_sql),
         docs / "benefits.md": benefits(catalog),
+        docs / "facts.md": facts_page(catalog, bound_facts(), described_facts()),
         docs / "tables.md": tables(),
         docs / "sources.md": "\n".join(lines) + "\n",
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -17,9 +18,6 @@ from pipeline.cli_options import with_warehouse as _with_warehouse
 from pipeline.cli_returns import explain_return, is_return, what_if
 from pipeline.errors import ConfigurationError, ExitCode, Problem, RoiError
 from pipeline.settings import settings
-
-if TYPE_CHECKING:
-    from pipeline.catalog.model import Catalog
 
 app = typer.Typer(
     help="The nightly KPI and ROI pipeline for generative-AI programmes.",
@@ -159,7 +157,7 @@ def explain(
 
     chosen = _with_warehouse(settings(exports=exports))
     catalog = load_catalog(chosen.catalog)
-    _require_kpi(catalog, kpi)
+    _require(kpi, catalog.metrics, what="KPI")
     if is_return(kpi) and by is None:
         explain_return(chosen, catalog, kpi, period=period, as_of=as_of, rows=rows, as_json=as_json)
         return
@@ -233,6 +231,32 @@ def catalog_schema(
         _print_json({"written": str(out)})
     else:
         typer.echo(f"Written: {out}")
+
+
+@catalog_app.command("facts")
+def catalog_facts(
+    fact: Annotated[str | None, typer.Argument(help="One fact, with its columns.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the facts a KPI can be made of; with FACT, its columns and what each fits."""
+    from pipeline.assurance import bound_facts, described_facts
+    from pipeline.catalog.fact_docs import fact_lines, fact_record
+    from pipeline.catalog.load import load_catalog
+
+    catalog, facts = load_catalog(settings().catalog), bound_facts()
+    if fact is not None:
+        _require(fact, facts, what="fact")
+    about = described_facts()
+    records = [fact_record(name, catalog, facts, about) for name in ([fact] if fact else facts)]
+    if as_json:
+        _print_json({"facts": records})
+    elif fact:
+        typer.echo("\n".join(fact_lines(records[0])))
+    else:
+        width = max(map(len, facts))
+        for record in records:
+            typer.echo(f"{record['fact']:<{width}}  {record['meaning']}")
+        typer.echo(f"\n{len(records)} facts; their columns: roi catalog facts FACT")
 
 
 @catalog_app.command("example")
@@ -339,10 +363,12 @@ def doctor(exports: Exports = None, as_json: Json = False) -> None:
         raise typer.Exit(int(ExitCode.ERROR))
 
 
-def _require_kpi(catalog: Catalog, kpi: str) -> None:
-    if kpi not in catalog.metrics:
+def _require(name: str, known: Iterable[str], *, what: str) -> None:
+    """ConfigurationError, with what may have been meant, when there is no such thing."""
+    names = list(known)
+    if name not in names:
         import difflib
 
-        near = difflib.get_close_matches(kpi, catalog.metrics, 1)
-        hint = f"did you mean {near[0]}?" if near else "known are " + ", ".join(catalog.metrics)
-        raise ConfigurationError("There is no such KPI.", [Problem("KPI", "E004", f"found {kpi!r}; {hint}")])
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f"did you mean {near[0]}?" if near else "known are " + ", ".join(names)
+        raise ConfigurationError(f"There is no such {what}.", [Problem(what, "E004", f"found {name!r}; {hint}")])

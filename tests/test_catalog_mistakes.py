@@ -505,6 +505,12 @@ MISTAKES = [
         "`where ...`, did you mean sum?", id="bad expression",
     ),
     pytest.param(
+        "total: sum(hours_saved)", "total: count(distinct task_id) where hours_saved > 0", "§total: count", "C031",
+        "found total 'count(distinct task_id) where hours_saved > 0', expected sum(column), count(*) or "
+        "distinct(column), each with or without `where ...`, did you mean distinct(task_id) where hours_saved > 0?",
+        id="distinct as SQL writes it",
+    ),
+    pytest.param(
         "where is_active = 1", "where lower(department) = 'x'", "§numerator: distinct", "C031",
         "found numerator 'LOWER(department)', expected columns and literals joined by = <> < <= > >=, in, is null, "
         "and, or, not", id="function in a condition",
@@ -655,6 +661,19 @@ MISTAKES = [
         "    unit: h\n    direction: up", "    unit: ratio\n    direction: up",
         "§unit: ratio\n    direction: up\n    cadence: monthly\n    min_n: 30", "C040",
         "found unit 'ratio', expected h for this total", id="unit of total",
+    ),
+    pytest.param(
+        "unit: points", "unit: percent", "§unit: percent", "C012",
+        "found unit 'percent', expected one of ratio, points, index, score_1_5, count, per_1k_sessions, requests/min, "
+        "USD, USD/session, USD/task, s, min, h, d, months", id="unit that there is not",
+    ),
+    pytest.param(
+        "    total: sum(hours_saved)\n    unit: h\n    direction: up\n    cadence: monthly\n    min_n: 30\n"
+        "    interval: clustered\n    cluster: session_key",
+        "    total: distinct(session_key)\n    unit: h\n    direction: up\n    cadence: monthly\n    min_n: 30\n"
+        "    interval: exact",
+        "total: distinct(session_key)\n    §unit: h", "C040",
+        "found unit 'h', expected count for this total", id="unit of different members",
     ),
     pytest.param(
         "at_least: 3,", "at_most: 3,", "§at_most: 3,", "C041",

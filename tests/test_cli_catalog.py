@@ -391,3 +391,18 @@ def test_the_pages_about_the_catalogue_are_generated(project: Project, monkeypat
     assert (docs / "catalog-errors.md").read_text(encoding="utf-8") == errors_page()
     (docs / "catalog-errors.md").write_text("other", encoding="utf-8")
     assert "catalog-errors.md  D001" in project.roi("catalog", "docs", "--check", exit_code=2).stderr
+
+
+def test_facts_are_listed_with_what_their_columns_fit() -> None:
+    """One fact by name, all without one, and near misses are told."""
+    one = CliRunner().invoke(app, ["catalog", "facts", "session_costs"])
+    assert one.exit_code == 0
+    assert "read from calls, sessions, prices" in one.stdout
+    assert "cost_usd       DECIMAL(38,12) in USD: sum, value of a mean, median or percentile, condition" in one.stdout
+    assert "session_key    VARCHAR: distinct, cluster, condition" in one.stdout
+    told = json.loads(CliRunner().invoke(app, ["catalog", "facts", "--json"]).stdout)["facts"]
+    assert [record["fact"] for record in told] == sorted(bound_facts())
+    assert all(record["columns"] and record["meaning"] for record in told)
+    missed = CliRunner().invoke(app, ["catalog", "facts", "sesion_costs"])
+    assert isinstance(missed.exception, ConfigurationError)
+    assert "did you mean session_costs?" in str(missed.exception.problems[0])

@@ -120,7 +120,7 @@ def check_columns(
     yield from checker.failures(parsed)
     unknown = [(key, fact) for key, fact in checker.fact_keys().items() if fact not in facts]
     for key, fact in unknown:
-        expected, meant = one_of(facts, otherwise="a fact of pipeline/facts"), near(fact, facts)
+        expected, meant = one_of(facts, otherwise="a fact; `roi catalog facts` lists them"), near(fact, facts)
         where, found = positions.where("metrics", kpi_id, key), f"fact {quoted(fact)}"
         yield problem(where, codes.UNKNOWN_FACT, found=found, expected=expected, meant=meant)
     if not unknown:
@@ -343,7 +343,8 @@ class _Checker:
             others = " and ".join(elsewhere[:2])
             expected = f"a column of {fact}; a join with {others} would multiply rows: use kind derived"
             return problem(self.where(key), codes.FAN_OUT, found=found, expected=expected)
-        expected = one_of(columns, otherwise=f"a column of {fact}")
+        listed = "" if meant else f"; `roi catalog facts {fact}` lists them"
+        expected = one_of(columns, otherwise=f"a column of {fact}{listed}")
         return problem(self.where(key), codes.UNKNOWN_COLUMN, found=found, expected=expected, meant=meant)
 
 

@@ -22,6 +22,7 @@ LiteralKind = Literal["number", "text", "flag"]
 FORMS = "sum(column), count(*) or distinct(column), each with or without `where ...`"
 _AGGREGATES = ("sum", "count", "distinct")
 _MEASURE = re.compile(r"(?P<function>\w+)\s*\(\s*(?P<inner>[^()]*?)\s*\)(?:\s+where\b(?P<predicate>.*))?", re.DOTALL)
+_COUNT_DISTINCT = re.compile(r"count\s*\(\s*distinct\b[\s(]*(?P<column>\w+)[\s)]*\)(?P<rest>\s+where\b.*)?", re.DOTALL)
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _NUMBER = re.compile(r"\d+(\.\d+)?([eE][-+]?\d+)?")
 _OPERATORS = {"EQ": "=", "NEQ": "<>", "LT": "<", "LTE": "<=", "GT": ">", "GTE": ">="}
@@ -77,6 +78,9 @@ class Measure:
 
 def parse_measure(text: str) -> Measure:
     """Read a measure of the catalogue; raises ExpressionError for anything outside the language."""
+    if counted := _COUNT_DISTINCT.fullmatch(text.strip()):
+        meant = f"distinct({counted['column']})" + (counted["rest"] or "")
+        raise ExpressionError(found=quoted(text.strip()), expected=FORMS, meant=meant)
     match = _MEASURE.fullmatch(text.strip())
     if match is None:
         raise ExpressionError(found=quoted(text.strip()), expected=FORMS)

@@ -129,9 +129,11 @@ def _are_known(above: Measure, top: Mapping[str, str], below: Measure, bottom: M
 
 def _total_units(metric: Total, facts: Facts) -> tuple[str, ...]:
     measure, columns = _measure(metric.total), facts.get(metric.fact, {})
-    if measure is None or measure.aggregate == "distinct" or measure.column not in {"*", *columns}:
+    if measure is None or measure.column not in {"*", *columns}:
         return (metric.unit,)
-    if measure.column == "*" or measure.column.startswith(("is_", "has_")):
+    if measure.aggregate == "distinct" and metric.interval != "exact":
+        return (metric.unit,)
+    if measure.aggregate == "distinct" or measure.column == "*" or measure.column.startswith(("is_", "has_")):
         return ("count",)
     unit = unit_of_column(measure.column)
     return _TOTALS if unit is None else tuple({unit} & set(_TOTALS))

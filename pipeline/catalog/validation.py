@@ -11,7 +11,7 @@ from pipeline.catalog import codes
 from pipeline.catalog.benefits import Benefit, Deduction, Evidence, Factor
 from pipeline.catalog.document import Document, KeyPath
 from pipeline.catalog.model import KINDS, Catalog, Role, Target
-from pipeline.catalog.wording import near, one_of, problem, quoted
+from pipeline.catalog.wording import near, problem, quoted
 from pipeline.errors import Problem
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _choices(item: ErrorDetails) -> list[str]:
 def _expected(item: ErrorDetails) -> str:
     kind = item["type"]
     if kind == "literal_error":
-        return one_of(_choices(item), otherwise="another value")
+        return f"one of {', '.join(_choices(item))}"
     if kind == "string_pattern_mismatch":
         return _IDENTIFIER if "a-z" in item["ctx"]["pattern"] else "one line of text without control characters"
     if kind in _OWN_TYPES:
