@@ -41,6 +41,7 @@ from oracles_kinds import (
     difference,
     distinct,
     episodes,
+    judged,
     mean,
     paired_difference,
     peak,
@@ -81,7 +82,7 @@ ORACLES: dict[str, Oracle] = {
     "p95_latency": quantile("latency_s", 0.95, close=0.01),
     "request_throughput": Oracle(peak),
     "retrieval_relevance_at_k": Oracle(ranking, sums_close=1e-8, close=1e-8, ends_close=1e-6),
-    "grounded_answer_rate": ratio("is_grounded", "has_claims", interval=wilson),
+    "grounded_answer_rate": judged("is_grounded", "has_claims"),
     "hallucination_report_rate": ratio("is_reported", per=1000, interval=poisson),
     "task_success_rate": ratio("is_success", interval=share_by_cluster("user_key", "is_success")),
     "prompt_iteration_days": survival_median("requested_at", "live_at", unit=timedelta(days=1)),
@@ -201,10 +202,12 @@ def expected(oracle: Oracle, metric: Any, facts: Mapping[str, list[Row]], last: 
 
     `last` is the last day on which any fact of the data set has a row.
     """
-    first = min((row["day"] for fact in metric.facts for row in facts[fact]), default=None)
+    counted = [fact for fact in metric.facts if fact != getattr(metric, "labels", None)]
+    first = min((row["day"] for fact in counted for row in facts[fact]), default=None)
     if first is None:
         return {}
-    parts = [sliced(facts[fact], metric.dimensions) for fact in metric.facts]
+    parts = [sliced(facts[fact], metric.dimensions) for fact in counted]
+    labels = facts[metric.labels] if metric.facts != tuple(counted) else []
     keys = dict.fromkeys(key for part in parts for key in part)
     found: dict[Place, Answer | None] = {}
     for period in periods(metric.cadence, first, last):
@@ -214,7 +217,8 @@ def expected(oracle: Oracle, metric: Any, facts: Mapping[str, list[Row]], last: 
             if rows or over or key == ("", ""):
                 before = _between(parts[0].get(key, []), date.min, period.start)
                 horizon = datetime.combine(last + timedelta(1), datetime.min.time(), UTC)
-                cut = Cut(rows, over, before, period.start, whole[-1]["day"] if whole else None, horizon)
+                known = [row for row in labels if row["day"] < period.end]
+                cut = Cut(rows, known or over, before, period.start, whole[-1]["day"] if whole else None, horizon)
                 found[period, key[0], key[1]] = oracle.answer(cut) if rows or over else None
     return found
 

@@ -44,6 +44,20 @@ def wilson(rows: list[Row], k: Any, n: Any) -> Ends:
     return wilson_of(int(k), int(n))
 
 
+def lang_reiczigel(k: int, n: int, good: list[int], bad: list[int]) -> Ends:
+    """The interval of Lang & Reiczigel (2014): eq. 16, of a share that a judge passed; labels are hits of each sort."""
+    share = (k + Z * Z / 2) / (n + Z * Z)
+    passes, rejects = ((sum(hits) + 1) / (len(hits) + 2) for hits in (good, bad))
+    gain = passes + rejects - 1
+    if gain <= NOISE:
+        return wilson_of(k, n)
+    true = (share + rejects - 1) / gain
+    a, b = passes * (1 - passes) / (len(good) + 2), rejects * (1 - rejects) / (len(bad) + 2)
+    half = Z * math.sqrt(share * (1 - share) / (n + Z * Z) + true**2 * a + (1 - true) ** 2 * b) / gain
+    middle = true + 2 * Z * Z * (true * a - (1 - true) * b)
+    return min(max(middle - half, 0.0), 1.0), min(max(middle + half, 0.0), 1.0)
+
+
 def clopper_pearson(rows: list[Row], k: Any, n: Any) -> Ends:
     """The exact interval of a share: quantiles of beta distributions."""
     low = stats.beta.ppf(TAIL, k, n - k + 1) if k else 0.0

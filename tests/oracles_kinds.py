@@ -22,10 +22,12 @@ from oracles_intervals import (
     census,
     fieller,
     greenwood,
+    lang_reiczigel,
     newcombe_paired,
     poisson,
     ranks,
     share_by_cluster,
+    wilson,
 )
 from scipy import stats
 
@@ -98,6 +100,41 @@ def ratio(above: str, below: str = "*", *, per: int = 1, interval: Interval = ce
         return Answer(k, n, n, float(per * Fraction(k) / Fraction(n)), (per * low, per * high))
 
     return Oracle(answer)
+
+
+def judged(above: str, below: str, *, least: int = 10) -> Oracle:
+    """Each judge's share set right by its labels (Rogan & Gladen), people's as it is; their mean by weight.
+
+    Rows of the second fact are labels: `is_good` is what a person says, `is_passed` what the judge does.
+    """
+
+    def answer(cut: Cut) -> Answer:
+        told = []
+        for judge in {row["judge"] for row in cut.rows}:
+            mine = [row for row in cut.rows if row["judge"] == judge]
+            labels = [row for row in cut.over if judge is not None and row.get("judge") == judge and "is_good" in row]
+            if add(mine, below):
+                told.append((add(mine, below), *_set_right(add(mine, above), add(mine, below), labels, least)))
+        k, n = add(cut.rows, above), add(cut.rows, below)
+        if not told:
+            return Answer(k, n, n, None)
+        value = sum(weight * share for weight, share, _, _ in told) / n
+        down = math.sqrt(sum((weight * (share - low)) ** 2 for weight, share, low, _ in told)) / n
+        up = math.sqrt(sum((weight * (high - share)) ** 2 for weight, share, _, high in told)) / n
+        return Answer(k, n, n, value, (value - down, value + up))
+
+    return Oracle(answer)
+
+
+def _set_right(k: int, n: int, labels: list[Row], least: int) -> tuple[float, float, float]:
+    good = [row["is_passed"] for row in labels if row["is_good"]]
+    bad = [1 - row["is_passed"] for row in labels if not row["is_good"]]
+    gain = sum(good) / len(good) + sum(bad) / len(bad) - 1 if good and bad else 0
+    if min(len(good), len(bad)) < least or gain <= 0:
+        return k / n, *wilson([], k, n)
+    value = min(1.0, max(0.0, (k / n + sum(bad) / len(bad) - 1) / gain))
+    low, high = lang_reiczigel(k, n, good, bad)
+    return value, min(low, value), max(high, value)
 
 
 def worst(above: str, below: str, *, of: str, interval: Interval) -> Oracle:

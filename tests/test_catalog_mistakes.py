@@ -211,6 +211,23 @@ metrics:
     interval: wilson
     leaves_out: Leavers.
     pitfall: Trials.
+  rightness:
+    name: Rightness
+    owner: head
+    question: How often is it right?
+    kind: judged
+    fact: verdicts
+    numerator: sum(is_right)
+    denominator: count(*)
+    judge: judge
+    labels: labelled
+    unit: ratio
+    direction: up
+    cadence: weekly
+    min_n: 30
+    interval: judge_corrected
+    leaves_out: Tests.
+    pitfall: A judge that is believed.
   gain:
     name: Gain
     owner: head
@@ -248,6 +265,8 @@ FACTS = {
         "score": "DOUBLE",
     },
     "roster": {"day": "DATE", "department": "VARCHAR", "is_trained": "INTEGER", "person_id": "VARCHAR"},
+    "verdicts": {"day": "DATE", "judge": "VARCHAR", "model": "VARCHAR", "is_right": "INTEGER"},
+    "labelled": {"day": "DATE", "judge": "VARCHAR", "is_good": "INTEGER", "is_passed": "INTEGER"},
     "tasks": {"day": "DATE", "department": "VARCHAR", "outcome": "VARCHAR", "hours_saved": "DECIMAL(28,9)", "minutes_felt": "DOUBLE", "session_key": "VARCHAR"},
 }  # fmt: skip
 
@@ -315,8 +334,7 @@ MISTAKES = [
     ),
     pytest.param(
         "over: tasks", "over: task", "§over: task", "C030",
-        "found fact 'task', expected one of people_days, sessions, requests, incidents, answers, roster, tasks, did you "
-        "mean tasks?", id="unknown fact below",
+        "found fact 'task', expected a fact; `roi catalog facts` lists them, did you mean tasks?", id="unknown fact below",
     ),
     pytest.param(
         "    cadence: monthly\n    dimensions: [department]\n    min_n: 30\n    interval: fieller",
@@ -496,8 +514,7 @@ MISTAKES = [
     ),
     pytest.param(
         "fact: roster", "fact: rooster", "§fact: rooster", "C030",
-        "found fact 'rooster', expected one of people_days, sessions, requests, incidents, answers, roster, tasks, "
-        "did you mean roster?", id="unknown fact",
+        "found fact 'rooster', expected a fact; `roi catalog facts` lists them, did you mean roster?", id="unknown fact",
     ),
     pytest.param(
         "total: sum(hours_saved)", "total: sums(hours_saved)", "§total: sums", "C031",
@@ -676,6 +693,19 @@ MISTAKES = [
         "found unit 'h', expected count for this total", id="unit of different members",
     ),
     pytest.param(
+        "    judge: judge", "    judge: model", "§labels: labelled", "C052",
+        "found labelled, whose model is not there, expected a fact with model: text", id="labels without the judge",
+    ),
+    pytest.param(
+        "labels: labelled", "labels: label", "§labels: label", "C030",
+        "found fact 'label', expected a fact; `roi catalog facts` lists them, did you mean labelled?", id="unknown labels",
+    ),
+    pytest.param(
+        "    judge: judge", "    judge: judges", "§judge: judges", "C032",
+        "found column 'judges' in judge, expected one of day, judge, model, is_right, did you mean judge?",
+        id="unknown judge",
+    ),
+    pytest.param(
         "at_least: 3,", "at_most: 3,", "§at_most: 3,", "C041",
         "found at_most with direction up, expected at_least, or the other direction", id="wrong side",
     ),
@@ -741,7 +771,7 @@ def test_the_good_catalogue_is_good(tmp_path: Path) -> None:
     catalog = load_checked(written(tmp_path, GOOD), facts=FACTS)
     assert [metric.kind for metric in catalog.metrics.values()] == [
         "ratio", "ratio", "percentile", "survival_median", "difference", "snapshot", "total", "derived", "ratio",
-        "recurrence", "formula",
+        "recurrence", "judged", "formula",
     ]  # fmt: skip
 
 

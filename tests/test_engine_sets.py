@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from engine_room import CATALOG, empty, fill, value, values
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.catalog.model import Total
@@ -43,6 +43,7 @@ members = st.one_of(st.none(), st.sampled_from("abcdefgh"))
 nights = st.lists(st.lists(st.tuples(st.integers(1, 5), members), max_size=12), min_size=1, max_size=4)
 
 
+@settings(deadline=None)
 @given(nights=nights)
 def test_bits_say_what_the_portable_query_says(nights: list[list[tuple[int, str | None]]]) -> None:
     """Whatever comes on whatever night, the bits of a day are the members of its rows, by their numbers."""
@@ -74,6 +75,7 @@ def test_small_whole_numbers_are_their_own(con: duckdb.DuckDBPyConnection) -> No
     assert "no_member" in packed(con, STATE, fact="visits")
 
 
+@settings(deadline=None)
 @given(
     seen=st.lists(st.lists(st.booleans(), min_size=70, max_size=70), min_size=1, max_size=9),
     windows=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=6),

@@ -80,6 +80,8 @@ OWN: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     ("provider_calls", "started_at"): st.sampled_from(BURST),
     ("roster_days", "day"): st.sampled_from(EDGES[3::4]),
     ("trained_people", "person_id"): st.integers(1, 99).map(str),
+    ("evaluated_answers", "judge"): st.sampled_from([None, "a", "b"]),
+    ("labelled_answers", "judge"): st.sampled_from(["a", "a", "a", "b"]),
 }
 """What a column of one fact holds; a roster needs more than five people a day to be told of."""
 

@@ -163,6 +163,15 @@ TRAPS = {
                               for n in (0, 1, 27, 28)]},
         right=1 / 3, wrong=2 / 4, grain="28d", start="2026-01-06",
     ),
+    "a judge that lets bad answers pass is not believed": Trap(
+        "grounded_answer_rate",
+        {"evaluated_answers": rows((9, {"judge": "j", "has_claims": 1, "is_grounded": 1}),
+                                   (1, {"judge": "j", "has_claims": 1, "is_grounded": 0})),
+         "labelled_answers": rows((10, {"judge": "j", "is_good": 1, "is_passed": 1}),
+                                  (4, {"judge": "j", "is_good": 0, "is_passed": 0}),
+                                  (6, {"judge": "j", "is_good": 0, "is_passed": 1}))},
+        right=(0.9 + 0.4 - 1) / (1 + 0.4 - 1), wrong=9 / 10,
+    ),
     "a component without callers serves nobody": Trap(
         "component_reuse_rate",
         {"component_uses": [{"day": MONDAY, "component": name, "consumer_team": team, "owner_team": "o"}
@@ -188,7 +197,8 @@ NOTHING_TO_DIVIDE_BY: dict[str, dict[str, list[Row]]] = {
         "started_tasks": rows((2, {"is_success": 0}))},
     "p95_latency": {"requests": rows((2, {"started_at": midnight(MONDAY), "is_ok": 1}))},
     "retrieval_relevance_at_k": {"retrieved_documents": rows((1, {"query_key": "q", "document": "d", "score": 1.0}))},
-    "grounded_answer_rate": {"evaluated_answers": rows((2, {"is_grounded": 0, "has_claims": 0}))},
+    "grounded_answer_rate": {
+        "evaluated_answers": rows((2, {"is_grounded": 0, "has_claims": 0})), "labelled_answers": []},
     "availability": {"availability_windows": rows((2, {"good": 0, "valid": 0}))},
     "mttd": {"noticed_incidents": rows((2, {}))},
     "mttr": {"incidents": rows((1, {"impact_start_at": midnight(MONDAY)}))},

@@ -304,7 +304,10 @@ def test_answers_without_claims_leave_the_denominator() -> None:
     judged = [Score(label, "t", None, "grounded", label, "model", "j", NOON) for label in labels]
     screened = [Score("x", "t", None, "safety_flag", label, "model", "j", NOON) for label in ("clear", "flagged")]
     rows = ground.evaluated_answers([*judged, *screened])
-    assert answers.grounded_answer_rate(rows) == answers.Right(1 / 3, 3, "1", "3")
+    corrected = (Fraction(1, 3) - Fraction(1, 5)) / Fraction(37, 50)
+    assert answers.grounded_answer_rate(rows) == answers.Right(float(corrected), 3, "1", "3")
+    people = [replace(score, evaluator_kind="human") for score in judged]
+    assert answers.grounded_answer_rate(ground.evaluated_answers(people)) == answers.Right(1 / 3, 3, "1", "3")
     assert answers.flagged_output_rate(ground.screened_outputs([*judged, *screened])).value == 0.5
 
 

@@ -15,7 +15,6 @@ from pipeline.statistics.intervals import (
     clustered_ratio,
     clustered_share,
     clustered_total,
-    judge_corrected,
     newcombe_difference,
     order_statistic_ranks,
     poisson_exact,
@@ -351,27 +350,6 @@ class TestOrderStatistics:
     def test_undefined(self):
         """No values, half a value, or a quantile of 0 or 1 have no ranks."""
         assert np.isnan(order_statistic_ranks([0, 10.5, 10, 10, None], [0.5, 0.5, 0, 1, 0.5])).all()
-
-
-class TestJudge:
-    """Correcting the share an imperfect judge passed."""
-
-    def test_reference(self):
-        """(0.92 + 0.70 - 1) / (0.95 + 0.70 - 1) = 95.4 %."""
-        assert float(judge_corrected(0.92, 0.95, 0.70)) == pytest.approx(0.62 / 0.65)
-
-    @LAW
-    @given(st.floats(0, 1), st.floats(0.55, 1), st.floats(0.55, 1))
-    def test_undoes_the_judge(self, truth, sensitivity, specificity):
-        """What a judge makes of the true share is turned back into it."""
-        seen = truth * sensitivity + (1 - truth) * (1 - specificity)
-        assert float(judge_corrected(seen, sensitivity, specificity)) == pytest.approx(truth, abs=1e-9)
-
-    def test_limits(self):
-        """Beyond what the judge can give the result stops at 0 or 1; a judge no better than chance gives none."""
-        seen, sensitivity = [0.99, 0.01, 0.5, 0.6, 1.5, None], [0.95, 0.95, 0.5, 0.3, 0.9, 0.9]
-        corrected = judge_corrected(seen, sensitivity, [0.9, 0.9, 0.5, 0.3, 0.9, 0.9])
-        np.testing.assert_array_equal(corrected, [1, 0, np.nan, np.nan, np.nan, np.nan])
 
 
 def test_a_night_of_values_takes_seconds():

@@ -13,7 +13,17 @@ from pipeline.catalog import codes
 from pipeline.catalog.document import Positions
 from pipeline.catalog.expressions import Comparison, ExpressionError, Measure, parse_condition, parse_measure
 from pipeline.catalog.formulas import names_of, parse_formula
-from pipeline.catalog.model import COLUMN, AnyMetric, Catalog, Derived, Formula, Ratio, Recurrence, Total
+from pipeline.catalog.model import (
+    COLUMN,
+    AnyMetric,
+    Catalog,
+    Derived,
+    Formula,
+    Judged,
+    Ratio,
+    Recurrence,
+    Total,
+)
 from pipeline.catalog.wording import near, one_of, problem, quoted
 from pipeline.errors import Problem
 
@@ -118,7 +128,7 @@ def check_columns(
     yield from checker.cluster()
     yield from checker.same_twice(parsed)
     yield from checker.failures(parsed)
-    unknown = [(key, fact) for key, fact in checker.fact_keys().items() if fact not in facts]
+    unknown = [(key, fact) for key, fact in metric.fact_keys.items() if fact not in facts]
     for key, fact in unknown:
         expected, meant = one_of(facts, otherwise="a fact; `roi catalog facts` lists them"), near(fact, facts)
         where, found = positions.where("metrics", kpi_id, key), f"fact {quoted(fact)}"
@@ -127,6 +137,7 @@ def check_columns(
         yield from checker.uses(parsed)
         yield from checker.comparisons(parsed)
         yield from checker.dimensions()
+        yield from checker.labels()
 
 
 def _check_formula(kpi_id: str, metric: Formula, positions: Positions) -> Iterator[Problem]:
@@ -161,10 +172,6 @@ class _Checker:
     def fact(self) -> Mapping[str, str] | None:
         """Columns of the main fact."""
         return self.facts.get(self.metric.fact)
-
-    def fact_keys(self) -> dict[str, str]:
-        """Key -> fact it names."""
-        return {"fact": self.metric.fact} | ({"over": self.metric.over} if isinstance(self.metric, Derived) else {})
 
     def fact_of(self, key: str) -> str:
         """The fact whose columns a key speaks of."""
@@ -283,6 +290,17 @@ class _Checker:
             is_mean = self.metric.kind == "mean" and key == "value"
             yield _Use(key, str(getattr(self.metric, key)), _FITTING[families], expected, is_summed=is_mean)
 
+    def labels(self) -> Iterator[Problem]:
+        """The fact of labels names the judge as the judged rows do, and says what person and judge found."""
+        if not isinstance(self.metric, Judged) or self.metric.judge not in (self.fact or {}):
+            return
+        columns, where = self.facts[self.metric.labels], self.where("labels")
+        for column, fits in ((self.metric.judge, "text"), ("is_good", "exact number"), ("is_passed", "exact number")):
+            told = f"{self.metric.labels}, whose {column} is {columns.get(column, 'not there')}"
+            if family(columns.get(column, "")) != fits:
+                expected = f"a fact with {column}: {'text' if fits == 'text' else 'whole numbers'}"
+                yield problem(where, codes.NO_LABELS, found=told, expected=expected)
+
     def comparisons(self, parsed: Mapping[str, Measure]) -> Iterator[Problem]:
         """Columns of conditions exist, and are compared with literals of their own type."""
         found = [(key, measure.column, one) for key, measure in parsed.items() for one in measure.comparisons]
@@ -312,7 +330,7 @@ class _Checker:
                 where, found = self.where("dimensions", index), f"dimension {quoted(column)} beside worst_of"
                 yield problem(where, codes.POOLED, found=found, expected=f"{worst} alone; other slices would pool it")
             where = self.where("dimensions", index)
-            types = [self.facts[fact].get(column) for fact in self.metric.facts]
+            types = [self.facts[fact].get(column) for fact in self.metric.counted_facts]
             sql_type = None if None in types else types[0]
             if sql_type is None:
                 found, meant = f"dimension {quoted(column)}", near(column, self.slices())
@@ -327,7 +345,7 @@ class _Checker:
 
     def slices(self) -> list[str]:
         """Columns of the fact that could be a dimension."""
-        everywhere = set.intersection(*(set(self.facts[fact]) for fact in self.metric.facts))
+        everywhere = set.intersection(*(set(self.facts[fact]) for fact in self.metric.counted_facts))
         texts = [name for name, sql_type in (self.fact or {}).items() if family(sql_type) == "text"]
         return [name for name in texts if name in everywhere and name not in self.identifying]
 

@@ -23,6 +23,7 @@ _INTERVALS = {
     "poisson": "exact Poisson",
     "delta": "delta method",
     "fieller": "Fieller, over days",
+    "judge_corrected": "Lang-Reiczigel, which takes in how little is known of the judge",
     "simulation": "simulation",
 }
 

@@ -38,6 +38,7 @@ _LINES = {
     "episodes": "bursts of rows, more than {gap_minutes} minutes apart by {at}",
     "ranking": "mean of {measure} over judged queries",
     "derived": "{numerator} over {fact} ÷ {denominator} over {over}",
+    "judged": "{numerator} ÷ {denominator} by {judge}, each corrected as (p + q0 − 1) ÷ (q0 + q1 − 1) by {labels}",
     "formula": "{formula}",
 }
 

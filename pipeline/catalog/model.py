@@ -131,9 +131,19 @@ class _Measured(_Metric):
     """`upper_bound` when none seen is no proof that there is none: pages lead with the upper end of the interval."""
 
     @property
+    def fact_keys(self) -> dict[str, str]:
+        """Key -> fact it names, the main one first."""
+        return {"fact": self.fact}
+
+    @property
     def facts(self) -> tuple[str, ...]:
         """The facts it reads, the main one first."""
-        return (self.fact,)
+        return tuple(self.fact_keys.values())
+
+    @property
+    def counted_facts(self) -> tuple[str, ...]:
+        """Those of them whose days and slices are those of the KPI."""
+        return self.facts
 
 
 class Ratio(_Measured):
@@ -306,9 +316,33 @@ class Derived(_Measured):
     interval: Literal["fieller"]
 
     @property
-    def facts(self) -> tuple[str, ...]:
-        """The facts it reads, the numerator's first."""
-        return (self.fact, self.over)
+    def fact_keys(self) -> dict[str, str]:
+        """The facts of numerator and denominator."""
+        return {"fact": self.fact, "over": self.over}
+
+
+class Judged(_Measured):
+    """A share as judges tell it, corrected by items that people labelled as well."""
+
+    kind: Literal["judged"]
+    numerator: Text
+    denominator: Text
+    judge: TextColumn
+    """Who judged; where it is empty a person did, and the row stands as it is."""
+    labels: Identifier
+    """The fact of items that a person and a judge both labelled: who judged in the column of that name, and is_good and
+    is_passed, 1 where the person, or the judge, says so."""
+    interval: Literal["judge_corrected"]
+
+    @property
+    def fact_keys(self) -> dict[str, str]:
+        """The fact of the judged rows, then that of the labels."""
+        return {"fact": self.fact, "labels": self.labels}
+
+    @property
+    def counted_facts(self) -> tuple[str, ...]:
+        """Labels hold for all days and slices after them."""
+        return (self.fact,)
 
 
 class Formula(_Metric):
@@ -324,6 +358,7 @@ class Formula(_Metric):
 
     fact: ClassVar[str] = ""
     facts: ClassVar[tuple[str, ...]] = ()
+    counted_facts: ClassVar[tuple[str, ...]] = ()
     dimensions: ClassVar[tuple[str, ...]] = ()
     people: ClassVar[bool] = False
     min_n: ClassVar[int] = 1
@@ -334,7 +369,7 @@ class Formula(_Metric):
 
 AnyMetric = (
     Ratio | Snapshot | Total | Mean | Median | Percentile | SurvivalMedian | Difference | PairedDifference | Uplift
-    | Recurrence | Peak | Episodes | Ranking | Derived | Formula
+    | Recurrence | Peak | Episodes | Ranking | Derived | Judged | Formula
 )  # fmt: skip
 """One KPI; an alias for annotations, `Metric` adds what pydantic needs to tell the kinds apart."""
 Metric = Annotated[AnyMetric, Field(discriminator="kind")]

@@ -50,7 +50,7 @@ _SIGNED = ("USD", "h")
 """Units of totals that may be below zero; a target may be as well."""
 _FIXED = {
     "difference": ("points",), "paired_difference": ("points",), "uplift": ("ratio",), "recurrence": ("ratio",),
-    "episodes": ("count",), "ranking": ("index",), "survival_median": ("h", "d", "min"),
+    "episodes": ("count",), "ranking": ("index",), "judged": ("ratio",), "survival_median": ("h", "d", "min"),
 }  # fmt: skip
 
 

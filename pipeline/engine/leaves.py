@@ -55,9 +55,10 @@ def leaf_hash(leaf: Leaf) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def dimensions_of(metrics: dict[str, AnyMetric]) -> tuple[str, ...]:
-    """Every dimension some KPI is sliced by, each once."""
-    return tuple(dict.fromkeys(name for metric in metrics.values() for name in metric.dimensions))
+def dimensions_of(fact: str, metrics: dict[str, AnyMetric]) -> tuple[str, ...]:
+    """Every dimension of a fact some KPI is sliced by, each once."""
+    counted = (metric for metric in metrics.values() if fact in metric.counted_facts)
+    return tuple(dict.fromkeys(name for metric in counted for name in metric.dimensions))
 
 
 def aggregates_of(fact: str, metrics: dict[str, AnyMetric]) -> list[str]:
@@ -67,7 +68,7 @@ def aggregates_of(fact: str, metrics: dict[str, AnyMetric]) -> list[str]:
 
 
 def _cells(fact: str, metrics: dict[str, AnyMetric]) -> Leaf:
-    keys = ", ".join(["day", *dimensions_of(metrics)])
+    keys = ", ".join(["day", *dimensions_of(fact, metrics)])
     sums = [f"CAST(coalesce({sql}, 0) AS {EXACT}) AS {column_of(sql)}" for sql in aggregates_of(fact, metrics)]
     sets = [f"{sql} AS {column_of(sql)}" for sql in sets_of(metrics)]
     held = ", ".join(sums + sets)

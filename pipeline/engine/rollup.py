@@ -50,7 +50,7 @@ def roll_up(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: str, ane
     for fact in facts:
         _sum_up(con, fact, facts[fact], since)
     for kpi_id, metric in measured(catalog).items():
-        if kpi_id in since and begun.keys() & set(metric.facts):
+        if kpi_id in since and begun.keys() & set(metric.counted_facts):
             _roll_kpi(con, kpi_id, metric, since[kpi_id])
 
 
@@ -59,7 +59,7 @@ def _sum_up(con: duckdb.DuckDBPyConnection, fact: str, metrics: dict[str, AnyMet
 
     Both are done once for all KPIs of the fact: `daily_<fact>` and `summed_<fact>`.
     """
-    columns, groups = slices(dimensions_of(metrics))
+    columns, groups = slices(dimensions_of(fact, metrics))
     sums = ", ".join(f"sum({column_of(sql)}) AS {column_of(sql)}" for sql in aggregates_of(fact, metrics))
     first = min((since[kpi_id] for kpi_id in metrics if kpi_id in since), default="9999-12-31")
     con.execute(
@@ -90,7 +90,7 @@ def _roll_kpi(con: duckdb.DuckDBPyConnection, kpi_id: str, metric: AnyMetric, si
 
 def _daily(metric: AnyMetric) -> str:
     """SQL of one row per day and slice with what the KPI sums, from all the facts it reads."""
-    parts = [_measures(metric, fact, "daily", "day, dimension, dimension_value") for fact in metric.facts]
+    parts = [_measures(metric, fact, "daily", "day, dimension, dimension_value") for fact in metric.counted_facts]
     if len(parts) == 1:
         return parts[0]
     return f"SELECT * FROM ({parts[0]}) FULL JOIN ({parts[1]}) USING (day, dimension, dimension_value)"

@@ -91,7 +91,7 @@ def find_scope(
     first = min(begun.values(), default=as_of)
     con.execute(_PERIODS.replace("$first", f"DATE '{first}'").replace("$end", f"(DATE '{as_of}' + 1)"))
     since = {
-        kpi_id: min((begun[fact] for fact in metric.facts if fact in begun), default="")
+        kpi_id: min((begun[fact] for fact in metric.counted_facts if fact in begun), default="")
         for kpi_id, metric in catalog.metrics.items()
     }
     wanted = (_wanted(kpi_id, one, since=since[kpi_id], as_of=as_of) for kpi_id, one in catalog.metrics.items())

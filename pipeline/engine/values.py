@@ -41,6 +41,7 @@ METHODS = {
     "multinomial": "multinomial",
     "delta": "delta method",
     "fieller": "Fieller",
+    "judge_corrected": "Lang-Reiczigel (judge-corrected)",
     "simulation": "simulation",
 }
 
@@ -207,7 +208,7 @@ def _note_short_window(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, cata
     """Say of 28 days that the data do not fill how many of them they do."""
     trailing = frame[(frame["grain"] == "28d") & frame["value"].notna()]
     for kpi_id, part in trailing.groupby("kpi_id", sort=False):
-        first = first_day(con, *catalog.metrics[kpi_id].facts)
+        first = first_day(con, *catalog.metrics[kpi_id].counted_facts)
         begin = np.datetime64(first)
         short = part[part["period_start"] < begin]
         held = (short["period_end"] - begin).dt.days

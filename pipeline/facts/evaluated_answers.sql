@@ -1,10 +1,14 @@
 /*
-meaning: One answer judged for groundedness; it is grounded only when every claim in it is supported.
+meaning: >-
+  One answer judged for groundedness; it is grounded only when every claim in it is supported. The judge is named with
+  its version, and is empty where a person judged.
 reads:
   scores: own
 */
 SELECT CAST(created_at AS DATE) AS day, score_id, coalesce(use_case_id, 'unknown') AS use_case,
   coalesce(evaluator_kind, 'unknown') AS evaluator_kind,
+  CASE WHEN evaluator_kind = 'human' THEN NULL
+    ELSE coalesce(evaluator_id, 'unknown') || ' ' || coalesce(evaluator_version, '') END AS judge,
   CASE WHEN label = 'no_claims' THEN 0 ELSE 1 END AS has_claims,
   CASE WHEN label = 'grounded' THEN 1 ELSE 0 END AS is_grounded
 FROM core.scores

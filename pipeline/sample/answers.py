@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from pipeline.sample import counted
+from pipeline.sample import calibration, counted
 from pipeline.sample.prices import usd
 
 
@@ -42,8 +42,14 @@ def deflection_rate(rows: Sequence[counted.SupportContact]) -> Right:
 
 
 def grounded_answer_rate(rows: Sequence[counted.EvaluatedAnswer]) -> Right:
-    """Wholly grounded answers over evaluated answers that make claims."""
-    return _share(sum(row.is_grounded for row in rows), sum(row.has_claims for row in rows))
+    """Wholly grounded answers over evaluated answers that make claims; what the labelled judge says is set right."""
+    told = _share(sum(row.is_grounded for row in rows), sum(row.has_claims for row in rows))
+    if told.value is None:
+        return told
+    mine = [row for row in rows if row.evaluator_kind == calibration.KIND]
+    passed, judged = sum(row.is_grounded for row in mine), sum(row.has_claims for row in mine)
+    right = judged * calibration.set_right(passed, judged) if judged else Fraction(0)
+    return replace(told, value=float((right + int(told.numerator or 0) - passed) / told.n))
 
 
 def flagged_output_rate(rows: Sequence[counted.ScreenedOutput]) -> Right:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pipeline.sample import (
     audits,
+    calibration,
     components,
     evaluation,
     experiments,
@@ -101,6 +102,8 @@ def _write_evaluation(shelf: Shelf, programme: Programme) -> None:
     for score in sorted(programme.scores, key=lambda score: (score.created_ms, score.score_id)):
         name = f"evaluation/evaluation-scores-reviews-{day_of(score.created_ms):%Y-%m}.jsonl"
         shelf.line(name, quality.score_record(score))
+    for row in calibration.rows(programme.span):
+        shelf.row("evaluation/judge-calibration.csv", calibration.COLUMNS, row)
     for run in programme.runs:
         shelf.line(f"evaluation/evaluation-runs-{programme.span.last}.jsonl", evaluation.run_record(run))
     for attack in programme.attacks:

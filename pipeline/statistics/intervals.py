@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pipeline.statistics.arrays import NO_VARIATION, Bounds, Floats, floats, normal_bounds, squares, tail, where_valid
+from pipeline.statistics.arrays import Bounds, Floats, floats, normal_bounds, squares, tail, where_valid
 
 LEAST_CLUSTERS = 3
 """Fewer clusters than this leave a Fieller interval to a t distribution with one degree of freedom."""
@@ -315,24 +315,3 @@ def order_statistic_ranks(n: ArrayLike, p: ArrayLike, level: float = 0.95) -> Bo
     lower = binom.ppf(tail(level), safe_n, safe_p)
     upper = binom.ppf(1 - tail(level), safe_n, safe_p) + 1
     return where_valid(valid, np.where(lower >= 1, lower, np.nan), np.where(upper <= safe_n, upper, np.nan))
-
-
-def judge_corrected(p: ArrayLike, sensitivity: ArrayLike, specificity: ArrayLike) -> Floats:
-    """True share behind the share `p` that an imperfect judge passed: (p + specificity - 1) / (sens + spec - 1).
-
-    All are fractions 0..1; sensitivity is the share of good answers the judge passes, specificity that of bad ones it
-    rejects. The result is cut to 0..1, the likeliest admissible value when p is outside what such a judge can give;
-    NaN when the judge is no better than chance (sensitivity + specificity <= 1). Apply it to interval bounds alike,
-    which leaves out the uncertainty of the two rates themselves.
-    Source: Rogan & Gladen (1978), American Journal of Epidemiology 107:71-76.
-
-    >>> round(float(judge_corrected(0.92, 0.95, 0.70)), 3)  # (0.92 + 0.70 - 1) / (0.95 + 0.70 - 1)
-    0.954
-    """
-    seen, passes, rejects = floats(p, sensitivity, specificity)
-    valid = np.ones(seen.shape, dtype=bool)
-    for share in (seen, passes, rejects):
-        valid &= (share >= 0) & (share <= 1)
-    gain = passes + rejects - 1
-    valid &= gain > NO_VARIATION
-    return np.where(valid, np.clip((seen + rejects - 1) / np.where(valid, gain, 1.0), 0, 1), np.nan)

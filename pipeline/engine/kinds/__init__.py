@@ -7,6 +7,7 @@ from pipeline.catalog.model import AnyMetric, Ratio, Total
 from pipeline.engine.kinds.base import Kind, Leaf, Look
 from pipeline.engine.kinds.distributions import MedianKind, PercentileKind, SurvivalKind
 from pipeline.engine.kinds.events import EpisodesKind, PeakKind
+from pipeline.engine.kinds.judges import JudgedKind
 from pipeline.engine.kinds.members import (
     DifferenceKind,
     DistinctKind,
@@ -37,6 +38,7 @@ _KINDS: dict[str, Kind] = {
     "episodes": EpisodesKind(),
     "ranking": RankingKind(),
     "derived": DerivedKind(),
+    "judged": JudgedKind(),
 }
 
 
