@@ -40,7 +40,7 @@ PROMISED = 0.9
 BAR_HELD, BAR_QUIET = 0.85, 0.95
 BAR_PASSED, BAR_CAUGHT = 0.1, 0.5
 TEAMS = (20, 30, 60)
-DRIFT = -1.0
+DRIFT = -6.0
 """Minutes a month by which teams that begin drift: over four months it makes up the effect that is planted."""
 USUAL_PEOPLE = 200
 """The people of an organisation whose studies have the planned number of units."""
