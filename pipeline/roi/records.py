@@ -272,6 +272,10 @@ class Decision:
     """scale, fix, stop or not enough evidence."""
     rule: str
     because: str
+    says: str = ""
+    """The same with a place ({}) for each figure, for those who print numbers in another way."""
+    figures: tuple[tuple[Decimal, str], ...] = ()
+    """The figures in their order, each with its unit: USD or ratio."""
 
 
 @dataclass(frozen=True)
