@@ -36,7 +36,7 @@ SEAT_CENTS = {"business": 1000, "enterprise": 1900}
 """Price of a seat per month."""
 APPROVER = "Finance director"
 APPROVED = {"code_assistant": (900, 1_300), "programme": (450, 600)}
-APPROVED_USUALLY = (60, 240)
+APPROVED_USUALLY = (20, 55)
 """What is approved for an initiative and month, about, in whole units of its currency."""
 LIVE_EUR = ("contract_review", "knowledge_search")
 """Use cases that were built by a vendor who bills in euro."""
