@@ -6,6 +6,10 @@ measured as the nightly run does (`pipeline.roi.effects`). Its true effect must 
 the design, `pipeline.roi.evidence`) in at least 95 of 100. Before and after is measured by `causal.before_after`: the
 pipeline takes such figures from KPIs and estimates nothing.
 
+The roll-out in waves has a check of its own, that the waves moved in parallel before: with 20, 30 and 60 teams it must
+refuse at most 10 of 100 organisations whose waves did, and more than half of those in which all teams that begin drift
+apart by `DRIFT` from those that do not.
+
 At a true coverage of 90 % a study misses the first bar by chance under 4 of 100 sets of a hundred seeds; `chance` says
 how often intervals that keep their promise would do no better than those counted.
 """
@@ -34,6 +38,10 @@ from pipeline.warehouse.connection import create_schemas
 
 PROMISED = 0.9
 BAR_HELD, BAR_QUIET = 0.85, 0.95
+BAR_PASSED, BAR_CAUGHT = 0.1, 0.5
+TEAMS = (20, 30, 60)
+DRIFT = -6.0
+"""Minutes a month by which teams that begin drift: over four months it makes up the effect that is planted."""
 USUAL_PEOPLE = 200
 """The people of an organisation whose studies have the planned number of units."""
 _TABLES = {
@@ -67,13 +75,57 @@ class Tally:
         return float(binom.cdf(self.held, self.seeds, PROMISED))
 
 
+@dataclass(frozen=True)
+class Refusals:
+    """How often a roll-out in waves is refused, its waves being parallel and drifting apart."""
+
+    teams: int
+    seeds: int
+    parallel: int
+    drifting: int
+
+    @property
+    def is_met(self) -> bool:
+        """Whether both bars are met."""
+        return self.parallel <= BAR_PASSED * self.seeds and self.drifting > BAR_CAUGHT * self.seeds
+
+
+def refusals(plan: studies.Plan, seeds: Sequence[int], span: Span, *, teams: int) -> Refusals:
+    """The check of the waves over many organisations."""
+    found = {0.0: 0, DRIFT: 0}
+    with _warehouse() as con:
+        for seed in seeds:
+            for drift in found:
+                one = _drifting(_drawn(plan, seed, span, teams / plan.units), drift)
+                measured_ = _found(con, one, span, level=LEVEL)
+                found[drift] += measured_ is None or not measured_.grade
+    return Refusals(teams, len(seeds), *found.values())
+
+
+def _drifting(one: studies.Study, drift: float) -> studies.Study:
+    """The study with so many minutes more every month for each team that begins."""
+    return replace(one, subjects=tuple(_drifted(subject, drift) for subject in one.subjects))
+
+
+def _drifted(subject: studies.Subject, drift: float) -> studies.Subject:
+    told = enumerate(subject.by_month.items())
+    moved = {month: minutes + round(100 * drift * place * subject.is_treated) for place, (month, minutes) in told}
+    return replace(subject, by_month=moved)
+
+
+def _warehouse() -> duckdb.DuckDBPyConnection:
+    """An empty warehouse in memory."""
+    con = duckdb.connect()
+    con.execute("SET TimeZone='UTC'; SET threads=1")
+    create_schemas(con)
+    return con
+
+
 def tally(plan: studies.Plan, seeds: Sequence[int], span: Span, *, load: float) -> Tally:
     """One study over many organisations."""
     held = quiet = ungraded = 0
     empty = replace(plan, effect=0.0)
-    with duckdb.connect() as con:
-        con.execute("SET TimeZone='UTC'; SET threads=1")
-        create_schemas(con)
+    with _warehouse() as con:
         for seed in seeds:
             found = _found(con, _drawn(plan, seed, span, load), span, level=PROMISED)
             held += found is not None and _holds(found, plan.effect)
@@ -151,6 +203,15 @@ def table(found: Sequence[Tally], people: int) -> Iterator[str]:
     yield f"bars: {BAR_HELD:.0%} within the 90 % interval, {BAR_QUIET:.0%} of the nulls not called a benefit"
 
 
+def check_table(found: Sequence[Refusals]) -> Iterator[str]:
+    """The outcome of the check of parallel waves as lines of text."""
+    yield f"{'waves of teams':<18}{'refused: parallel':>18}{f'drift {DRIFT:g} min/month':>22}"
+    for one in found:
+        told = f"{one.teams:<18}{one.parallel:>18}{one.drifting:>22}"
+        yield f"{told}  {'met' if one.is_met else 'MISSED'}"
+    yield f"bars: at most {BAR_PASSED:.0%} of the parallel ones refused, more than {BAR_CAUGHT:.0%} of those that drift"
+
+
 def proof(
     *,
     seeds: Annotated[int, typer.Option(min=1, help="Organisations, from seed 0 on.")] = 100,
@@ -159,10 +220,12 @@ def proof(
     """Hold the intervals of every planted study to their promise; exit 1 when a bar is missed."""
     started, span = time.monotonic(), span_of(13)
     found = [tally(plan, range(seeds), span, load=people / USUAL_PEOPLE) for plan in studies.PLANS]
-    for line in table(found, people):
+    (waves,) = [plan for plan in studies.PLANS if plan.is_staggered]
+    checked = [refusals(waves, range(seeds), span, teams=teams) for teams in TEAMS]
+    for line in (*table(found, people), *check_table(checked)):
         typer.echo(line)
     typer.echo(f"took {time.monotonic() - started:.0f} s")
-    raise typer.Exit(0 if all(one.is_met for one in found) else 1)
+    raise typer.Exit(0 if all(one.is_met for one in (*found, *checked)) else 1)
 
 
 if __name__ == "__main__":

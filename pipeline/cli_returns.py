@@ -55,13 +55,15 @@ def explain_return(
 
 
 def _print(found: Explained) -> None:
-    from pipeline.roi.text import figures, tree_lines
+    from pipeline.roi.text import figures, tree_lines, year_lines
 
     typer.echo(f"{found.name} ({found.kpi_id}) to the end of {found.month:%Y-%m}, edition {found.edition}")
     typer.echo(f"  {found.question}")
     typer.echo(f"  formula     {found.formula}")
     typer.echo(f"  definition  {found.definition_hash}\n")
     for line in tree_lines(found.tree):
+        typer.echo(line)
+    for line in year_lines(found.years):
         typer.echo(line)
     typer.echo("\nWhere the figures stand:")
     for figure, place in sorted(figures(found.tree)):

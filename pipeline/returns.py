@@ -18,9 +18,10 @@ from pipeline.engine.explain import edition_standing, explain, parse_period
 from pipeline.errors import ConfigurationError, Problem, RoiError
 from pipeline.roi.assemble import evaluate
 from pipeline.roi.inputs import Assumption, Inputs
-from pipeline.roi.records import CLAIM_COLUMNS, COST_COLUMNS, RoiResult
+from pipeline.roi.records import CLAIM_COLUMNS, COST_COLUMNS, FiscalYear, Month, RoiResult
 from pipeline.roi.store import stored_inputs, stored_result
 from pipeline.roi.tree import Node, tree_of
+from pipeline.roi.years import fiscal_years
 
 Record = dict[str, Any]
 
@@ -41,6 +42,8 @@ class Explained:
     sources: tuple[Record, ...]
     from_rows: Record
     """Empty: such a KPI is worked out from other KPIs, and has no rows of its own."""
+    years: tuple[FiscalYear, ...] = ()
+    """Benefits, costs and net of the same months by fiscal year, not discounted."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,14 @@ def explain_return(
     sources = tuple(_sources(con, catalog, result, shown))
     told = (kpi_id, metric.name, metric.question, formula_line(metric), definition_hash(metric))
     published = _published(con, catalog, kpi_id, shown, as_of)
-    return Explained(*told, number, shown, published, tree, sources, {})
+    years = fiscal_years(_window(result, shown), catalog.fiscal_year_begins)
+    return Explained(*told, number, shown, published, tree, sources, {}, years)
+
+
+def _window(result: RoiResult, shown: date) -> list[Month]:
+    """The months that a month's value looks back over."""
+    since = next((point.since for point in result.points if point.month == shown), shown)
+    return [one for one in result.programme.months if since <= one.month <= shown]
 
 
 def _published(con: duckdb.DuckDBPyConnection, catalog: Catalog, kpi_id: str, month: date, as_of: str | None) -> Record:

@@ -262,11 +262,38 @@ def test_the_return_is_recomputed_from_what_explain_prints(nights: Nights) -> No
     assert lines["felt_on_code"]["counted"] == 0
 
 
+def test_the_return_is_a_mixed_picture(nights: Nights) -> None:
+    """One use case pays, one does not, one has not enough evidence; budgets are as planted, years sum to months."""
+    told = json.loads((nights.project.reports / "data" / "roi.json").read_text(encoding="utf-8"))
+    cases = {one["name"]: one for one in told["use_cases"] if one["brief"]}
+    words = {name: one["brief"]["decision"]["word"] for name, one in cases.items()}
+    assert words["customer_support"] == "scale"
+    assert words["code_assistant"] == "stop"
+    assert words["knowledge_search"] == "not enough evidence"
+    whole = told["programme"]
+    assert 0.2 < whole["pv_benefits"] / whole["pv_costs"] < 5
+    planted = nights.truth["roi"]["budgets"]
+    for name in words.keys() & planted.keys():
+        assert Decimal(str(cases[name]["budget"]["approved"])) == Decimal(planted[name]["USD"])
+    net = sum(Decimal(str(one["net"])) for one in whole["years"])
+    assert [one["name"] for one in whole["years"]][-2:] == ["2025", "2026"]
+    assert net == sum(Decimal(str(one["net"])) for one in whole["months"])
+
+
 def test_what_if_leaves_the_edition_as_it_is(nights: Nights) -> None:
-    """Twice the realisation moves the hours' lines; nothing that is published changes."""
+    """0.5 for 0.25 doubles hours as money but for what is taken off, and lowers the 0.8 of support; no page changes."""
     before = nights.project.digests()
     told = nights.project.json("what-if", "--set", "realisation=0.5")
-    assert float(told["after"]["programme"]["capacity"]) > 1.9 * float(told["before"]["programme"]["capacity"])
+    counted = {
+        when: {one["line"]: float(one["counted"]) for one in told[when]["lines"]} for when in ("before", "after")
+    }
+    times = {line: counted["after"][line] / held for line, held in counted["before"].items() if held}
+    assert 1.9 < times["code_written"] <= 2.001 and times["clauses_checked"] > 1.9
+    assert times["contacts_settled"] == pytest.approx(0.5 / 0.8, rel=1e-3)
+    worst = nights.project.json("what-if", "--scenario", "low")["scenario"]
+    published = json.loads((nights.project.reports / "data" / "roi.json").read_text(encoding="utf-8"))
+    assert float(worst["before"]) == float(worst["after"]) == published["scenarios"]["low"]
+    assert published["scenarios"]["low"] < published["programme"]["net"] < published["scenarios"]["high"]
     assert nights.project.digests() == before
     refused = nights.project.roi("what-if", "--set", "realization=0.5", exit_code=2)
     assert "found 'realization'; did you mean realisation?" in refused.stderr

@@ -73,6 +73,19 @@ class TestPresentValue:
         """The docstring of `npv`: 40,000 out, then 5,000, 8,000, 12,000, 30,000 at 8 % are worth 3065.22267."""
         assert round(present_value(yearly(-40_000, 5_000, 8_000, 12_000, 30_000), "0.08"), 5) == Decimal("3065.22267")
 
+    def test_published_total_economic_impact(self):
+        """Forrester, The Total Economic Impact of SalesLoft, page 19: three years at 10 %, PV 7,168,371 and 1,672,201.
+
+        Risk-adjusted benefits and costs by year, totals of 8,897,602 and 2,004,420; a net of 5,496,170, a return of
+        329 % and a payback in the first year, which the study tells as less than 6 months.
+        """
+        benefits, costs = (0, 1_606_511, 3_061_331, 4_229_760), (53_150, 666_715, 636_772, 647_783)
+        assert (sum(benefits), sum(costs)) == (8_897_602, 2_004_420)
+        gained, spent = (present_value(yearly(*flows), "0.10") for flows in (benefits, costs))
+        assert (round(gained), round(spent), round(gained - spent)) == (7_168_371, 1_672_201, 5_496_170)
+        assert round(return_on_investment(gained, spent), 2) == Decimal("3.29")
+        assert payback_month(net_flows(yearly(*benefits), yearly(*costs))) == PER_YEAR
+
     def test_documented_examples_of_excel(self):
         """NPV() of Excel's help: 1,188.44 when all amounts are a period late, 1,922.06 when the first is not."""
         late = present_value(yearly(0, -10_000, 3_000, 4_200, 6_800), "0.10")
@@ -139,6 +152,7 @@ class TestInternalRate:
             ((-4000, 2000, 4000), 0.2808),  # Brealey, Myers & Allen (2011), section 5.3: 28.08 %
             ((-100, 39, 59, 55, 20), 0.28095),  # docstring of numpy_financial.irr, after Gitman (2003), p. 348
             ((-100, 0, 0, 74), -0.0955),  # the same
+            ((-250_000, 100_000, 150_000, 200_000, 250_000, 300_000), 0.56723),  # first page of numpy-financial's docs
             ((-70_000, 12_000, 15_000, 18_000, 21_000, 26_000), 0.0866),  # Excel's help for IRR(): 8.7 %
             ((-70_000, 12_000, 15_000, 18_000, 21_000), -0.0212),  # the same: -2.1 %
         ],

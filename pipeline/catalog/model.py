@@ -386,6 +386,7 @@ class Catalog(Strict):
     """The whole catalogue: roles, the KPIs they own, and the lines of benefit that KPIs are turned into money by."""
 
     version: Literal[1]
+    fiscal_year_begins: int = Field(default=1, ge=1, le=12)
     roles: dict[Identifier, Role]
     metrics: dict[Identifier, Metric]
     benefits: dict[Identifier, Benefit] = Field(default_factory=dict)

@@ -33,6 +33,7 @@ _EXACTLY_ONE: dict[type[BaseModel], tuple[str, ...]] = {Target: ("at_least", "at
 
 _SAID = {
     "version": "Version of this format.",
+    "fiscal_year_begins": "Month in which the fiscal year begins, 1 for January.",
     "roles": "Who reads the numbers and answers for them, by id.",
     "metrics": "What is measured, by id; the id of a KPI is final once it is published.",
     "benefits": "Lines of benefit that turn KPIs and assumptions into money, by id.",

@@ -11,9 +11,10 @@ from pipeline.reports.amounts import money, month
 from pipeline.reports.model import Figure
 from pipeline.reports.returns import Row, mark
 from pipeline.roi.assumptions import RENEW_DAYS
-from pipeline.roi.records import BLOCKED, REFUSED, LineSummary, RoiResult, Standing
+from pipeline.roi.records import BLOCKED, REFUSED, FiscalYear, LineSummary, RoiResult, Standing
 
 OWNER = "roi_metrics_analyst"
+MONTHS_OF_YEAR = 12
 _OUT = ("expired", "unapproved", "missing", "not yet valid")
 
 
@@ -25,6 +26,10 @@ class Attention:
     lines: tuple[Row, ...]
     assumptions: tuple[Row, ...]
     months: tuple[Row, ...]
+    years: tuple[Row, ...] = ()
+    """Benefits, costs and net of the programme by fiscal year, not discounted."""
+    budgets: tuple[Row, ...] = ()
+    """Costs against the approved budget, by use case and for the whole programme."""
 
 
 def attention(result: RoiResult) -> Attention:
@@ -32,7 +37,32 @@ def attention(result: RoiResult) -> Attention:
     lines = tuple(_line(one) for one in result.lines if one.reason and one.ledger != "strategic")
     due = tuple(_assumption(one, todo) for one in result.assumptions if (todo := _todo(one, result.as_of)))
     held = tuple(_months(result))
-    return Attention(_title(len(lines), len(due), len(held)), lines, due, held)
+    years = tuple(_year(one) for one in result.programme.years)
+    return Attention(_title(len(lines), len(due), len(held)), lines, due, held, years, tuple(_budgets(result)))
+
+
+def _year(one: FiscalYear) -> Row:
+    """One fiscal year, with its months where the data have less than twelve of them."""
+    note = "" if one.months == MONTHS_OF_YEAR else f"{_months_told(one)} only"
+    why = "a cost is unknown"
+    return Row(f"Fiscal year {one.name}", (money(one.benefits), money(one.costs, why), money(one.net, why)), note=note)
+
+
+def _months_told(one: FiscalYear) -> str:
+    return month(one.first) if one.months == 1 else f"{month(one.first)} to {month(one.last)}"
+
+
+def _budgets(result: RoiResult) -> Iterator[Row]:
+    """Approved, spent and apart, the whole programme last; without an approved budget the reason."""
+    for one in (*result.use_cases, result.programme):
+        held = one.budget
+        if held is not None:
+            cells = (
+                money(held.approved, held.reason),
+                money(held.actual, held.reason),
+                money(held.variance, held.reason),
+            )
+            yield Row(one.name.replace("_", " ") or "of no single use case", cells, note=held.reason)
 
 
 def _title(lines: int, due: int, held: int) -> str:

@@ -13,7 +13,7 @@ from pipeline.reports.amounts import money, month, share
 from pipeline.reports.model import Figure, Mark
 from pipeline.reports.returns import GRADES, Row, Swung, swings
 from pipeline.roi.decision import FIX, SCALE, STOP
-from pipeline.roi.records import Brief, Claim, RoiResult, Turn, Worth
+from pipeline.roi.records import Brief, Budgeted, Claim, Decision, RoiResult, Turn, Worth
 
 FOLDER = "memos"
 DECISIONS = {
@@ -78,7 +78,7 @@ def _memo(result: RoiResult, one: Worth, brief: Brief) -> Memo:
         title=_TITLES.get(word, "Not enough evidence to decide about {}").format(name),
         decision=DECISIONS.get(word, _UNDECIDED),
         rule=brief.decision.rule,
-        because=brief.decision.because,
+        because=_because(brief.decision),
         owner=brief.owner or "nobody",
         span=_span(result),
         facts=tuple(_facts(one)),
@@ -91,6 +91,13 @@ def _memo(result: RoiResult, one: Worth, brief: Brief) -> Memo:
         needed=_needed(one),
         unknown=tuple(_unknown(one, brief, [claim for claim in result.claims if claim.use_case == one.name])),
     )
+
+
+def _because(held: Decision) -> str:
+    """The figures that met the rule, written as all pages write them."""
+    if not held.figures:
+        return held.because
+    return held.says.format(*(money(one).text if unit == "USD" else share(one).text for one, unit in held.figures))
 
 
 def _span(result: RoiResult) -> str:
@@ -116,7 +123,25 @@ def _facts(one: Worth) -> Iterator[Row]:
     yield Row("Counted benefits: hours as money", (money(one.capacity),))
     yield Row("Claimed, not counted", (money(one.stated),))
     yield Row("Costs in full", (money(one.costs, one.reason),))
+    yield from budget_rows(one)
     yield Row("Cost per verified outcome", (money(one.cost_per_outcome, "no verified outcomes"),))
+
+
+def budget_rows(one: Worth) -> Iterator[Row]:
+    """What was approved against what the same months cost, and what stands in other months."""
+    held = one.budget or Budgeted(0, None, None, None, None, "no budget is told of it")
+    yield Row("Costs against the approved budget", (_budget(held),))
+    if held.approved is not None and held.beyond != 0:
+        yield Row("Costs of months without an approved budget", (money(held.beyond, "a part is unknown"),))
+
+
+def _budget(held: Budgeted) -> Figure:
+    """Costs of the approved amount, and by how much they are over or under it."""
+    if held.approved is None or held.actual is None or held.variance is None:
+        return Figure("not available", "missing", held.reason)
+    side = "over" if held.variance > 0 else "under"
+    apart = f", {share(abs(held.variance) / held.approved).text} {side}" if held.variance and held.approved else ""
+    return Figure(f"{money(held.actual).text} of {money(held.approved).text}{apart}", "value")
 
 
 def _short(one: Worth) -> str:

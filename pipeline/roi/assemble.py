@@ -62,13 +62,14 @@ def _money(value: float) -> Decimal:
 
 
 def _spread(ledger: Ledger, scope: Scope, drawn: Draws, size: int) -> Spread | None:
-    """Spread of the net present value of the programme or of a use case; units have none of their own."""
-    if scope.scope == UNIT or scope.state[0] != COMPUTED:
+    """Spread of the net present value of the programme, a use case or a business unit; None without a result."""
+    if scope.state[0] != COMPUTED:
         return None
     if scope.scope == PROGRAMME and drawn:
         return money_spread(ledger.model.net(drawn))
-    case = scope.name if scope.scope == USE_CASE else None
-    flows = ledger.model.benefits(drawn, size=size, use_case=case) - ledger.model.cost(case)[:, None]
+    case, unit = (scope.name if scope.scope == kind else None for kind in (USE_CASE, UNIT))
+    costs = ledger.model.cost(case, unit=unit)
+    flows = ledger.model.benefits(drawn, size=size, use_case=case, unit=unit) - costs[:, None]
     return money_spread((flows * ledger.model.discounts(drawn, size=size)).sum(axis=0))
 
 

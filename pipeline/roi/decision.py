@@ -57,7 +57,7 @@ def _undecided(figures: Figures) -> Decision | None:
     if figures.reason or figures.costs is None or figures.p10 is None or figures.p90 is None:
         return Decision(UNDECIDED, NO_RESULT, figures.reason or "its costs or its range are not known")
     if figures.costs == 0:
-        return Decision(UNDECIDED, NO_COST, "its costs come to 0.00 USD")
+        return _said(UNDECIDED, NO_COST, "its costs come to {}", (figures.costs, "USD"))
     if figures.months < LEAST_MONTHS:
         return Decision(UNDECIDED, FEW_MONTHS, f"months with a counted benefit: {figures.months}")
     return None
@@ -65,20 +65,28 @@ def _undecided(figures: Figures) -> Decision | None:
 
 def _decided(figures: Figures) -> Decision:
     """Scale, stop or fix, of figures that are known."""
-    low, high = figures.p10 or Decimal(0), figures.p90 or Decimal(0)
-    if low > 0:
-        return Decision(SCALE, GAIN, f"P10 of net benefit is {number(low, 'USD')}")
-    if high >= 0:
-        return Decision(FIX, OPEN, f"net benefit may be {number(low, 'USD')} or {number(high, 'USD')} (P10, P90)")
-    said = f"P90 of net benefit is {number(high, 'USD')}, break-even realisation {_told(figures)}"
-    return Decision(STOP, LOSS, said) if _is_out_of_reach(figures) else Decision(FIX, OPEN, said)
+    low, high = ((end or Decimal(0), "USD") for end in (figures.p10, figures.p90))
+    if low[0] > 0:
+        return _said(SCALE, GAIN, "P10 of net benefit is {}", low)
+    if high[0] >= 0:
+        return _said(FIX, OPEN, "net benefit may be {} or {} (P10, P90)", low, high)
+    word, rule = (STOP, LOSS) if _is_out_of_reach(figures) else (FIX, OPEN)
+    said = "P90 of net benefit is {}, break-even realisation "
+    if figures.break_even is None:
+        return _said(word, rule, said + figures.break_even_reason, high)
+    shares = ((figures.break_even, "ratio"), (figures.reach, "ratio"))
+    return _said(word, rule, said + "{}, at most {} is in reach", high, *shares)
+
+
+def _said(word: str, rule: str, says: str, *figures: tuple[Decimal, str]) -> Decision:
+    """A decision whose reason is told with figures."""
+    return Decision(word, rule, says.format(*(_shown(*one) for one in figures)), says, figures)
+
+
+def _shown(value: Decimal, unit: str) -> str:
+    """A figure in the text of the command line; a share is told to a tenth of a percent."""
+    return number(value, unit) if unit == "USD" else f"{(value * 100).quantize(Decimal('0.1')).normalize():f} %"
 
 
 def _is_out_of_reach(figures: Figures) -> bool:
     return figures.break_even is None or figures.break_even > figures.reach
-
-
-def _told(figures: Figures) -> str:
-    if figures.break_even is None:
-        return figures.break_even_reason
-    return f"{figures.break_even * 100:.1f} %, at most {figures.reach * 100:.0f} % is in reach"

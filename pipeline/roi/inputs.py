@@ -98,6 +98,23 @@ class Invoice:
 
 
 @dataclass(frozen=True)
+class Budget:
+    """What was approved for one initiative and month, in its own currency; `programme` is what names no use case."""
+
+    month: date
+    initiative: str
+    amount: Decimal
+    currency: str
+    approved_by: str
+    approved_at: date | None
+    place: str = ""
+
+    def is_approved(self, day: date) -> bool:
+        """Return whether somebody had approved it by a day; an approval needs both a name and a day."""
+        return bool(self.approved_by) and self.approved_at is not None and self.approved_at <= day
+
+
+@dataclass(frozen=True)
 class Seats:
     """Seats of one month, and those of them whose holder never used the product in it; `price` is their monthly sum."""
 
@@ -163,6 +180,7 @@ class Inputs:
     rates: tuple[Rate, ...] = ()
     portfolio: tuple[Span, ...] = ()
     effects: tuple[Measured, ...] = ()
+    budgets: tuple[Budget, ...] = ()
 
 
 def month_of(day: date) -> date:

@@ -12,7 +12,7 @@ import duckdb
 from pipeline.catalog.model import Catalog, Ratio, Snapshot
 from pipeline.roi.effects import read_effects
 from pipeline.roi.evaluate import OUTCOMES
-from pipeline.roi.inputs import Assumption, Cost, Inputs, Invoice, KpiNumber, Rate, Seats, Span, Usage
+from pipeline.roi.inputs import Assumption, Budget, Cost, Inputs, Invoice, KpiNumber, Rate, Seats, Span, Usage
 from pipeline.warehouse.connection import rows
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ _COSTS = f"""
 SELECT cost_id, coalesce(use_case_id, '') AS use_case, coalesce(business_unit, '') AS business_unit, category,
   date AS day, amount::VARCHAR AS amount, currency, {_PLACE} AS place
 FROM core.initiative_costs AS t {_FILES} ORDER BY cost_id
+"""
+_BUDGETS = f"""
+SELECT CAST(date_trunc('month', period) AS DATE) AS month, initiative_id AS initiative,
+  approved_amount::VARCHAR AS amount, currency, coalesce(approved_by, '') AS approved_by, approved_at, {_PLACE} AS place
+FROM core.budgets AS t {_FILES} ORDER BY initiative_id, period
 """
 _RATES = f"""
 SELECT date AS day, from_currency AS currency, rate::VARCHAR AS usd, {_PLACE} AS place
@@ -91,6 +96,7 @@ def read_inputs(con: duckdb.DuckDBPyConnection, catalog: Catalog, values: pd.Dat
         rates=_records(con, Rate, _RATES),
         portfolio=_records(con, Span, _PORTFOLIO),
         effects=read_effects(con, catalog, as_of=date.fromisoformat(as_of)),
+        budgets=_records(con, Budget, _BUDGETS),
     )
 
 

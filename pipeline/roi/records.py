@@ -131,6 +131,34 @@ class Month:
 
 
 @dataclass(frozen=True)
+class FiscalYear:
+    """The months of one fiscal year that have data: counted benefits, costs and their difference, not discounted."""
+
+    name: str
+    """The calendar year in which it ends."""
+    first: date
+    last: date
+    months: int
+    benefits: Decimal
+    costs: Decimal | None
+    net: Decimal | None
+
+
+@dataclass(frozen=True)
+class Budgeted:
+    """What was approved for a scope against what the same months cost; a variance above 0 is overspent."""
+
+    months: int
+    """Months with an approved budget."""
+    approved: Decimal | None
+    actual: Decimal | None
+    variance: Decimal | None
+    beyond: Decimal | None
+    """Costs of months without an approved budget, or of nobody's."""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Worth:
     """What a scope is worth: the programme, a use case, a business unit."""
 
@@ -161,6 +189,9 @@ class Worth:
     months: tuple[Month, ...] = ()
     brief: Brief | None = None
     """What a decision about a use case rests on; other scopes have none."""
+    years: tuple[FiscalYear, ...] = ()
+    budget: Budgeted | None = None
+    """Business units have none."""
 
 
 @dataclass(frozen=True)
@@ -241,6 +272,10 @@ class Decision:
     """scale, fix, stop or not enough evidence."""
     rule: str
     because: str
+    says: str = ""
+    """The same with a place ({}) for each figure, for those who print numbers in another way."""
+    figures: tuple[tuple[Decimal, str], ...] = ()
+    """The figures in their order, each with its unit: USD or ratio."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from pipeline.roi import records as r
+from pipeline.roi.budgets import budgeted
 from pipeline.roi.claims import cents
 from pipeline.roi.evaluate import OUTCOMES, Ledger, summed
 from pipeline.roi.finance import (
@@ -16,7 +17,8 @@ from pipeline.roi.finance import (
     payback_month,
     return_on_investment,
 )
-from pipeline.roi.records import Claim, CostItem, Month, Spread, Worth
+from pipeline.roi.records import Budgeted, Claim, CostItem, Month, Spread, Worth
+from pipeline.roi.years import fiscal_years
 
 COMPUTED, INSUFFICIENT, UNAVAILABLE = "computed", "insufficient evidence", "not available"
 _RATIO = Decimal("0.000001")
@@ -80,6 +82,13 @@ class Scope:
         counted = [one.value for one in found if one is not None and one.value is not None]
         return sum(counted, Decimal(0)) if counted else None
 
+    @property
+    def budget(self) -> Budgeted | None:
+        """What was approved for the programme or a use case, against what it cost; None for a business unit."""
+        if self.scope == UNIT:
+            return None
+        return budgeted(self.ledger, self.costs, None if self.scope == PROGRAMME else self.name)
+
     def break_even(self) -> tuple[Decimal | None, str]:
         """The realisation of freed hours at which the net present value is zero."""
         held = [claim for claim in self.claims if claim.ledger == "capacity" and claim.is_in_headline]
@@ -130,6 +139,8 @@ class Scope:
             cost_per_outcome=_per_outcome(costs, outcomes),
             spread=spread if is_told else None,
             months=months,
+            years=fiscal_years(months, self.ledger.catalog.fiscal_year_begins),
+            budget=self.budget,
         )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from pipeline.roi.evaluate import summed
-from pipeline.roi.records import RoiResult, Standing, Worth
+from pipeline.roi.records import FiscalYear, RoiResult, Standing, Worth
 from pipeline.roi.tree import Node
 
 _SIGNS = {"sum": " + ", "subtract": " - ", "product": " × ", "divide": " ÷ "}
@@ -85,6 +85,17 @@ def figures(node: Node) -> set[tuple[str, str]]:
 def _is_figure(node: Node) -> bool:
     """Return whether a node is a given number with a source, other than a posting of a cost."""
     return node.op == "given" and bool(node.source) and node.kind != "kpi" and node.unit != "USD"
+
+
+def year_lines(years: Sequence[FiscalYear]) -> Iterator[str]:
+    """A table of benefits, costs and net by fiscal year."""
+    if years:
+        yield ""
+        yield f"{'By fiscal year, not discounted':<{WIDTH}}{'benefits':>18}{'costs':>18}{'net':>18}"
+    for one in years:
+        label = f"{one.name} ({one.first:%Y-%m} to {one.last:%Y-%m})"
+        cells = "".join(f"{number(amount, 'USD'):>18}" for amount in (one.benefits, one.costs, one.net))
+        yield f"{label:<{WIDTH}}{cells}"
 
 
 def difference_lines(before: RoiResult, after: RoiResult, changes: dict[str, Decimal]) -> Iterator[str]:

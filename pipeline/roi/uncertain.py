@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
@@ -46,6 +46,7 @@ class Piece:
     use_case: str
     gain: Product
     losses: tuple[Product, ...]
+    business_unit: str = ""
 
     def value(self, draws: Draws) -> Floats | float:
         """The counted amount for every draw."""
@@ -61,20 +62,30 @@ class Model:
     costs: Mapping[str, tuple[float, ...]]
     inputs: tuple[Uncertain, ...]
     rate: Term
+    unit_costs: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """The same costs by business unit."""
 
     def benefits(
-        self, draws: Draws, *, size: int, use_case: str | None = None, lines: Collection[str] | None = None
+        self,
+        draws: Draws,
+        *,
+        size: int,
+        use_case: str | None = None,
+        lines: Collection[str] | None = None,
+        unit: str | None = None,
     ) -> Floats:
-        """Counted benefits, months × draws, of one use case or of all, of some lines or of all."""
+        """Counted benefits, months × draws, of one use case, of some lines, of one business unit, or of all."""
         total = np.zeros((len(self.months), size))
         for piece in self.pieces:
-            if use_case in (None, piece.use_case) and (lines is None or piece.line in lines):
+            is_wanted = use_case in (None, piece.use_case) and unit in (None, piece.business_unit)
+            if is_wanted and (lines is None or piece.line in lines):
                 total[piece.month] += piece.value(draws)
         return total
 
-    def cost(self, use_case: str | None = None) -> Floats:
-        """Costs by month, of one use case or of all."""
-        held = [amounts for name, amounts in self.costs.items() if use_case in (None, name)]
+    def cost(self, use_case: str | None = None, *, unit: str | None = None) -> Floats:
+        """Costs by month, of one use case, of one business unit, or of all."""
+        by_name, wanted = (self.costs, use_case) if unit is None else (self.unit_costs, unit)
+        held = [amounts for name, amounts in by_name.items() if wanted in (None, name)]
         return np.asarray(np.sum(held, axis=0) if held else np.zeros(len(self.months)), dtype=float)
 
     def discounts(self, draws: Draws, *, size: int) -> Floats:
@@ -98,18 +109,23 @@ def model_of(
     pieces = tuple(_piece(claim, index[claim.month], weight) for claim in held)
     terms = [term for claim in held for term in (*claim.terms, *(one for t in claim.deductions for one in t.terms))]
     inputs = {term.key: _uncertain(term) for term in (*terms, weight, rate) if term.draws_as}
+    fixed, by_unit = (_totals(costs, index, name) for name in ("use_case", "business_unit"))
+    return Model(tuple(months), pieces, fixed, tuple(inputs[name] for name in sorted(inputs)), rate, by_unit)
+
+
+def _totals(costs: Sequence[CostItem], index: Mapping[date, int], name: str) -> dict[str, tuple[float, ...]]:
+    """Costs by month of each use case or business unit."""
     totals: dict[str, list[float]] = {}
     for item in costs:
-        by_month = totals.setdefault(item.use_case, [0.0] * len(months))
+        by_month = totals.setdefault(getattr(item, name), [0.0] * len(index))
         by_month[index[item.month]] += float(item.amount or 0)
-    fixed = {name: tuple(amounts) for name, amounts in sorted(totals.items())}
-    return Model(tuple(months), pieces, fixed, tuple(inputs[name] for name in sorted(inputs)), rate)
+    return {key: tuple(amounts) for key, amounts in sorted(totals.items())}
 
 
 def _piece(claim: Claim, month: int, weight: Term) -> Piece:
     extra = (weight,) if claim.status == HALVED else ()
     losses = tuple(_product((*one.terms, *extra)) for one in claim.deductions)
-    return Piece(claim.line, month, claim.use_case, _product((*claim.terms, *extra)), losses)
+    return Piece(claim.line, month, claim.use_case, _product((*claim.terms, *extra)), losses, claim.business_unit)
 
 
 def _product(terms: Iterable[Term]) -> Product:

@@ -65,7 +65,7 @@ def _programme(since: date) -> Iterator[Assumed]:
     yield Assumed("attribution", ("0.5", "0.7", "0.9"), "ratio", "E", "Other changes ran in the same months", since)
     yield Assumed("risk", ("0.02", "0.06", "0.15"), "ratio", "E", "Register of risks", since)
     yield Assumed("review_minutes", ("0.5", "1.2", "3"), "min/task", "D", "Asked of 40 people", since)
-    yield Assumed("seat_price", ("19", "24", "39"), "USD/month", "C", "Contract; low and high are the two plans", since)
+    yield Assumed("seat_price", ("10", "12", "19"), "USD/month", "C", "Contract; low and high are the two plans", since)
 
 
 def _use_case(chance: Chance, name: str, since: date) -> Iterator[Assumed]:
@@ -83,9 +83,12 @@ def _use_case(chance: Chance, name: str, since: date) -> Iterator[Assumed]:
 
 def _special(since: date) -> Iterator[Assumed]:
     """What only some use cases have."""
-    yield Assumed("cost_per_contact.customer_support", ("4.1", "5.3", "6.8"), "USD/contact", "C",
-                  "Cost centre by contacts, last year", since, "customer_support")  # fmt: skip
-    yield Assumed("felt_minutes.code_assistant", ("4", "7", "12"), "min/task", "D",
+    yield Assumed("cost_per_contact.customer_support", ("48", "62", "80"), "USD/contact", "C",
+                  "Price list of the desk that answers the rest, by contact", since, "customer_support")  # fmt: skip
+    yield Assumed("realisation.customer_support", ("0.6", "0.8", "0.95"), "ratio", "C",
+                  "Contract: the desk bills by contact and hour, the rest is its least charge", since,
+                  "customer_support", distribution="triangular")  # fmt: skip
+    yield Assumed("felt_minutes.code_assistant", ("24", "42", "72"), "min/task", "D",
                   "Asked of 58 developers: minutes they say a task takes less", since, "code_assistant")  # fmt: skip
     yield Assumed("quality_loss.contract_review", ("0", "0.4", "1.5"), "USD/task", "E", "Sample of 90 contracts",
                   since, "contract_review")  # fmt: skip

@@ -1,7 +1,10 @@
 """What the finance sheets say of the programme: costs beside the invoices, budgets, exchange rates, and their exports.
 
-Costs come in every category and in two currencies, from a build phase before anything went live to a commitment for a
-day still to come; one is a credit. Rates are told on working days, so that a posting of a weekend has none of its own.
+Amounts are of the size of the traffic that the exports show, so that benefits and costs are of one order: one use case
+pays, one does not because half of its seats are idle, one would if more of the freed hours became money, one shows no
+effect. Costs come in every category and in two currencies, from a build phase before anything went live to a commitment
+for a day still to come; one is a credit. Rates are told on working days, so that a posting of a weekend has none of its
+own.
 """
 
 from __future__ import annotations
@@ -29,9 +32,12 @@ COST_COLUMNS = (
 )
 BUDGET_COLUMNS = ("period", "initiative", "approved_amount", "currency", "approved_by", "approved_on")
 RATE_COLUMNS = ("date", "from_currency", "to_currency", "rate")
-SEAT_CENTS = {"business": 1900, "enterprise": 3900}
+SEAT_CENTS = {"business": 1000, "enterprise": 1900}
 """Price of a seat per month."""
 APPROVER = "Finance director"
+APPROVED = {"code_assistant": (900, 1_300), "programme": (450, 600)}
+APPROVED_USUALLY = (20, 55)
+"""What is approved for an initiative and month, about, in whole units of its currency."""
 LIVE_EUR = ("contract_review", "knowledge_search")
 """Use cases that were built by a vendor who bills in euro."""
 COMMITTED_DAYS = 44
@@ -74,17 +80,19 @@ class Rate:
     parts: int
 
 
-def costs(chance: Chance, span: Span, cases: Sequence[UseCase], seats: Sequence[Seat]) -> list[Cost]:
-    """Every posting, by day."""
-    found = [
-        *_built(chance, cases),
-        *_licences(span, seats),
-        *_monthly(chance, span),
-        *_now_and_then(chance, span),
-        *_dips(chance, span),
-    ]
+def costs(
+    chance: Chance, span: Span, cases: Sequence[UseCase], seats: Sequence[Seat], *, load: float = 1.0
+) -> list[Cost]:
+    """Every posting, by day; what is no seat is in proportion to the load, as the traffic is."""
+    by_load = [*_built(chance, cases), *_monthly(chance, span), *_now_and_then(chance, span), *_dips(chance, span)]
+    found = [*_licences(span, seats), *(replace(one, cents=_scaled(one.cents, load)) for one in by_load)]
     in_order = sorted(found, key=lambda one: (one.day, one.category, one.use_case or "", one.cents))
     return [replace(one, number=number) for number, one in enumerate(in_order, start=1)]
+
+
+def _scaled(cents: int, load: float) -> int:
+    """An amount in proportion, and never 0."""
+    return int(cents * load) or (1 if cents > 0 else -1)
 
 
 def _built(chance: Chance, cases: Sequence[UseCase]) -> Iterator[Cost]:
@@ -95,9 +103,9 @@ def _built(chance: Chance, cases: Sequence[UseCase]) -> Iterator[Cost]:
         currency, vendor = ("EUR", "Studio Nord") if is_bought else ("USD", None)
         about = (use_case, unit, vendor)
         for part, before in enumerate((90, 60, 30), start=1):
-            cents = 100 * (chance.whole(18_000, 42_000) if is_big else chance.whole(2_000, 6_000))
+            cents = 100 * (chance.whole(400, 1_000) if is_big else chance.whole(60, 180))
             yield Cost("build", day - timedelta(days=before), cents, currency, f"Build, part {part} of 3", *about)
-        cents = 100 * (chance.whole(6_000, 15_000) if is_big else chance.whole(500, 2_500))
+        cents = 100 * (chance.whole(200, 500) if is_big else chance.whole(20, 80))
         yield Cost("integration", day - timedelta(days=15), cents, currency, "Sign-on, data feeds and tests", *about)
 
 
@@ -124,33 +132,31 @@ def _monthly(chance: Chance, span: Span) -> Iterator[Cost]:
     """What is paid every month, and what in some."""
     for number, month in enumerate(span.months()):
         day = month + timedelta(days=4)
-        platform = 100 * chance.whole(3_600, 4_100)
+        platform = 100 * chance.whole(180, 240)
         yield Cost("platform", day, platform, "EUR", "Gateway, tracing and vector store", vendor="Nordwolke")
-        usage = 100 * chance.whole(380, 470)
+        usage = 100 * chance.whole(38, 47)
         yield Cost("usage", day, usage, "EUR", "Ranking model on hardware of our own, in no bill of a provider",
                    "knowledge_search", "People Operations")  # fmt: skip
         if number in MONTHS_OF["change_management"]:
-            cents = 100 * chance.whole(4_500, 5_800)
+            cents = 100 * chance.whole(300, 400)
             yield Cost("change_management", day, cents, "EUR", "Workshops with departments", vendor="Wandel & Co")
         if number in MONTHS_OF["training"]:
-            yield Cost(
-                "training", day, 100 * chance.whole(1_900, 2_700), "USD", "Trainers, and the hours of those trained"
-            )
+            yield Cost("training", day, 100 * chance.whole(150, 210), "USD", "Trainers, and the hours of those trained")
         if number in MONTHS_OF["governance"]:
-            yield Cost("governance", day, 100 * chance.whole(4_000, 5_200), "USD", "Risk review and red team")
+            yield Cost("governance", day, 100 * chance.whole(260, 340), "USD", "Risk review and red team")
 
 
 def _now_and_then(chance: Chance, span: Span) -> Iterator[Cost]:
     """Two incidents, a translation, a credit, and a commitment for after the data."""
     support, legal = ("customer_support", "Customer Support"), ("contract_review", "Legal")
-    cents = [100 * chance.whole(1_500, 3_500) for _ in range(4)]
+    cents = [100 * chance.whole(150, 350) for _ in range(4)]
     yield Cost("incident", span.at(0.35), cents[0], "USD", "Vouchers after wrong answers about returns", *support)
     yield Cost("incident", span.at(0.72), cents[1], "EUR", "Outside counsel after a clause was missed", *legal)
     yield Cost("other", span.at(0.5), cents[2], "USD", "Translation of the guidelines")
     yield Cost("licence", span.at(0.6), -cents[3] // 10, "USD", "Credit for seats given back", "code_assistant",
                "Engineering", "GitHub")  # fmt: skip
     due = span.last + timedelta(days=COMMITTED_DAYS)
-    yield Cost("platform", due, 100 * chance.whole(3_600, 4_100), "EUR", "Renewal, committed", vendor="Nordwolke")
+    yield Cost("platform", due, 100 * chance.whole(180, 240), "EUR", "Renewal, committed", vendor="Nordwolke")
 
 
 def _dips(chance: Chance, span: Span) -> Iterator[Cost]:
@@ -158,25 +164,24 @@ def _dips(chance: Chance, span: Span) -> Iterator[Cost]:
     months = span.months()
     for share in (0.25, 0.4, 0.55, 0.7):
         first = int(share * len(months))
-        for month, hours in zip(months[first : first + 2], (90, 30), strict=False):
+        for month, hours in zip(months[first : first + 2], (6, 2), strict=False):
             cents = hours * 100 * chance.whole(66, 78)
             told = f"{hours} hours lost while a wave of teams learned"
             yield Cost("learning_dip", month + timedelta(days=20), cents, "USD", told, "code_assistant", "Engineering")
 
 
-def budgets(chance: Chance, span: Span) -> list[Budget]:
+def budgets(chance: Chance, span: Span, *, load: float = 1.0) -> list[Budget]:
     """What was approved by month: use cases in dollars, the programme in euro."""
     yearly: dict[tuple[str, int], int] = {}
     found = []
     for month in span.months():
         for name in (*(told[0] for told in LIVE), "programme"):
             if (name, month.year) not in yearly:
-                yearly[name, month.year] = 100 * (
-                    chance.whole(70, 110) if name == "programme" else chance.whole(10, 60)
-                )
-            cents = 100 * yearly[name, month.year]
+                low, high = APPROVED.get(name, APPROVED_USUALLY)
+                yearly[name, month.year] = _scaled(100 * chance.whole(low, high), load)
             currency = "EUR" if name == "programme" else "USD"
-            found.append(Budget(month, name, cents, currency, date(month.year, 1, 1) - timedelta(days=20)))
+            approved = date(month.year, 1, 1) - timedelta(days=20)
+            found.append(Budget(month, name, yearly[name, month.year], currency, approved))
     return found
 
 

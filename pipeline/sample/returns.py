@@ -36,10 +36,10 @@ class Returns:
 
 def found(seed: int, span: Span, cases: Sequence[UseCase], seats: Sequence[Seat], *, load: float) -> Returns:
     """Makes it up, each kind with a chance of its own."""
-    postings = finance.costs(Chance(seed, "initiative_costs"), span, cases, seats)
+    postings = finance.costs(Chance(seed, "initiative_costs"), span, cases, seats, load=load)
     return Returns(
         costs=postings,
-        budgets=finance.budgets(Chance(seed, "budgets"), span),
+        budgets=finance.budgets(Chance(seed, "budgets"), span, load=load),
         rates=finance.rates(Chance(seed, "fx_rates"), postings[0].day, span),
         register=assumed.register(Chance(seed, "assumptions"), span),
         studies=studies.studies(seed, span, load=load),

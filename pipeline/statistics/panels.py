@@ -7,8 +7,6 @@ tests whether they did before the start and gives no grade when they did not. Pa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -23,9 +21,10 @@ from pipeline.statistics.effects import (
     nothing,
     of_each,
     outcomes,
-    parallel_p,
     t_bounds,
 )
+from pipeline.statistics.parallel import parallel_p, without_rounding
+from pipeline.statistics.rollout import Rollout, contrast, drift_contrast, lead_contrasts, parts
 
 TREND_STOP = 0.05
 """Below this p-value of parallel movement before the start the design is refused."""
@@ -46,8 +45,8 @@ def difference_in_differences(
     One row per unit and period (periods as rising numbers); `treated` is 1 in all rows of a unit that is treated from
     `start` on, else 0. Least squares with a level per group and per period; errors by `cluster`, the unit itself when
     not given, which must be what the treatment was decided for. The check is that the difference of the groups was
-    in each earlier period what it was in the last one before the start (`effects.parallel_p`): refuted, there is no
-    grade; with only one period before, it cannot be made, and the grade is C.
+    in each earlier period what it was in the last one before the start, and had no slope (`parallel.parallel_p`):
+    refuted, there is no grade; with only one period before, it cannot be made, and the grade is C.
     Sources: Card & Krueger (1994), American Economic Review 84:772-793, table 3; Angrist & Pischke (2009), Mostly
     Harmless Econometrics, sections 5.2.1 (regression, leads) and 8.2 (clusters). See `effects.clustered`.
 
@@ -74,16 +73,25 @@ def difference_in_differences(
     return Effect(change[0], *t_bounds(*change, level), n_t, n_c, method, grade, problem, p)
 
 
-def _leads_p(y: Floats, base: Floats, at: Floats, treated: Floats, block: Codes, start: float) -> float:  # noqa: PLR0917
+def _leads_p(  # noqa: PLR0917 - the columns of one panel
+    y: Floats, base: Floats, at: Floats, treated: Floats, block: Codes, start: float
+) -> float:
     """p-value of the groups' difference having been the same in every period before the start; NaN with one period."""
-    *earlier, last = np.unique(at[at < start])
-    if not earlier or len(earlier) >= np.unique(block).size:
+    *earlier, _ = np.unique(at[at < start])
+    if not earlier:
         return float("nan")
+    left = without_rounding(y - base @ np.linalg.lstsq(base, y, rcond=None)[0], y)
     leads = np.column_stack([treated * (at == p) for p in earlier])
-    fit = clustered(y, np.column_stack([leads, base]), block)
-    q = len(earlier)
-    centred = np.array([*earlier, last]) - np.mean([*earlier, last])
-    return parallel_p(fit.params[:q], fit.covariance[:q, :q], centred[:q] / np.sum(centred**2), fit.df)
+    line = (treated * at * (at < start))[:, None]
+    return parallel_p(_parts(left, leads, base, block), _parts(left, line, base, block))
+
+
+def _parts(left: Floats, terms: Floats, base: Floats, block: Codes) -> Floats:
+    """What each cluster adds to the coefficients of further terms of a regression, from the residuals without them."""
+    rest = terms - base @ np.linalg.lstsq(base, terms, rcond=None)[0]
+    found = np.zeros((block.max() + 1, terms.shape[1]))
+    np.add.at(found, block, left[:, None] * rest @ np.linalg.pinv(rest.T @ rest, hermitian=True))
+    return found
 
 
 def _unusable(at: Floats, start: float, arms: Floats) -> str:
@@ -105,25 +113,6 @@ def _verdict(p: float) -> tuple[Grade | None, str]:
     return "B", ""
 
 
-@dataclass(frozen=True)
-class _Rollout:
-    """A balanced panel: a row per unit, a column per period, and when each unit was first treated (inf: never)."""
-
-    values: Floats
-    periods: Floats
-    first: Floats
-    block: Codes
-
-    @property
-    def cohorts(self) -> Floats:
-        """Distinct times of first treatment, rising."""
-        return np.unique(self.first)
-
-    def size(self, cohort: float) -> int:
-        """Number of units first treated at that time."""
-        return int((self.first == cohort).sum())
-
-
 def staggered_rollout(
     outcome: ArrayLike,
     unit: ArrayLike,
@@ -142,7 +131,8 @@ def staggered_rollout(
     regression with one treatment dummy would use treated units as controls and can even get the sign wrong.
     The estimate is a sum of means of independent cohorts, so its variance is the sum of theirs with shares of cohorts
     taken as given: what resampling whole clusters within cohorts converges to; degrees of freedom after Satterthwaite
-    (1946). The check is that every ATT(g, t) of t before g, from one period to the next, is 0 (`effects.parallel_p`).
+    (1946). The check is that every ATT(g, t) of t before g, from one period to the next and averaged over cohorts by
+    the periods left to the start, is 0, and so is a steady drift (`parallel.parallel_p`, `rollout`).
     Sources: Callaway & Sant'Anna (2021), Journal of Econometrics 225:200-230, theorem 1 (units not yet treated, no
     covariates) and section 3 (aggregation); Goodman-Bacon (2021), same volume, 254-277, for the regression's fault.
 
@@ -165,12 +155,12 @@ def staggered_rollout(
     if problem:
         return nothing(n_t, n_c, method, problem)
     average = _average(data, effects)
-    p = _before_p(data, finite)
+    p = _before_p(data)
     grade, problem = _verdict(p)
     return Effect(average[0], *t_bounds(*average, level), n_t, n_c, method, grade, problem, p)
 
 
-def _rollout(y: Floats, at: Floats, who: Codes, first_treated: ArrayLike, cluster: ArrayLike | None) -> _Rollout:
+def _rollout(y: Floats, at: Floats, who: Codes, first_treated: ArrayLike, cluster: ArrayLike | None) -> Rollout:
     """The rows as a panel, without the units that were treated from the first period on."""
     periods, column = np.unique(at, return_inverse=True)
     values = np.full((who.max() + 1, periods.size), np.nan)
@@ -188,44 +178,25 @@ def _rollout(y: Floats, at: Floats, who: Codes, first_treated: ArrayLike, cluste
     keep = first > periods[0]
     left = np.unique(block[keep], return_inverse=True)[1]
     of_each(left, first[keep], "cluster")
-    return _Rollout(values[keep], periods, first[keep], left)
+    return Rollout(values[keep], periods, first[keep], left)
 
 
-def _no_comparison(data: _Rollout, effects: list[tuple[float, int]]) -> str:
+def _no_comparison(data: Rollout, effects: list[tuple[float, int]]) -> str:
     """Why nothing can be estimated, or nothing."""
     if not effects:
         return "no cohort was treated after the first period while others were not treated yet"
-    small = data.cohorts[_clusters(data) < 2]
+    small = data.cohorts[data.clusters() < 2]
     if small.size:
         names = ", ".join("never" if np.isinf(cohort) else f"{cohort:g}" for cohort in small)
         return f"cohort {names} has one cluster, whose spread is unknown; leave it out or join it with another"
-    count = int(_clusters(data).sum())
+    count = int(data.clusters().sum())
     return f"{count} clusters, expected at least {2 * LEAST_CLUSTERS}" if count < 2 * LEAST_CLUSTERS else ""
 
 
-def _clusters(data: _Rollout) -> Floats:
-    """Number of clusters per cohort."""
-    return np.array([np.unique(data.block[data.first == g]).size for g in data.cohorts], dtype=np.float64)
-
-
-def _contrast(data: _Rollout, cohort: float, k: int, *, before_start: bool) -> Floats:
-    """Weights, cohorts by periods, that make the means of cohorts into ATT(cohort, period k).
-
-    The change is counted from the last period before the cohort's start or, before the start, from the period before.
-    """
-    base = k - 1 if before_start else int(np.searchsorted(data.periods, cohort)) - 1
-    pool = (data.cohorts > data.periods[k]) & (data.cohorts != cohort)
-    sizes = np.array([data.size(g) for g in data.cohorts]) * pool
-    weights = (data.cohorts == cohort) - sizes / sizes.sum()
-    contrast = np.zeros((data.cohorts.size, data.periods.size))
-    contrast[:, k], contrast[:, base] = weights, -weights
-    return contrast
-
-
-def _of_contrasts(data: _Rollout, contrasts: Floats) -> tuple[Floats, Floats]:
+def _of_contrasts(data: Rollout, contrasts: Floats) -> tuple[Floats, Floats]:
     """Values of contrasts of cohort means, and their covariance, one matrix per cohort, which add up."""
     values, covariances = np.zeros(len(contrasts)), []
-    for row, (cohort, clusters) in enumerate(zip(data.cohorts, _clusters(data), strict=True)):
+    for row, (cohort, clusters) in enumerate(zip(data.cohorts, data.clusters(), strict=True)):
         mine = data.first == cohort
         scores = data.values[mine] @ contrasts[:, row].T / mine.sum()
         values += scores.sum(axis=0)
@@ -235,23 +206,17 @@ def _of_contrasts(data: _Rollout, contrasts: Floats) -> tuple[Floats, Floats]:
     return values, np.array(covariances)
 
 
-def _average(data: _Rollout, effects: list[tuple[float, int]]) -> tuple[float, float, float]:
+def _average(data: Rollout, effects: list[tuple[float, int]]) -> tuple[float, float, float]:
     """Mean of the ATT(g, t) weighted by cohort size, its standard error, and Satterthwaite's degrees of freedom."""
     sizes = np.array([data.size(g) for g, _ in effects])
-    contrasts = np.array([_contrast(data, g, k, before_start=False) for g, k in effects])
+    contrasts = np.array([contrast(data, g, k, before_start=False) for g, k in effects])
     estimate, variances = _of_contrasts(data, np.tensordot(sizes / sizes.sum(), contrasts, axes=1)[None])
     spread = variances[:, 0, 0]
-    df = spread.sum() ** 2 / np.sum(spread**2 / (_clusters(data) - 1)) if spread.sum() > 0 else np.nan
+    df = spread.sum() ** 2 / np.sum(spread**2 / (data.clusters() - 1)) if spread.sum() > 0 else np.nan
     return float(estimate[0]), float(np.sqrt(spread.sum())), float(df)
 
 
-def _before_p(data: _Rollout, cohorts: Floats) -> float:
-    """p-value of all changes before the start having been parallel; NaN without any, or with too few clusters."""
-    rows = [(g, k) for g in cohorts for k, t in enumerate(data.periods) if k and t < g]
-    usable = [(g, k) for g, k in rows if ((data.first > data.periods[k]) & (data.first != g)).any()]
-    if not usable:
-        return float("nan")
-    values, covariances = _of_contrasts(data, np.array([_contrast(data, g, k, before_start=True) for g, k in usable]))
-    sizes = np.array([data.size(g) for g, _ in usable], dtype=np.float64)
-    df = float((_clusters(data) - 1).sum())
-    return parallel_p(values, covariances.sum(axis=0), sizes / sizes.sum(), df)
+def _before_p(data: Rollout) -> float:
+    """p-value of all changes before the start having been parallel; NaN without any."""
+    leads, drift = lead_contrasts(data), drift_contrast(data)
+    return parallel_p(parts(data, leads), parts(data, drift[None])) if len(leads) else float("nan")

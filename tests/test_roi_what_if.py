@@ -1,0 +1,91 @@
+"""`roi what-if --scenario`: the net benefit with every uncertain figure at one end, by hand and as it is printed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from roi_room import assumption, catalog_of, inputs, with_assumption
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.cli_returns import Scenario, _as_json, _what_if_lines
+from pipeline.returns import WhatIf, _changed
+from pipeline.roi.assemble import evaluate
+from pipeline.roi.inputs import Inputs
+from pipeline.roi.records import RoiResult
+from pipeline.roi.text import scenario_line
+
+D = Decimal
+
+
+def result_of(held: Inputs) -> RoiResult:
+    """The result of the small programme."""
+    return evaluate(catalog_of(), held, draws=50)
+
+
+def one_line() -> Inputs:
+    """Contacts alone, exact but for what a contact costs: 4, 5 or 7 USD; no discount, no review."""
+    rows = with_assumption(assumption("cost_per_contact", "5", "USD/contact", low="4", high="7"))
+    exact = {"attribution": "0.8", "left_the_budget": "0.5", "risk": "0.1", "reviews": "0", "discount_rate": "0"}
+    rows = tuple(
+        replace(one, low=D(base), base=D(base), high=D(base)) if (base := exact.get(one.assumption_id)) else one
+        for one in rows
+    )
+    kpis = tuple(replace(one, low=one.value, high=one.value) for one in inputs().kpis if one.kpi_id == "settled")
+    return inputs(assumptions=rows, kpis=kpis)
+
+
+@pytest.fixture(scope="module")
+def found() -> WhatIf:
+    """Risk from 0.1 to 0.28 on the line by hand."""
+    held = one_line()
+    before = result_of(held)
+    changes = {"risk": D("0.28")}
+    return WhatIf(3, changes, before, result_of(_changed(held, before, changes)))
+
+
+def test_each_end_by_hand(found: WhatIf) -> None:
+    """600 contacts × 4, 5 or 7 × 0.8 × 0.5 × 0.9 less costs of 694.75: 864, 1080 and 1512 are gained."""
+    costs = D("500") + D("100") + D("60.55") + 6 * D("5.70")
+    gained = {name: 600 * D(price) * D("0.8") * D("0.5") * D("0.9") for name, price in
+              (("low", 4), ("base", 5), ("high", 7))}  # fmt: skip
+    assert found.before.programme.costs == costs
+    assert found.before.scenarios == {name: amount - costs for name, amount in gained.items()}
+
+
+@pytest.mark.parametrize(("name", "before", "after"), [
+    ("low", "169.25", "-3.55"), ("base", "385.25", "169.25"), ("high", "817.25", "514.85"),
+])  # fmt: skip
+def test_the_line_has_both_and_their_difference(found: WhatIf, name: str, before: str, after: str) -> None:
+    """At a risk of 0.28, 0.72 of the gross is left in place of 0.9: a fifth less is gained."""
+    apart = D(after) - D(before)
+    expected = [f"net benefit, scenario {name}", f"{before} USD", f"{after} USD", f"{apart} USD"]
+    assert re.split(r"\s{2,}", scenario_line(found.before, found.after, name)) == expected
+    assert list(_what_if_lines(found, [], Scenario(name)))[-1] == scenario_line(found.before, found.after, name)
+
+
+def test_as_json(found: WhatIf) -> None:
+    """Name, before and after; nothing of scenarios where none was asked for."""
+    assert _as_json(found, [], Scenario.low)["scenario"] == {"name": "low", "before": "169.25", "after": "-3.55"}
+    assert "scenario" not in _as_json(found, [], None)
+
+
+def test_without_a_result_a_scenario_is_not_available() -> None:
+    """Nothing counts: no net benefit at any end, and never 0."""
+    empty = result_of(inputs(kpis=()))
+    assert empty.scenarios == {}
+    assert scenario_line(empty, empty, "low").split("  ")[-1].strip() == "not available"
+    told = _as_json(WhatIf(1, {}, empty, empty), [], Scenario.low)["scenario"]
+    assert told == {"name": "low", "before": None, "after": None}
+
+
+def test_the_command_wants_to_be_told_what() -> None:
+    """Without an option, and with a scenario there is not, it says what it expects."""
+    runner = CliRunner()
+    nothing, unknown = runner.invoke(app, ["what-if"]), runner.invoke(app, ["what-if", "--scenario", "worst"])
+    assert (nothing.exit_code, unknown.exit_code) == (2, 2)
+    assert "at least one of --set, --target and" in " ".join(nothing.output.split())
+    assert "'low', 'base', 'high'" in " ".join(unknown.output.split())
