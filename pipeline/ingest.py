@@ -151,7 +151,7 @@ def _read_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, keep: Keep) ->
     raw = read_raw(ingest.con, arrival.stored, name=arrival.name, mapping=mapping)
     ambiguous = sum(judge_table(ingest.con, mapping, name, now=ingest.now) for name in mapping.tables)
     twice = [f"{ambiguous} local times occurred twice that night; the later was taken"] if ambiguous else []
-    keep(ingest, arrival, mapping, raw, [*recognition.warnings, *twice], taken)
+    keep(ingest, arrival, _Read(mapping, raw, [*recognition.warnings, *twice]), taken)
     return ""
 
 
@@ -171,8 +171,17 @@ def _problem(found: FileProblem | None) -> str:
     return found.reason if found else ""
 
 
-Keep = Callable[["Ingest", "Arrival", "SourceMapping", RawFile, list[str], Taken], None]
-"""Writes the judged rows of a file, given what it must be entered with: mapping, records, warnings, and the counts."""
+@dataclass(frozen=True)
+class _Read:
+    """A file that was read and judged: by which mapping, how many records, and what to warn of."""
+
+    mapping: SourceMapping
+    raw: RawFile
+    warnings: list[str]
+
+
+Keep = Callable[["Ingest", "Arrival", _Read, Taken], None]
+"""Writes the judged rows of a file and its entries in the ledger."""
 
 
 @contextmanager
@@ -187,18 +196,15 @@ def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise
 
 
-def _keep(
-    ingest: Ingest, arrival: Arrival, mapping: SourceMapping, raw: RawFile, warnings: list[str], taken: Taken
-) -> None:
+def _keep(ingest: Ingest, arrival: Arrival, read: _Read, taken: Taken) -> None:
     """Write the judged rows of one file and its entries in the ledger; hold it back when too many of them are bad."""
-    con = ingest.con
-    reason = _above_limit(con, mapping, raw)
-    if reason:
-        _hold(ingest, arrival, mapping, raw, reason, taken)
+    con, mapping, raw = ingest.con, read.mapping, read.raw
+    if _above_limit(con, mapping, raw):
+        _hold(ingest, arrival, read, taken)
         return
     with _transaction(con):
         _enter_file(ingest, arrival, source=mapping.source, status="loaded", reason="", records_in=raw.records_in)
-        for warning in warnings:
+        for warning in read.warnings:
             con.execute("INSERT INTO ledger.warnings VALUES (?, ?)", [arrival.file_hash, warning])
         ledger.enter_unreadable(con, arrival.file_hash, run_id=ingest.run_id, rows=raw.malformed)
         loads = [_load_table(ingest, arrival, mapping, name) for name in mapping.tables]
@@ -217,17 +223,14 @@ def _above_limit(con: duckdb.DuckDBPyConnection, mapping: SourceMapping, raw: Ra
     rows, bad = (raw.malformed + sum(column) for column in zip(*counts, strict=True))
     if bad <= mapping.quarantine_limit * rows:
         return ""
-    return (
-        f"{bad} of {rows} rows break a rule ({bad / rows:.0%}, at most {mapping.quarantine_limit:.0%} may), so the file "
-        "is held back whole"
-    )
+    most = mapping.quarantine_limit
+    return f"{bad} of {rows} rows break a rule ({bad / rows:.0%}, at most {most:.0%} may): the file is held back whole"
 
 
-def _hold(
-    ingest: Ingest, arrival: Arrival, mapping: SourceMapping, raw: RawFile, reason: str, taken: Taken
-) -> None:
+def _hold(ingest: Ingest, arrival: Arrival, read: _Read, taken: Taken) -> None:
     """Quarantine every row of a file, and enter which of them broke which rule."""
-    con = ingest.con
+    con, mapping, raw = ingest.con, read.mapping, read.raw
+    reason = _above_limit(con, mapping, raw)
     with _transaction(con):
         _enter_file(
             ingest, arrival, source=mapping.source, status="quarantined", reason=reason, records_in=raw.records_in
@@ -240,11 +243,9 @@ def _hold(
     taken.quarantined += raw.malformed + sum(held)
 
 
-def _keep_again(
-    ingest: Ingest, arrival: Arrival, mapping: SourceMapping, raw: RawFile, warnings: list[str], taken: Taken
-) -> None:
+def _keep_again(ingest: Ingest, arrival: Arrival, read: _Read, taken: Taken) -> None:
     """Load the quarantined rows of a loaded file that are good now; what was loaded before is not touched."""
-    con, file_hash = ingest.con, arrival.file_hash
+    con, mapping, file_hash = ingest.con, read.mapping, arrival.file_hash
     with _transaction(con):
         since_load = ledger.next_load(con)
         again.release(con, file_hash)

@@ -185,9 +185,7 @@ def test_a_source_of_which_more_than_a_fifth_is_quarantined_blocks(con):
     """1,000 of 4,700 rows are 21.28 %, above both limits."""
     quarantine(con, "feedback", 1_000, of=4_700)
     assert failures(con) == {
-        ("quarantine_limit", "feedback_export"): (
-            "feedback.csv: 1,000 of 4,700 rows quarantined (21.28%) since run 7"
-        ),
+        ("quarantine_limit", "feedback_export"): ("feedback.csv: 1,000 of 4,700 rows quarantined (21.28%) since run 7"),
         ("quarantine_rate", "feedback_export"): "1,000 of 4,700 rows of run 7 quarantined (21.28%)",
     }
 

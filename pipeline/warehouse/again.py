@@ -62,7 +62,9 @@ def put_back(con: duckdb.DuckDBPyConnection, file_hash: str, *, since_load: int)
     ).fetchall():
         if old is not None:
             _move(con, table, rows, source=load_id, target=old)
-    con.execute("DELETE FROM ledger.loads WHERE file_hash = ? AND load_id >= ? AND rows_in = 0", [file_hash, since_load])
+    con.execute(
+        "DELETE FROM ledger.loads WHERE file_hash = ? AND load_id >= ? AND rows_in = 0", [file_hash, since_load]
+    )
     ((left,),) = con.execute("SELECT count(*) FROM ledger.quarantine WHERE file_hash = ?", [file_hash]).fetchall()
     return int(left)
 

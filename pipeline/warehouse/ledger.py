@@ -22,9 +22,7 @@ class Known:
     loaded: frozenset[str]
 
 
-def known(
-    con: duckdb.DuckDBPyConnection, *, mappings_hash: str, again: frozenset[str] = frozenset()
-) -> Known:
+def known(con: duckdb.DuckDBPyConnection, *, mappings_hash: str, again: frozenset[str] = frozenset()) -> Known:
     """Read what arrived before.
 
     What is quarantined is tried again once mappings or contracts have changed, and the contents `again` in any case.
