@@ -46,6 +46,8 @@ class SourceMapping(_Strict):
     optional: tuple[RawColumn, ...] = ()
     records: Words | None = None
     ignore: Words | None = None
+    nulls: tuple[Words, ...] = ()
+    """Texts that stand for nothing in any column, such as `?`."""
     time_zone: Words = "UTC"
     final_newline: bool = True
     quarantine_limit: Annotated[float, Field(ge=0, le=1)] = 0.2
