@@ -24,6 +24,8 @@ MAY_IMPORT = {
     "roi": {"errors", "tables", "catalog", "warehouse", "facts", "statistics", "engine"},
     "sample": {"errors"},
     "ingest": {"errors", "tables", "warehouse", "sources", "contracts"},
+    "source_tests": {"errors", "settings", "tables", "warehouse", "sources", "ingest"},
+    "draft": {"errors", "tables", "warehouse", "sources"},
     "quarantine": {"errors", "tables", "warehouse", "sources"},
     "quarantine_files": {"errors", "sources", "quarantine"},
     "reports": {"warehouse", "errors", "catalog", "facts", "statistics", "roi"},
