@@ -82,7 +82,7 @@ def sources_test(
     write: Annotated[bool, typer.Option(help="Write the rows found as those expected, to be read through.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Run the fixtures: each export in tests/sources/NAME or sources/tests/NAME must become the rows in its rows.json."""
+    """Run the fixtures: each export in tests/sources/NAME or sources/tests/NAME must become its rows.json."""
     from pipeline.source_tests import fixture_folders, run_fixture
 
     chosen, mappings = settings(), _mappings()

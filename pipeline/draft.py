@@ -1,4 +1,4 @@
-"""A draft mapping for an export nobody foresaw: the closest table, its columns by name and value, units, what is missing."""
+"""A draft mapping for an export nobody foresaw: the closest table, its columns and units, and what is missing."""
 
 from __future__ import annotations
 
@@ -108,10 +108,10 @@ def draft(path: Path, *, source: str) -> Draft:
 
 def _kind(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[Reader, str | None, Shape]:
     """The reader of a file, the path of its records, and its columns."""
-    tries: list[tuple[Reader, str | None]] = [("parquet", None), ("json", None), ("jsonl", None), ("csv", None)]
+    tries: list[tuple[Reader, str | None]] = [
+        ("parquet", None), ("json", _list_in(path)), ("jsonl", None), ("csv", None),
+    ]  # fmt: skip
     for reader, records in tries:
-        if reader == "json" and (found := _list_in(path)):
-            records = found
         shape = shape_of(path, reader=reader, records=records, con=con)
         if shape.names and not shape.problem and (reader != "csv" or len(shape.names) > 1):
             return reader, records, shape
@@ -173,13 +173,20 @@ def match(table: Table, columns: Sequence[Seen]) -> list[Match]:
 
 
 def likeness(canonical: str, name: str) -> float:
-    """How alike a canonical name and one of the export are, 0 to 1; words that mean the same count 0.9."""
-    wanted, has = _folded(canonical), _folded(name)
+    """How alike a canonical name and one of the export are but for units; words that mean the same count 0.9."""
+    wanted, has = _folded(_UNIT.sub("", canonical)), _folded(_UNIT.sub("", name))
     if wanted == has:
         return 1.0
     if has in _SAME.get(canonical, ()) or (canonical.endswith("_id") and has in _SAME["id"]):
         return 0.9
     return SequenceMatcher(None, wanted, has).ratio()
+
+
+_UNIT = re.compile(
+    r"_(ms|millis|milliseconds|s|sec|secs|seconds|cents?|usd|eur|per_?(1k|1m|1000|thousand|million|mtok))$|Ms$",
+    re.IGNORECASE,
+)
+"""The unit at the end of a name, which is no part of what it names."""
 
 
 def _folded(name: str) -> str:
@@ -222,7 +229,7 @@ def _time(column: Column, seen: Seen, name: str) -> Match | None:
             column, seen, f"to_timestamp(try_cast({name} as double) / 1000)", "Unix milliseconds by its values"
         )
     is_time = all(re.match(r"\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{4}", value) for value in seen.values)
-    return Match(column, seen, name, "" if is_time else "") if is_time else None
+    return Match(column, seen, name, "") if is_time else None
 
 
 def _is_number(value: str) -> bool:

@@ -44,6 +44,7 @@ FREE = {
     "cli_assumptions",
     "cli_quarantine",
     "cli_returns",
+    "cli_sources",
     "__init__",
 }
 
