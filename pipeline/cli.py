@@ -15,7 +15,9 @@ from pipeline.cli_assumptions import app as assumptions_app
 from pipeline.cli_options import Exports, Json, Now
 from pipeline.cli_options import print_json as _print_json
 from pipeline.cli_options import with_warehouse as _with_warehouse
+from pipeline.cli_quarantine import app as quarantine_app
 from pipeline.cli_returns import explain_return, is_return, what_if
+from pipeline.cli_sources import app as sources_app
 from pipeline.errors import ConfigurationError, ExitCode, Problem, RoiError
 from pipeline.settings import settings
 
@@ -28,12 +30,12 @@ app = typer.Typer(
     epilog="Exit codes: 0 ok, 1 error, 2 configuration, 3 published with warnings, 4 blocked by a check, 75 locked.",
 )
 catalog_app = typer.Typer(no_args_is_help=True, help="Check and document the metric catalogue.")
-sources_app = typer.Typer(no_args_is_help=True, help="The kinds of export that can be read.")
 edition_app = typer.Typer(no_args_is_help=True, help="What was published.")
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(sources_app, name="sources")
 app.add_typer(edition_app, name="edition")
 app.add_typer(assumptions_app, name="assumptions")
+app.add_typer(quarantine_app, name="quarantine")
 app.command("what-if")(what_if)
 
 
@@ -295,41 +297,6 @@ def catalog_diff(
         _print_json(as_record(found))
     else:
         typer.echo(as_markdown(found) if markdown else as_text(found), nl=False)
-
-
-@sources_app.command("list")
-def sources_list(as_json: Json = False) -> None:
-    """List every kind of export that can be read, and the tables it fills."""
-    from pipeline.sources.mapping import load_mappings
-
-    mappings = load_mappings([folder for folder in settings().mapping_folders if folder.is_dir()])
-    if as_json:
-        keys = ("source", "reader", "files", "describes")
-        _print_json([{key: getattr(one, key) for key in keys} | {"tables": sorted(one.tables)} for one in mappings])
-    else:
-        from pipeline.summary import print_table
-
-        body = [(one.source, one.reader, ", ".join(one.files), ", ".join(sorted(one.tables))) for one in mappings]
-        print_table(("source", "reader", "file names", "fills"), body)
-
-
-@sources_app.command("probe")
-def sources_probe(
-    files: Annotated[list[Path], typer.Argument(help="Files to look at.", exists=True, dir_okay=False)],
-    as_json: Json = False,
-) -> None:
-    """Say which source each file is taken for, and why, without loading it."""
-    from pipeline.assurance import probe
-    from pipeline.summary import print_probe
-
-    found = [probe(settings(), path) for path in files]
-    if as_json:
-        _print_json(found)
-    else:
-        for one in found:
-            print_probe(one)
-    if any(not one["source"] for one in found):
-        raise typer.Exit(int(ExitCode.ERROR))
 
 
 @edition_app.command("list")

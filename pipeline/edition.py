@@ -46,9 +46,9 @@ ORDER BY a.name, a.run_id
 
 _QUARANTINE = f"""
 SELECT {_SOURCE} AS source, q.table_name AS "table", q.reason,
-  sum(CASE WHEN q.table_name = '' AND q.line IS NULL THEN f.records_in ELSE 1 END)::BIGINT AS rows,
+  sum(q.rows)::BIGINT AS rows,
   min_by(f.name, (f.name, q.line)) AS example_file, min_by(q.line, (f.name, q.line)) AS example_line
-FROM ledger.open_quarantine AS q JOIN ledger.files AS f USING (file_hash)
+FROM ledger.counted_quarantine AS q JOIN ledger.files AS f USING (file_hash)
 GROUP BY ALL ORDER BY source, "table", q.reason
 """
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +20,7 @@ from pipeline.sources.readers import RawFile, read_raw
 from pipeline.sources.recognise import recognise
 from pipeline.sources.stage import stage
 from pipeline.tables import load_tables
-from pipeline.warehouse import ledger
+from pipeline.warehouse import again, ledger
 from pipeline.warehouse.load import Load, enter_totals, load_rows
 from pipeline.warehouse.receive import unreadable_hash
 
@@ -40,6 +42,8 @@ class Taken:
     duplicate: int = 0
     quarantined: int = 0
     sources: set[str] = field(default_factory=set)
+    retried: Counter[str] = field(default_factory=Counter)
+    """Of files that were tried again: `files`, and their rows by fate; rows still refused are not counted above."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,14 @@ class Ingest:
     mappings_hash: str
     run_id: int
     now: datetime
+    again: frozenset[str] = frozenset()
+    """Contents whose quarantine is tried again though no definition has changed."""
 
 
 def take_in(ingest: Ingest, arrivals: Iterable[Arrival], *, progress: Callable[[str], None] = lambda _: None) -> Taken:
     """Take in every file that is new, or could not be taken before and may be now."""
     taken = Taken()
-    known = ledger.known(ingest.con, mappings_hash=ingest.mappings_hash)
+    known = ledger.known(ingest.con, mappings_hash=ingest.mappings_hash, again=ingest.again)
     first_name = dict(known.first_name)
     retried: set[str] = set()
     met: set[str] = set()
@@ -75,7 +81,10 @@ def take_in(ingest: Ingest, arrivals: Iterable[Arrival], *, progress: Callable[[
             continue
         retried.add(arrival.file_hash)
         first_name.setdefault(arrival.file_hash, arrival.name)
-        _take_file(ingest, arrival, taken)
+        if retry:
+            _retry_file(ingest, arrival, taken, is_loaded=arrival.file_hash in known.loaded)
+        else:
+            _take_file(ingest, arrival, taken)
     unread = {file_hash for name, file_hash in known.arrivals if file_hash == unreadable_hash(name)}
     _forget_unreadable(ingest, unread - met)
     return taken
@@ -88,13 +97,27 @@ def _forget_unreadable(ingest: Ingest, hashes: set[str]) -> None:
             ingest.con.execute(f"DELETE FROM ledger.{table} WHERE file_hash = ?", [file_hash])
 
 
-def _take_file(ingest: Ingest, arrival: Arrival, taken: Taken) -> None:
+def _retry_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, is_loaded: bool) -> None:
+    """Take a refused file once more, or of one that was loaded the rows that are quarantined."""
+    before = Counter(loaded=taken.loaded, duplicate=taken.duplicate, quarantined=taken.quarantined)
+    taken.retried["files"] += 1
+    if is_loaded:
+        _take_file(ingest, arrival, taken, keep=_keep_again)
+        ledger.mark_judged(ingest.con, arrival.file_hash, mappings_hash=ingest.mappings_hash)
+    else:
+        _take_file(ingest, arrival, taken)
+    for fate in before:
+        taken.retried[fate] += getattr(taken, fate) - before[fate]
+
+
+def _take_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, keep: Keep | None = None) -> None:
     """Take one file in whole, or quarantine it whole and say why.
 
-    Everything that may fail works on temporary tables; what is kept is written in one transaction at the end.
+    Everything that may fail works on temporary tables; what is kept is written in one transaction at the end. With a
+    `keep` of its own the file was loaded before, and stays so whatever is wrong with it now.
     """
     try:
-        reason = _read_file(ingest, arrival, taken)
+        reason = _read_file(ingest, arrival, taken, keep=keep or _keep)
     except FileRefusedError as error:
         reason = error.message
     except ConfigurationError as error:
@@ -103,11 +126,11 @@ def _take_file(ingest: Ingest, arrival: Arrival, taken: Taken) -> None:
     except duckdb.Error as error:
         # The message of the database may quote a value, so only its kind is kept.
         reason = f"the file cannot be read as its source says ({type(error).__name__})"
-    if reason:
+    if reason and keep is None:
         _refuse(ingest, arrival, reason, taken)
 
 
-def _read_file(ingest: Ingest, arrival: Arrival, taken: Taken) -> str:
+def _read_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, keep: Keep) -> str:
     """Read, judge and load one file; return the reason when it must be refused, '' when it was taken."""
     problem = arrival.problem or _problem(inspect_bytes(arrival.stored) if arrival.stored.exists() else None)
     if problem:
@@ -116,6 +139,8 @@ def _read_file(ingest: Ingest, arrival: Arrival, taken: Taken) -> str:
     mapping = recognition.mapping
     if mapping is None:
         return recognition.reason
+    if mapping.ignore and keep is not _keep:
+        return mapping.ignore
     if mapping.ignore:
         _enter_file(ingest, arrival, source=mapping.source, status="ignored", reason=mapping.ignore, records_in=0)
         taken.files_ignored += 1
@@ -126,7 +151,7 @@ def _read_file(ingest: Ingest, arrival: Arrival, taken: Taken) -> str:
     raw = read_raw(ingest.con, arrival.stored, name=arrival.name, mapping=mapping)
     ambiguous = sum(judge_table(ingest.con, mapping, name, now=ingest.now) for name in mapping.tables)
     twice = [f"{ambiguous} local times occurred twice that night; the later was taken"] if ambiguous else []
-    _keep(ingest, arrival, mapping, raw, warnings=[*recognition.warnings, *twice], taken=taken)
+    keep(ingest, arrival, _Read(mapping, raw, [*recognition.warnings, *twice]), taken)
     return ""
 
 
@@ -146,28 +171,96 @@ def _problem(found: FileProblem | None) -> str:
     return found.reason if found else ""
 
 
-def _keep(
-    ingest: Ingest, arrival: Arrival, mapping: SourceMapping, raw: RawFile, *, warnings: list[str], taken: Taken
-) -> None:
-    """Write the judged rows of one file and its entries in the ledger, all or none."""
-    con = ingest.con
+@dataclass(frozen=True)
+class _Read:
+    """A file that was read and judged: by which mapping, how many records, and what to warn of."""
+
+    mapping: SourceMapping
+    raw: RawFile
+    warnings: list[str]
+
+
+Keep = Callable[["Ingest", "Arrival", _Read, Taken], None]
+"""Writes the judged rows of a file and its entries in the ledger."""
+
+
+@contextmanager
+def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All of it or none."""
     con.execute("BEGIN")
     try:
-        _enter_file(ingest, arrival, source=mapping.source, status="loaded", reason="", records_in=raw.records_in)
-        for warning in warnings:
-            con.execute("INSERT INTO ledger.warnings VALUES (?, ?)", [arrival.file_hash, warning])
-        ledger.enter_unreadable(con, arrival.file_hash, run_id=ingest.run_id, rows=raw.malformed)
-        loads = [_load_table(ingest, arrival, mapping, name) for name in mapping.tables]
+        yield
         con.execute("COMMIT")
     except duckdb.Error:
         con.execute("ROLLBACK")
         raise
+
+
+def _keep(ingest: Ingest, arrival: Arrival, read: _Read, taken: Taken) -> None:
+    """Write the judged rows of one file and its entries in the ledger; hold it back when too many of them are bad."""
+    con, mapping, raw = ingest.con, read.mapping, read.raw
+    if _above_limit(con, mapping, raw):
+        _hold(ingest, arrival, read, taken)
+        return
+    with _transaction(con):
+        _enter_file(ingest, arrival, source=mapping.source, status="loaded", reason="", records_in=raw.records_in)
+        for warning in read.warnings:
+            con.execute("INSERT INTO ledger.warnings VALUES (?, ?)", [arrival.file_hash, warning])
+        ledger.enter_unreadable(con, arrival.file_hash, run_id=ingest.run_id, rows=raw.malformed)
+        loads = [_load_table(ingest, arrival, mapping, name) for name in mapping.tables]
     taken.files_loaded += 1
     taken.sources.add(mapping.source)
     taken.rows_in += raw.malformed + sum(load.rows_in for load in loads)
     taken.loaded += sum(load.loaded for load in loads)
     taken.duplicate += sum(load.duplicate for load in loads)
     taken.quarantined += raw.malformed + sum(load.quarantined for load in loads)
+
+
+def _above_limit(con: duckdb.DuckDBPyConnection, mapping: SourceMapping, raw: RawFile) -> str:
+    """Why a file is held back whole: more of its rows break a rule than its source may have; '' when it is not."""
+    counts = [con.execute(f"SELECT (SELECT count(*) FROM typed_{name}), (SELECT count(*) FROM verdicts_{name})")
+              .fetchall()[0] for name in mapping.tables]  # fmt: skip
+    rows, bad = (raw.malformed + sum(column) for column in zip(*counts, strict=True))
+    if bad <= mapping.quarantine_limit * rows:
+        return ""
+    most = mapping.quarantine_limit
+    return f"{bad} of {rows} rows break a rule ({bad / rows:.0%}, at most {most:.0%} may): the file is held back whole"
+
+
+def _hold(ingest: Ingest, arrival: Arrival, read: _Read, taken: Taken) -> None:
+    """Quarantine every row of a file, and enter which of them broke which rule."""
+    con, mapping, raw = ingest.con, read.mapping, read.raw
+    reason = _above_limit(con, mapping, raw)
+    with _transaction(con):
+        _enter_file(
+            ingest, arrival, source=mapping.source, status="quarantined", reason=reason, records_in=raw.records_in
+        )
+        ledger.enter_unreadable(con, arrival.file_hash, run_id=ingest.run_id, rows=raw.malformed)
+        held = [again.enter_held(con, name, file_hash=arrival.file_hash, run_id=ingest.run_id)
+                for name in mapping.tables]  # fmt: skip
+    taken.files_quarantined += 1
+    taken.rows_in += raw.malformed + sum(held)
+    taken.quarantined += raw.malformed + sum(held)
+
+
+def _keep_again(ingest: Ingest, arrival: Arrival, read: _Read, taken: Taken) -> None:
+    """Load the quarantined rows of a loaded file that are good now; what was loaded before is not touched."""
+    con, mapping, file_hash = ingest.con, read.mapping, arrival.file_hash
+    with _transaction(con):
+        since_load = ledger.next_load(con)
+        again.release(con, file_hash)
+        ledger.enter_unreadable(con, file_hash, run_id=ingest.run_id, rows=again.keep_released_records(con))
+        con.execute("DELETE FROM ledger.totals WHERE file_hash = ?", [file_hash])
+        for name in mapping.tables:
+            again.keep_released(con, load_tables()[name], f"typed_{name}", file_hash=file_hash)
+            _load_table(ingest, arrival, mapping, name)
+        left = again.put_back(con, file_hash, since_load=since_load)
+        loaded, duplicate = again.settled(con, file_hash, since_load=since_load)
+    taken.sources |= {mapping.source} if loaded else set()
+    taken.rows_in += loaded + duplicate
+    taken.loaded += loaded
+    taken.duplicate += duplicate
+    taken.retried["quarantined"] += left
 
 
 def _load_table(ingest: Ingest, arrival: Arrival, mapping: SourceMapping, name: str) -> Load:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pipeline.sources.mapping import SourceMapping
 
 Progress = Callable[[str], None]
+_RETRIED = ("files", "loaded", "duplicate", "quarantined")
 
 
 @dataclass
@@ -47,6 +48,8 @@ class Summary:
     pages_drawn: bool = False
     files: dict[str, int] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
+    retried: dict[str, int] = field(default_factory=dict)
+    """Of files whose quarantine was tried again: how many, and their rows by fate."""
     states: list[dict[str, object]] = field(default_factory=list)
     values: int = 0
     restated: int = 0
@@ -69,10 +72,20 @@ class _Run:
     mappings: tuple[SourceMapping, ...]
     arrivals: list[Arrival]
     progress: Progress
+    again: frozenset[str] = frozenset()
+    """Contents whose quarantine is tried again though no definition has changed."""
 
 
-def run_nightly(settings: Settings, *, rebuild: bool = False, progress: Progress = lambda _: None) -> Summary:
+def run_nightly(
+    settings: Settings,
+    *,
+    rebuild: bool = False,
+    again: frozenset[str] = frozenset(),
+    progress: Progress = lambda _: None,
+) -> Summary:
     """Run every stage and publish a new edition, or say that there is nothing to do.
+
+    What is quarantined of the contents `again` (hashes of files) is tried again though no definition has changed.
 
     Raises ConfigurationError (nothing run), LockedError, BlockedError (old edition kept) or RoiError.
     """
@@ -88,7 +101,7 @@ def run_nightly(settings: Settings, *, rebuild: bool = False, progress: Progress
         raise ConfigurationError("The source mappings cannot be used; nothing was run.", problems)
     with run_lock(settings.lock):
         progress("Receiving files")
-        run = _Run(settings, catalog, mappings, list(receive(settings.exports, settings.received)), progress)
+        run = _Run(settings, catalog, mappings, list(receive(settings.exports, settings.received)), progress, again)
         if not rebuild and _nothing_new(run):
             return _unchanged(run)
         try:
@@ -164,7 +177,7 @@ def _nothing_new(run: _Run) -> bool:
         return False
     with warehouse(run.settings.warehouse, read_only=True) as con:
         edition = latest_edition(con)
-        known = ledger.known(con, mappings_hash=mappings_hash(run.mappings))
+        known = ledger.known(con, mappings_hash=mappings_hash(run.mappings), again=run.again)
         states = set(con.execute("SELECT state, hash FROM states.hashes").fetchall())
     again = known.retry & {one.file_hash for one in run.arrivals}
     if edition is None or edition["catalog_hash"] != catalog_hash(run.catalog) or again:
@@ -212,11 +225,11 @@ def _work(con: duckdb.DuckDBPyConnection, run: _Run) -> Summary:
     create_views(con)
     _require_same_folder(con, run.settings)
     run_id = ledger.start_run(con, started_at=run.settings.now)
-    since_load = ledger.next_load(con)
-    ingest = Ingest(con, run.mappings, mappings_hash(run.mappings), run_id, run.settings.now)
+    ingest = Ingest(con, run.mappings, mappings_hash(run.mappings), run_id, run.settings.now, run.again)
     run.progress("Taking in exports")
     taken = take_in(ingest, run.arrivals, progress=lambda name: run.progress(f"Taking in exports: {name}"))
     run.progress("Building states")
+    since_load = ledger.first_load(con, run_id=run_id)
     rebuilt = build_states(
         con, run.catalog, since_load=since_load, progress=lambda fact: run.progress(f"Building states: {fact}")
     )
@@ -262,6 +275,7 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
         fate: getattr(taken, f"files_{fate}") for fate in ("loaded", "duplicate", "quarantined", "ignored")
     }
     summary.rows = {fate: getattr(taken, fate) for fate in ("rows_in", "loaded", "duplicate", "quarantined")}
+    summary.retried = {key: taken.retried[key] for key in _RETRIED} if taken.retried else {}
     summary.warnings += result.problems
     summary.still_quarantined = _still_quarantined(con)
     if summary.still_quarantined:

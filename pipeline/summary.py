@@ -77,6 +77,13 @@ def _stages(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "files", ", ".join(f"{count} {fate}" for fate, count in summary.files.items())
     rows = summary.rows
     yield "rows", "{rows_in} in = {loaded} loaded + {duplicate} duplicate + {quarantined} quarantined".format(**rows)
+    if summary.retried:
+        yield (
+            "retried",
+            "{files} files: {loaded} loaded + {duplicate} duplicate + {quarantined} still quarantined".format(
+                **summary.retried
+            ),
+        )
     days = sum(int(str(state["days"])) for state in summary.states)
     yield "states", f"{days} days of {len(summary.states)} facts rebuilt"
     for state in summary.states:

@@ -24,6 +24,10 @@ MAY_IMPORT = {
     "roi": {"errors", "tables", "catalog", "warehouse", "facts", "statistics", "engine"},
     "sample": {"errors"},
     "ingest": {"errors", "tables", "warehouse", "sources", "contracts"},
+    "source_tests": {"errors", "settings", "tables", "warehouse", "sources", "ingest"},
+    "draft": {"errors", "tables", "warehouse", "sources"},
+    "quarantine": {"errors", "tables", "warehouse", "sources"},
+    "quarantine_files": {"errors", "sources", "quarantine"},
     "reports": {"warehouse", "errors", "catalog", "facts", "statistics", "roi"},
     "comparison": {"errors", "settings", "catalog", "warehouse", "facts", "engine"},
     "returns": {"errors", "catalog", "engine", "roi", "warehouse"},
@@ -31,7 +35,18 @@ MAY_IMPORT = {
     "comparison_text": {"catalog", "comparison"},
     "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports", "roi"},
 }
-FREE = {"assurance", "nightly", "summary", "cli", "cli_options", "cli_assumptions", "cli_returns", "__init__"}
+FREE = {
+    "assurance",
+    "nightly",
+    "summary",
+    "cli",
+    "cli_options",
+    "cli_assumptions",
+    "cli_quarantine",
+    "cli_returns",
+    "cli_sources",
+    "__init__",
+}
 
 
 def modules() -> list[Path]:

@@ -185,7 +185,7 @@ def test_a_source_of_which_more_than_a_fifth_is_quarantined_blocks(con):
     """1,000 of 4,700 rows are 21.28 %, above both limits."""
     quarantine(con, "feedback", 1_000, of=4_700)
     assert failures(con) == {
-        ("quarantine_limit", "feedback_export"): "1,000 of 4,700 rows quarantined (21.28%)",
+        ("quarantine_limit", "feedback_export"): ("feedback.csv: 1,000 of 4,700 rows quarantined (21.28%) since run 7"),
         ("quarantine_rate", "feedback_export"): "1,000 of 4,700 rows of run 7 quarantined (21.28%)",
     }
 
@@ -213,13 +213,13 @@ def test_a_refused_file_is_counted_as_a_file_and_not_as_rows(con):
     results = {(result.check, result.subject): result for result in check(con)}
     refused = results["refused_files", "feedback_export"]
     assert [key for key, result in results.items() if not result.passed] == [("refused_files", "feedback_export")]
-    assert (refused.observed, refused.kpis) == ("files refused: 1 of 2", ("csat_delta",))
+    assert (refused.observed, refused.kpis) == ("files refused: 1 of 2 (b.csv)", ("csat_delta",))
 
 
 def test_a_file_nobody_recognised_is_counted_under_its_own_name(con):
     """Files without a source stand together."""
     con.execute("INSERT INTO ledger.files VALUES ('h', 'x.bin', 1, '', 'quarantined', 'not recognised', 0, 7, '')")
-    assert failures(con) == {("refused_files", "unrecognised files"): "files refused: 1 of 1"}
+    assert failures(con) == {("refused_files", "unrecognised files"): "files refused: 1 of 1 (x.bin)"}
 
 
 def test_a_file_without_rows_is_named(con):
@@ -243,8 +243,9 @@ def test_a_warning_lasts_until_its_cause_is_mended(con):
     """What an earlier run left in quarantine still warns, undiluted by later runs, but blocks no later batch."""
     old_run(con)
     assert failures(con) == {
+        ("quarantine_limit", "feedback_export"): "part.csv: 100 of 200 rows quarantined (50.00%) since run 6",
         ("quarantine_rate", "feedback_export"): "100 of 200 rows of run 6 quarantined (50.00%)",
-        ("refused_files", "unrecognised files"): "files refused: 1 of 1",
+        ("refused_files", "unrecognised files"): "files refused: 1 of 1 (old.csv)",
     }
 
 

@@ -53,25 +53,6 @@ def test_help_lists_the_exit_codes(project: Project) -> None:
     assert "75 locked" in " ".join(project.roi("--help").stdout.split())
 
 
-def test_a_check_that_blocks_keeps_the_old_edition(project: Project) -> None:
-    """Exit 4, what was found and expected, not one byte changed; once the export is mended the run goes on."""
-    before = project.digests()
-    bad = _write(
-        project,
-        "deployments-2.csv",
-        [GOOD[0].replace("dep-1", "dep-9"), *(row.replace("success", "?") for row in GOOD)],
-    )
-    done = project.roi("nightly", "--exports", _exports(project), exit_code=4)
-    assert "A check blocks this edition; the published one stays." in done.stderr
-    assert (
-        "deployments_csv  quarantine_limit  found 3 of 4 rows quarantined (75.00%), expected at most 20%" in done.stderr
-    )
-    assert project.digests() == before
-    assert project.rows("exports", "SELECT max(number) FROM kpi.editions") == [(1,)]
-    bad.unlink()
-    assert "Nothing new" in project.roi("nightly", "--exports", _exports(project)).stdout
-
-
 def test_a_missing_folder_stops_the_run_before_it_starts(project: Project) -> None:
     """Exit 1, the folder, and the command that helps."""
     done = project.roi("nightly", "--exports", project.root / "nowhere", exit_code=1)

@@ -34,6 +34,7 @@ tables:
       good: points
       valid: 10
     totals: [good]
+quarantine_limit: 0.5
 """
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Layer = Literal["batch", "warehouse"]
-Severity = Literal["block", "warn"]
+Severity = Literal["block", "hold", "warn"]
 
 NO_ROWS = "no rows"
 """What was observed when a check had nothing to judge; such a result passes and its `expected` says not applicable."""

@@ -30,7 +30,7 @@ def status(edition: Edition, owned: list[str]) -> Mark:
     current = [edition.current(kpi) for kpi in owned]
     known = [row for row in current if row is not None and row.value is not None]
     failed = failed_checks(edition, owned)
-    blocked = [check for check in failed if check["severity"] == "block"]
+    blocked = [check for check in failed if check["severity"] in ("block", "hold")]
     doubted = [check for check in failed if check["kpis"]]
     if not known and not any(edition.last_known(kpi) for kpi in owned):
         return words.STATUSES["not built"]

@@ -21,7 +21,12 @@ NOT_JUDGED = Mark("not judged", "dash", "quiet", "no value to hold against the t
 STATUSES = {
     "final": Mark("final", "ring", "quiet", "every KPI of the role has a closed, sufficient value"),
     "provisional": Mark("provisional", "query", "open", "thin data, an open period, or a check on it failed"),
-    "incomplete": Mark("incomplete", "half", "open", "a KPI has no value, or a blocking check on it failed"),
+    "incomplete": Mark(
+        "incomplete",
+        "half",
+        "open",
+        "a KPI has no value, a blocking check on it failed, or a file it rests on is held back",
+    ),
     "not built": Mark("not built", "dash", "quiet", "no KPI of the role has data yet"),
 }
 

@@ -78,6 +78,7 @@ def _create_raw(con: duckdb.DuckDBPyConnection, mapping: SourceMapping, more: Se
     cast = "" if mapping.reader == "parquet" else "::VARCHAR"
     columns = "".join(f", NULL{cast} AS {identifier(name)}" for name in raw_names([*mapping.known, *more]))
     record = ", NULL::JSON AS record" if mapping.reader in {"json", "jsonl"} else ""
+    record += ", NULL::JSON AS whole_document" if mapping.reader == "json" else ""
     con.execute(
         f"CREATE OR REPLACE TEMP VIEW raw AS SELECT 1::BIGINT AS line{record}{columns}, "
         "''::VARCHAR AS file_stem, ''::VARCHAR AS file_name"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pipeline.errors import ConfigurationError, Problem
 from pipeline.sources import codes
 from pipeline.sources.judgement import judge_mapping
 from pipeline.sources.model import SourceMapping, TableMapping
+from pipeline.tables import load_tables
 
 __all__ = ["PACKAGE_SOURCES", "SourceMapping", "TableMapping", "examine_mappings", "load_mappings", "mappings_hash"]
 
@@ -61,9 +62,10 @@ def _content(path: Path) -> bytes:
 
 
 def mappings_hash(mappings: Sequence[SourceMapping]) -> str:
-    """SHA-256 of what the mappings say; comments and the order of files do not count."""
+    """SHA-256 of what the mappings and the rules of the tables say; comments and the order of files do not count."""
     said = {mapping.source: mapping.model_dump(mode="json", by_alias=True) for mapping in mappings}
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    rules = {name: asdict(table) for name, table in load_tables().items()}
+    return hashlib.sha256(json.dumps([said, rules], sort_keys=True).encode()).hexdigest()
 
 
 def _read_mapping(path: Path) -> tuple[SourceMapping | None, list[Problem]]:

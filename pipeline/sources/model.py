@@ -46,8 +46,12 @@ class SourceMapping(_Strict):
     optional: tuple[RawColumn, ...] = ()
     records: Words | None = None
     ignore: Words | None = None
+    nulls: tuple[Words, ...] = ()
+    """Texts that stand for nothing in any column, such as `?`."""
     time_zone: Words = "UTC"
     final_newline: bool = True
+    quarantine_limit: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Share of the rows of a file that may break a rule; of one with more, none is loaded."""
     tables: dict[str, TableMapping] = Field(default_factory=dict)
     _positions: Positions = PrivateAttr(default_factory=lambda: Positions("mapping", {}))
 

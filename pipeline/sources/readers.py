@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -47,6 +48,8 @@ def read_raw(
             _read_parquet(con, path, mapping.known, called)
         else:
             _read_text(con, path, mapping, called, limits)
+        if mapping.nulls:
+            _blank(con, mapping.nulls)
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException) as error:
         kind = type(error).__name__.removesuffix("Exception")
         reason = f"cannot be read as {mapping.reader}: DuckDB gave up ({kind})"
@@ -57,9 +60,21 @@ def read_raw(
     return RawFile(records_in=good + malformed, malformed=malformed)
 
 
+def _blank(con: DuckDBPyConnection, nulls: tuple[str, ...]) -> None:
+    """Make every text of `raw` that stands for nothing NULL."""
+    columns = [name for name, kind, *_ in con.execute("DESCRIBE raw").fetchall() if kind == "VARCHAR"]
+    texts = ", ".join(literal(text) for text in nulls)
+    values = ", ".join(
+        f"CASE WHEN trim({identifier(name)}) NOT IN ({texts}) THEN {identifier(name)} END AS {identifier(name)}"
+        for name in columns
+        if name not in {"file_stem", "file_name"}
+    )
+    con.execute(f"CREATE OR REPLACE TEMP TABLE raw AS SELECT * REPLACE ({values}) FROM raw")
+
+
 def _read_text(con: DuckDBPyConnection, path: Path, mapping: SourceMapping, called: list[str], limits: Limits) -> None:
     if mapping.reader == "json":
-        _document_records(con, path, mapping.records)
+        _document_records(con, path, mapping.records, with_rest=_uses(mapping, "whole_document"))
         _keep_objects(con, mapping, called)
     elif mapping.reader == "jsonl":
         con.execute(
@@ -73,8 +88,11 @@ def _read_text(con: DuckDBPyConnection, path: Path, mapping: SourceMapping, call
         _keep_rows(con, path, width=len(mapping.required), called=called, limits=limits)
 
 
-def _document_records(con: DuckDBPyConnection, path: Path, records: str | None) -> None:
-    """Write the records of a JSON document to `raw_text(line, text, kind)`; `line` counts records from one."""
+def _document_records(con: DuckDBPyConnection, path: Path, records: str | None, *, with_rest: bool) -> None:
+    """Write the records of a JSON document to `raw_text(line, text, kind, rest)`; `line` counts records from one.
+
+    `rest` is the document without its list of records, where it is asked for.
+    """
     con.execute(
         "CREATE OR REPLACE TEMP TABLE raw_text AS SELECT ltrim(content, chr(65279)) AS text FROM read_text(?)",
         [str(path)],
@@ -90,10 +108,19 @@ def _document_records(con: DuckDBPyConnection, path: Path, records: str | None) 
     all_records = f"json_extract(text, {path_sql})" if found == "ARRAY" else "[text::JSON]"
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE raw_text AS
-            SELECT line, text::VARCHAR AS text, json_type(text) AS kind FROM (
-              SELECT generate_subscripts(records, 1) AS line, unnest(records) AS text
-              FROM (SELECT {all_records} AS records FROM raw_text))"""
+            SELECT line, text::VARCHAR AS text, json_type(text) AS kind, rest FROM (
+              SELECT generate_subscripts(records, 1) AS line, unnest(records) AS text, rest
+              FROM (SELECT {all_records} AS records, {_rest(records) if with_rest else "NULL"}::JSON AS rest
+                    FROM raw_text))"""
     )
+
+
+def _rest(records: str | None) -> str:
+    """SQL of a document without the list at a path: a merge patch (RFC 7396) that sets it to null takes it out."""
+    patch = "null"
+    for key in reversed((records or "$").split(".")[1:]):
+        patch = f"{{{json.dumps(key)}: {patch}}}"
+    return f"json_merge_patch(text, {literal(patch)})"
 
 
 def _keep_objects(con: DuckDBPyConnection, mapping: SourceMapping, called: list[str]) -> None:
@@ -101,10 +128,11 @@ def _keep_objects(con: DuckDBPyConnection, mapping: SourceMapping, called: list[
     paths = ", ".join(literal(f'$."{key}"') for key in mapping.known)
     names = raw_names(mapping.known)
     keys = "".join(f", keys[{index}] AS {identifier(name)}" for index, name in enumerate(names, start=1))
-    record = ", text::JSON AS record" if _uses_record(mapping) else ""
+    record = ", text::JSON AS record" if _uses(mapping, "record") else ""
+    record += ", rest::JSON AS whole_document" if _uses(mapping, "whole_document") and mapping.reader == "json" else ""
     values = f"json_extract_string(text, [{paths}]::VARCHAR[])" if paths else "NULL"
     sql = f"""CREATE OR REPLACE TEMP TABLE raw AS SELECT line{record}{keys}, {FILE_COLUMNS}
-            FROM (SELECT line, text, {values} AS keys FROM raw_text WHERE kind = 'OBJECT')"""
+            FROM (SELECT *, {values} AS keys FROM raw_text WHERE kind = 'OBJECT')"""
     con.execute(parsed(sql), called)
     con.execute(
         """INSERT INTO raw_malformed SELECT line, if(kind IS NULL, 'not valid JSON', 'not a JSON object')
@@ -112,10 +140,10 @@ def _keep_objects(con: DuckDBPyConnection, mapping: SourceMapping, called: list[
     )
 
 
-def _uses_record(mapping: SourceMapping) -> bool:
+def _uses(mapping: SourceMapping, column: str) -> bool:
     """Whole records hold prompts and answers as well, so they are kept only where an expression names them."""
     texts = [text for table in mapping.tables.values() for text in table.expressions()]
-    return any(re.search(r"\brecord\b", text, flags=re.IGNORECASE) for text in texts)
+    return any(re.search(rf"\b{column}\b", text, flags=re.IGNORECASE) for text in texts)
 
 
 def _keep_rows(con: DuckDBPyConnection, path: Path, *, width: int, called: list[str], limits: Limits) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _HEAD = 1 << 20
 """Characters read of a text file; a header or first record beyond that is not looked for."""
-OWN_COLUMNS = ("line", "record", "file_stem", "file_name")
+OWN_COLUMNS = ("line", "record", "whole_document", "file_stem", "file_name")
 """Columns `raw` has besides those of the file."""
 
 

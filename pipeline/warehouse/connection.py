@@ -33,11 +33,18 @@ CREATE TABLE IF NOT EXISTS ledger.exports(folder VARCHAR);
 CREATE OR REPLACE VIEW ledger.superseded AS
   SELECT old.file_hash, max_by(new.file_hash, new.run_id) AS by_hash, max_by(new.name, new.run_id) AS by_name
   FROM ledger.arrivals AS old
-  LEFT JOIN ledger.arrivals AS new ON new.name = old.name AND new.run_id > old.run_id AND new.file_hash <> old.file_hash
+  LEFT JOIN ledger.arrivals AS new
+    ON (new.name = old.name AND new.run_id > old.run_id
+        OR new.name = 'mended/' || old.name AND new.run_id >= old.run_id)
+    AND new.file_hash <> old.file_hash
     AND new.file_hash IN (SELECT file_hash FROM ledger.files WHERE status = 'loaded')
   GROUP BY old.file_hash HAVING count(*) FILTER (WHERE new.name IS NULL) = 0;
 CREATE OR REPLACE VIEW ledger.open_quarantine AS
   SELECT * FROM ledger.quarantine WHERE file_hash NOT IN (SELECT file_hash FROM ledger.superseded);
+CREATE OR REPLACE VIEW ledger.counted_quarantine AS
+  SELECT q.*,
+    CASE WHEN q.line IS NULL THEN l.quarantined - count(q.line) OVER (PARTITION BY q.load_id) ELSE 1 END AS rows
+  FROM ledger.open_quarantine AS q JOIN ledger.loads AS l USING (load_id);
 """
 
 

@@ -18,16 +18,22 @@ class Known:
     arrivals: frozenset[tuple[str, str]]
     first_name: dict[str, str]
     retry: frozenset[str]
+    """Contents to try again: refused files, and loaded ones of which rows are quarantined."""
+    loaded: frozenset[str]
 
 
-def known(con: duckdb.DuckDBPyConnection, *, mappings_hash: str) -> Known:
-    """Read what arrived before. Files no mapping could take are tried again once the mappings have changed."""
+def known(con: duckdb.DuckDBPyConnection, *, mappings_hash: str, again: frozenset[str] = frozenset()) -> Known:
+    """Read what arrived before.
+
+    What is quarantined is tried again once mappings or contracts have changed, and the contents `again` in any case.
+    """
     arrivals = con.execute("SELECT name, file_hash FROM ledger.arrivals").fetchall()
-    first = con.execute("SELECT file_hash, name FROM ledger.files").fetchall()
-    retry = con.execute(
-        "SELECT file_hash FROM ledger.files WHERE status <> 'loaded' AND mappings_hash <> ?", [mappings_hash]
-    ).fetchall()
-    return Known(frozenset(arrivals), dict(first), frozenset(row[0] for row in retry))
+    files = con.execute("SELECT file_hash, name, status, mappings_hash FROM ledger.files").fetchall()
+    held = {row[0] for row in con.execute("SELECT DISTINCT file_hash FROM ledger.open_quarantine").fetchall()}
+    loaded = frozenset(file_hash for file_hash, _, status, _ in files if status == "loaded")
+    stale = {file_hash for file_hash, _, _, judged_by in files if judged_by != mappings_hash}
+    retry = (stale | again) & (held | {row[0] for row in files} - loaded)
+    return Known(frozenset(arrivals), {row[0]: row[1] for row in files}, frozenset(retry), loaded)
 
 
 def start_run(con: duckdb.DuckDBPyConnection, *, started_at: datetime) -> int:
@@ -57,10 +63,8 @@ def enter_file(
 ) -> None:
     """Enter what became of one file's content; a file tried again replaces its earlier entry."""
     if con.execute("SELECT 1 FROM ledger.files WHERE file_hash = ?", [arrival.file_hash]).fetchone():
-        for name in ("files", "warnings", "totals"):
+        for name in ("files", "warnings", "totals", "quarantine", "loads"):
             con.execute(f"DELETE FROM ledger.{name} WHERE file_hash = ?", [arrival.file_hash])
-        for name in ("quarantine", "loads"):
-            con.execute(f"DELETE FROM ledger.{name} WHERE file_hash = ? AND table_name = ''", [arrival.file_hash])
     con.execute(
         "INSERT INTO ledger.files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
@@ -69,9 +73,23 @@ def enter_file(
     )  # fmt: skip
 
 
+def mark_judged(con: duckdb.DuckDBPyConnection, file_hash: str, *, mappings_hash: str) -> None:
+    """Note that what is quarantined of a file was judged by these definitions, so that it waits for others."""
+    con.execute("UPDATE ledger.files SET mappings_hash = ? WHERE file_hash = ?", [mappings_hash, file_hash])
+
+
 def next_load(con: duckdb.DuckDBPyConnection) -> int:
     """Number of the next load; numbers grow with time, so a run's rows are those from its first number on."""
     return int(_scalar(con, "SELECT coalesce(max(load_id), 0) + 1 FROM ledger.loads"))
+
+
+def first_load(con: duckdb.DuckDBPyConnection, *, run_id: int) -> int:
+    """Number of the first load of a run; of one without loads the next.
+
+    Known only when all is taken in: a refused file that is tried again gives its number back, and may get it anew.
+    """
+    row = con.execute("SELECT min(load_id) FROM ledger.loads WHERE run_id = ?", [run_id]).fetchone()
+    return int(row[0]) if row and row[0] is not None else next_load(con)
 
 
 def enter_unreadable(
