@@ -41,6 +41,7 @@ class SourceMapping(_Strict):
     source: Identifier
     describes: Words
     reader: Reader
+    also: tuple[Reader, ...] = ()
     files: Annotated[tuple[Words, ...], Field(min_length=1)]
     required: tuple[RawColumn, ...] = ()
     optional: tuple[RawColumn, ...] = ()
@@ -48,6 +49,7 @@ class SourceMapping(_Strict):
     ignore: Words | None = None
     time_zone: Words = "UTC"
     final_newline: bool = True
+    mark: Words | None = None
     tables: dict[str, TableMapping] = Field(default_factory=dict)
     _positions: Positions = PrivateAttr(default_factory=lambda: Positions("mapping", {}))
 
@@ -60,6 +62,19 @@ class SourceMapping(_Strict):
     def takes_any(self) -> bool:
         """Other columns or keys are no news: `optional` lists `*`."""
         return ANY in self.optional
+
+    def formats(self) -> tuple[SourceMapping, ...]:
+        """The mapping once for each of its readers, each alone; `records` stay with the reader json."""
+        if not self.also:
+            return (self,)
+        records = {"json": self.records}
+        readers = dict.fromkeys((self.reader, *self.also))
+        return tuple(self.model_copy(update={"reader": one, "records": records.get(one)}) for one in readers)
+
+    @property
+    def is_text(self) -> bool:
+        """Every column of `raw` is text; Parquet alone brings types of its own, unless other formats stand beside it."""
+        return self.reader != "parquet" or bool(self.also)
 
     def where(self, *path: str | int) -> str:
         """`file:line:column` of a key of the YAML, for problems."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.sources.model import SourceMapping
-from pipeline.sources.shapes import Shape, shape_of
+from pipeline.sources.shapes import Shape, shape_of, written_as
 
 if TYPE_CHECKING:
     import duckdb
@@ -69,7 +69,7 @@ def recognise(
     specific source is taken under any name. Reads the beginning of the file only, except for JSON documents that are
     an object. Parquet files need the connection.
     """
-    looker = _Looker(path, con)
+    looker, mappings = _Looker(path, con), _formats(path, mappings)
     named = [_Candidate(one, looker.shape(one), True) for one in mappings if _is_named(one, name)]
     if named:
         fitting = [one for one in named if one.fits]
@@ -77,6 +77,12 @@ def recognise(
     others = [_Candidate(one, looker.shape(one), False) for one in mappings if _shows_by_columns(one)]
     fitting = [one for one in others if one.fits]
     return _most_specific(fitting) if fitting else Recognition(None, reason=_nearest(others))
+
+
+def _formats(path: Path, mappings: Sequence[SourceMapping]) -> list[SourceMapping]:
+    """Every mapping in the format the file is written in; one of a single format as it is."""
+    written = written_as(path)
+    return [one for mapping in mappings for one in mapping.formats() if not mapping.also or one.reader in written]
 
 
 @dataclass
@@ -109,7 +115,7 @@ def _nearness(candidate: _Candidate) -> tuple[bool, int, str]:
 
 def _most_specific(fitting: list[_Candidate]) -> Recognition:
     weight = max(one.weight for one in fitting)
-    best = [one for one in fitting if one.weight == weight]
+    best = list({one.mapping.source: one for one in reversed(fitting) if one.weight == weight}.values())
     if len(best) > 1:
         names = " and ".join(sorted(one.mapping.source for one in best))
         return Recognition(None, reason=f"ambiguous: {names} take this file equally well; make their `files` differ")

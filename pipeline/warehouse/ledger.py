@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,9 @@ import duckdb
 
 from pipeline.errors import Problem
 from pipeline.warehouse.receive import Arrival
+
+WAITS_FOR = "incomplete: it waits for "
+"""Begins the reason of a file whose mark is not there yet; the name of the mark follows."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +24,18 @@ class Known:
     retry: frozenset[str]
 
 
-def known(con: duckdb.DuckDBPyConnection, *, mappings_hash: str) -> Known:
-    """Read what arrived before. Files no mapping could take are tried again once the mappings have changed."""
+def known(con: duckdb.DuckDBPyConnection, *, mappings_hash: str, present: Iterable[str] = ()) -> Known:
+    """Read what arrived before.
+
+    Files no mapping could take are tried again once the mappings have changed, and files that wait for another once
+    that one is among the names `present`.
+    """
     arrivals = con.execute("SELECT name, file_hash FROM ledger.arrivals").fetchall()
     first = con.execute("SELECT file_hash, name FROM ledger.files").fetchall()
     retry = con.execute(
-        "SELECT file_hash FROM ledger.files WHERE status <> 'loaded' AND mappings_hash <> ?", [mappings_hash]
+        """SELECT file_hash FROM ledger.files WHERE status <> 'loaded'
+           AND (mappings_hash <> $1 OR starts_with(reason, $2) AND substr(reason, length($2) + 1) IN (SELECT unnest($3)))""",
+        [mappings_hash, WAITS_FOR, list(present)],
     ).fetchall()
     return Known(frozenset(arrivals), dict(first), frozenset(row[0] for row in retry))
 
