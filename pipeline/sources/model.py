@@ -50,6 +50,7 @@ class SourceMapping(_Strict):
     time_zone: Words = "UTC"
     final_newline: bool = True
     mark: Words | None = None
+    relations: dict[Identifier, Expression] = Field(default_factory=dict)
     tables: dict[str, TableMapping] = Field(default_factory=dict)
     _positions: Positions = PrivateAttr(default_factory=lambda: Positions("mapping", {}))
 
@@ -63,6 +64,10 @@ class SourceMapping(_Strict):
         """Other columns or keys are no news: `optional` lists `*`."""
         return ANY in self.optional
 
+    def expressions(self) -> tuple[str, ...]:
+        """Every SQL text of the mapping."""
+        return (*self.relations.values(), *(text for one in self.tables.values() for text in one.expressions()))
+
     def formats(self) -> tuple[SourceMapping, ...]:
         """The mapping once for each of its readers, each alone; `records` stay with the reader json."""
         if not self.also:
@@ -73,7 +78,7 @@ class SourceMapping(_Strict):
 
     @property
     def is_text(self) -> bool:
-        """Every column of `raw` is text; Parquet alone brings types of its own, unless other formats stand beside it."""
+        """Every column of `raw` is text: Parquet alone brings types of its own, unless it is one format of several."""
         return self.reader != "parquet" or bool(self.also)
 
     def where(self, *path: str | int) -> str:

@@ -114,8 +114,7 @@ def _keep_objects(con: DuckDBPyConnection, mapping: SourceMapping, called: list[
 
 def _uses_record(mapping: SourceMapping) -> bool:
     """Whole records hold prompts and answers as well, so they are kept only where an expression names them."""
-    texts = [text for table in mapping.tables.values() for text in table.expressions()]
-    return any(re.search(r"\brecord\b", text, flags=re.IGNORECASE) for text in texts)
+    return any(re.search(r"\brecord\b", text, flags=re.IGNORECASE) for text in mapping.expressions())
 
 
 def _keep_rows(con: DuckDBPyConnection, path: Path, *, width: int, called: list[str], limits: Limits) -> None:

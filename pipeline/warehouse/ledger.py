@@ -34,7 +34,8 @@ def known(con: duckdb.DuckDBPyConnection, *, mappings_hash: str, present: Iterab
     first = con.execute("SELECT file_hash, name FROM ledger.files").fetchall()
     retry = con.execute(
         """SELECT file_hash FROM ledger.files WHERE status <> 'loaded'
-           AND (mappings_hash <> $1 OR starts_with(reason, $2) AND substr(reason, length($2) + 1) IN (SELECT unnest($3)))""",
+           AND (mappings_hash <> $1
+             OR (starts_with(reason, $2) AND substr(reason, length($2) + 1) IN (SELECT unnest($3))))""",
         [mappings_hash, WAITS_FOR, list(present)],
     ).fetchall()
     return Known(frozenset(arrivals), dict(first), frozenset(row[0] for row in retry))
