@@ -67,7 +67,7 @@ def _fingerprint(mapping: SourceMapping) -> Iterator[Problem]:
     if mapping.reader == "trec" and mapping.required != positions:
         expected = f"[{', '.join(positions)}], one name for each column of the file"
         yield problem(where, codes.NO_FINGERPRINT, found=f"[{', '.join(mapping.required)}]", expected=expected)
-    yield from _listed_twice(mapping, "required", mapping.known)
+    yield from _listed_twice(mapping, "required", (*mapping.known, *mapping.patterns))
 
 
 def _listed_twice(mapping: SourceMapping, key: str, names: Sequence[str]) -> Iterator[Problem]:

@@ -14,7 +14,8 @@ Words = Annotated[str, Field(min_length=1, max_length=400)]
 Expression = Annotated[str, Field(min_length=1, max_length=8000)]
 RawColumn = Annotated[str, Field(min_length=1, max_length=200, pattern=r'^[^"\\\x00-\x1f]+$')]
 ANY = "*"
-"""Among the optional columns: whatever else there is, as where the keys of an object are data themselves."""
+"""Among the optional columns: whatever else there is, as where the keys of an object are data themselves; as a part of
+a name: whatever else has such a name."""
 
 
 class _Strict(BaseModel):
@@ -57,12 +58,17 @@ class SourceMapping(_Strict):
     @property
     def known(self) -> tuple[str, ...]:
         """Columns or keys the mapping knows by name, required ones first."""
-        return (*self.required, *(name for name in self.optional if name != ANY))
+        return (*self.required, *(name for name in self.optional if ANY not in name))
 
     @property
     def takes_any(self) -> bool:
         """Other columns or keys are no news: `optional` lists `*`."""
         return ANY in self.optional
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """What stands for names among the optional columns, such as `x_*`."""
+        return tuple(name for name in self.optional if ANY in name)
 
     def expressions(self) -> tuple[str, ...]:
         """Every SQL text of the mapping."""

@@ -40,7 +40,13 @@ class _Candidate:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        return tuple(name for name in self.mapping.required if name not in self.shape.names)
+        return self.beyond(self.mapping.required, self.shape.names)
+
+    def beyond(self, names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+        """The names that are not among the known ones; columns have no case, as SQL does not tell it apart, keys do."""
+        fold = str.lower if self.mapping.reader in {"csv", "parquet"} else str
+        there = {fold(name) for name in known}
+        return tuple(name for name in names if fold(name) not in there)
 
     @property
     def fits(self) -> bool:
@@ -123,10 +129,11 @@ def _most_specific(fitting: list[_Candidate]) -> Recognition:
 
 
 def _warnings(candidate: _Candidate) -> tuple[str, ...]:
-    known = candidate.mapping.known
     if candidate.mapping.ignore or candidate.mapping.takes_any or candidate.mapping.reader == "trec":
         return ()
-    new = [f"new column '{name}'" for name in candidate.shape.names if name not in known]
+    beyond = candidate.beyond(candidate.shape.names, candidate.mapping.known)
+    foreseen = candidate.mapping.patterns
+    new = [f"new column '{name}'" for name in beyond if not any(fnmatchcase(name, one) for one in foreseen)]
     more = len(new) - _MOST_WARNINGS
     return (*new[:_MOST_WARNINGS], *([f"{more} more new columns"] if more > 0 else []))
 
