@@ -28,7 +28,7 @@ Row = dict[str, str]
 
 @dataclass
 class Taken:
-    """What became of a file: its source, the rows of each table by their filled columns, and what is wrong with them."""
+    """What became of a file: its source, the filled columns of the rows of each table, and what is wrong with them."""
 
     source: str
     warnings: tuple[str, ...]
@@ -63,7 +63,8 @@ def take(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> Taken:
     assert read_raw(con, path, name=name, mapping=mapping).malformed == 0
     for table in mapping.tables:
         stage(con, mapping, table, staged="staged")
-        judge(con, load_tables()[table], staged="staged", typed="typed", verdicts="found", now=NOW)
+        declared = load_tables()[table]
+        judge(con, declared, staged="staged", typed="typed", verdicts="found", now=NOW, pandera_up_to_rows=0)
         taken.tables[table] = rows_of(con, table)
         found = con.execute("SELECT reason FROM found ORDER BY _row").fetchall()
         taken.reasons += [f"{table}: {reason}" for (reason,) in found]
@@ -75,7 +76,9 @@ def rows_of(con: duckdb.DuckDBPyConnection, table: str) -> list[Row]:
     declared = load_tables()[table].columns
     names = [column.name for column in declared]
     text = {column.name: f'"{column.name}"::VARCHAR' for column in declared}
-    text |= {column.name: f"timezone('UTC', \"{column.name}\")::VARCHAR" for column in declared if column.type == "time"}
+    text |= {
+        column.name: f"timezone('UTC', \"{column.name}\")::VARCHAR" for column in declared if column.type == "time"
+    }
     columns = ", ".join(text.values())
     found = con.execute(f"SELECT {columns} FROM typed ORDER BY _row").fetchall()
     return [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in found]

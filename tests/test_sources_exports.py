@@ -40,9 +40,7 @@ def test_an_export_becomes_exactly_these_rows(con: duckdb.DuckDBPyConnection, na
 
 
 @pytest.mark.parametrize("name", LOADED)
-def test_the_order_of_columns_and_keys_is_no_matter(
-    con: duckdb.DuckDBPyConnection, name: str, tmp_path: Path
-) -> None:
+def test_the_order_of_columns_and_keys_is_no_matter(con: duckdb.DuckDBPyConnection, name: str, tmp_path: Path) -> None:
     """A copy with every header, or the keys of every object, in another order becomes the same rows."""
     assert take(con, shuffled(EXPORTS / name, tmp_path), name) == expected(name)
 
