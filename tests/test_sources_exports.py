@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,3 +66,28 @@ def test_probe_names_an_export(name: str, tmp_path: Path) -> None:
 def test_every_export_is_of_a_shipped_source() -> None:
     """No fixture is left behind by a source that was renamed."""
     assert {expected(name).source for name in LOADED} <= {one.source for one in package_mappings()}
+
+
+def test_no_mapping_of_these_exports_names_what_people_or_models_wrote() -> None:
+    """Prompts, answers, comments and rationales stand in the exports; no column is filled from them."""
+    sources = {expected(name).source for name in LOADED}
+    for mapping in package_mappings():
+        told = [text for table in mapping.tables.values() for text in table.columns.values()]
+        said = {word for text in told for word in re.findall(r"[\w.]+", text)} if mapping.source in sources else set()
+        free = {
+            "comment",
+            "request_body",
+            "response_body",
+            "rationale",
+            "gen_ai.input.messages",
+            "attributes.input.value",
+        }
+        assert not said & free, mapping.source
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_no_text_of_an_export_is_kept(name: str) -> None:
+    """Words of the prompts, answers and comments of the examples are in none of their rows, and no address is."""
+    kept = (EXPORTS / name).with_suffix(".rows.json").read_text(encoding="utf-8")
+    words = ("How do I", "without a source", "I liked it", "Ana@", "Ben Example", '"role"')
+    assert not [word for word in words if word in kept]
