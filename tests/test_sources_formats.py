@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from sources_room import EXPORTS, NOW, Taken, database, seen, take
+from sources_room import EXPORTS, NOW, database, seen, take
 
 from pipeline.assurance import probe
 from pipeline.errors import ConfigurationError
@@ -257,4 +257,3 @@ def test_formats_hold_one_source() -> None:
     """A copy for each reader, in their order, `records` only with the reader json."""
     (mapping,) = [one for one in load_mappings() if one.source == "openai_organization"]
     assert [(one.reader, one.records) for one in mapping.formats()] == [("json", "$.data"), ("jsonl", None)]
-    assert Taken("x", ()) == Taken("x", (), {}, [])
