@@ -92,7 +92,7 @@ def generated_docs(settings: Settings) -> dict[Path, str]:
     for one in mappings:
         names = ", ".join(f"`{name}`" for name in one.files)
         fills = ", ".join(f"`{name}`" for name in sorted(one.tables or {})) or f"not loaded: {one.ignore}"
-        lines.append(f"| `{one.source}` | {one.describes} | {one.reader} | {names} | {fills} |")
+        lines.append(f"| `{one.source}` | {one.describes} | {', '.join((one.reader, *one.also))} | {names} | {fills} |")
     meanings = {name: fact.meaning for name, fact in load_facts().items()}
     docs, catalog = settings.root / "docs", load_catalog(settings.catalog)
     return {
@@ -112,17 +112,23 @@ def probe(settings: Settings, path: Path) -> dict[str, Any]:
     cannot be read at all stand under the table ''. Rows that contradict others show only when they are loaded.
     """
     from pipeline.errors import RoiError
+    from pipeline.sources.bytes_check import mark_of
     from pipeline.sources.mapping import load_mappings
     from pipeline.warehouse.connection import warehouse
-    from pipeline.warehouse.receive import UNREADABLE
+    from pipeline.warehouse.ledger import WAITS_FOR
+    from pipeline.warehouse.receive import UNREADABLE, unpacked
 
     mappings = load_mappings([folder for folder in settings.mapping_folders if folder.is_dir()])
     whole = path.resolve()
     name = whole.relative_to(settings.exports).as_posix() if whole.is_relative_to(settings.exports) else path.name
     tables: list[dict[str, Any]] = []
     try:
-        with warehouse(Path(":memory:"), key=secrets.token_bytes(32)) as con:
-            source, notes, tables = _probed(con, whole, name, mappings, now=settings.now)
+        with warehouse(Path(":memory:"), key=secrets.token_bytes(32)) as con, unpacked(whole) as plain:
+            name = name.removesuffix(".gz")
+            source, notes, tables = _probed(con, plain, name, mappings, now=settings.now)
+        mapping = next((one for one in mappings if one.source == source), None)
+        mark = mark_of(mapping, name) if mapping else None
+        notes += [WAITS_FOR + mark] if mark and not (settings.exports / mark).exists() else []
     except PermissionError:
         source, notes = "", [UNREADABLE]
     except RoiError as error:

@@ -22,12 +22,13 @@ def sources_list(as_json: Json = False) -> None:
     """List every kind of export that can be read, and the tables it fills."""
     mappings = _mappings()
     if as_json:
-        keys = ("source", "reader", "files", "describes")
+        keys = ("source", "reader", "also", "files", "describes")
         print_json([{key: getattr(one, key) for key in keys} | {"tables": sorted(one.tables)} for one in mappings])
     else:
         from pipeline.summary import print_table
 
-        body = [(one.source, one.reader, ", ".join(one.files), ", ".join(sorted(one.tables))) for one in mappings]
+        lists = [((one.reader, *one.also), one.files, sorted(one.tables)) for one in mappings]
+        body = [(one.source, *map(", ".join, listed)) for one, listed in zip(mappings, lists, strict=True)]
         print_table(("source", "reader", "file names", "fills"), body)
 
 

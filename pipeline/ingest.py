@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ import duckdb
 
 from pipeline.contracts import judge
 from pipeline.errors import ConfigurationError
-from pipeline.sources.bytes_check import FileProblem, FileRefusedError, inspect_bytes, inspect_complete
+from pipeline.sources.bytes_check import FileProblem, FileRefusedError, inspect_bytes, inspect_complete, inspect_mark
 from pipeline.sources.naming import file_names, name_columns
 from pipeline.sources.readers import RawFile, read_raw
 from pipeline.sources.recognise import recognise
@@ -57,12 +57,15 @@ class Ingest:
     now: datetime
     again: frozenset[str] = frozenset()
     """Contents whose quarantine is tried again though no definition has changed."""
+    present: frozenset[str] = frozenset()
+    """Names of all files of the exports folder."""
 
 
 def take_in(ingest: Ingest, arrivals: Iterable[Arrival], *, progress: Callable[[str], None] = lambda _: None) -> Taken:
     """Take in every file that is new, or could not be taken before and may be now."""
-    taken = Taken()
-    known = ledger.known(ingest.con, mappings_hash=ingest.mappings_hash, again=ingest.again)
+    taken, arrivals = Taken(), list(arrivals)
+    ingest = replace(ingest, present=frozenset(one.name for one in arrivals))
+    known = ledger.known(ingest.con, mappings_hash=ingest.mappings_hash, again=ingest.again, present=ingest.present)
     first_name = dict(known.first_name)
     retried: set[str] = set()
     met: set[str] = set()
@@ -145,7 +148,8 @@ def _read_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, keep: Keep) ->
         _enter_file(ingest, arrival, source=mapping.source, status="ignored", reason=mapping.ignore, records_in=0)
         taken.files_ignored += 1
         return ""
-    problem = _problem(inspect_complete(arrival.stored, mapping=mapping))
+    waits = inspect_mark(mapping, arrival.name, present=ingest.present)
+    problem = _problem(waits or inspect_complete(arrival.stored, mapping=mapping))
     if problem:
         return problem
     raw = read_raw(ingest.con, arrival.stored, name=arrival.name, mapping=mapping)

@@ -177,7 +177,8 @@ def _nothing_new(run: _Run) -> bool:
         return False
     with warehouse(run.settings.warehouse, read_only=True) as con:
         edition = latest_edition(con)
-        known = ledger.known(con, mappings_hash=mappings_hash(run.mappings), again=run.again)
+        names = [one.name for one in run.arrivals]
+        known = ledger.known(con, mappings_hash=mappings_hash(run.mappings), again=run.again, present=names)
         states = set(con.execute("SELECT state, hash FROM states.hashes").fetchall())
     again = known.retry & {one.file_hash for one in run.arrivals}
     if edition is None or edition["catalog_hash"] != catalog_hash(run.catalog) or again:

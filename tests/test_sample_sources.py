@@ -333,14 +333,14 @@ def test_real_focus_costs_add_up(
 def test_the_real_price_map_has_one_price_per_class(
     realdata: Path, mappings: tuple[SourceMapping, ...], con: duckdb.DuckDBPyConnection
 ) -> None:
-    """gpt-4o at 2.5e-06 in, 1e-05 out, 1.25e-06 from the cache; no model has two prices of one class."""
+    """gpt-4o at 2.5e-06 in, 1e-05 out, 1.25e-06 from the cache; no model has two prices of one class and tier."""
     take(con, mappings, realdata, "litellm-prices/model_prices_and_context_window.json")
     gpt = "SELECT token_class, price::DECIMAL(24,12) FROM prices WHERE provider = 'openai' AND model = 'gpt-4o'"
-    assert dict(rows(con, gpt)) == {
+    assert dict(rows(con, f"{gpt} AND tier_rule = 'standard'")) == {
         "in_uncached": Decimal("0.0000025"),
         "out": Decimal("0.00001"),
         "cache_read": Decimal("0.00000125"),
     }
-    key = "provider, model, token_class"
+    key = "provider, model, token_class, tier_rule"
     assert rows(con, f"SELECT {key} FROM prices GROUP BY {key} HAVING count(*) > 1") == []
     assert rows(con, "SELECT count(*) FROM prices WHERE model LIKE '%sample_spec%'") == [(0,)]

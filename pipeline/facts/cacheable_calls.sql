@@ -23,4 +23,5 @@ FROM counted AS c
 JOIN telling AS t ON t.day = c.day AND t.provider = c.provider AND t.model = c.model
 LEFT JOIN facts._price_spans AS p
   ON p.provider = c.provider AND p.model = c.model AND p.tier = c.price_tier AND p.valid_from <= c.day AND c.day < p.valid_to
+  AND c.tokens_in > p.above_tokens AND c.tokens_in <= p.up_to_tokens
 WHERE p.model IS NULL OR p.cache_read_usd IS NOT NULL OR c.tokens_cache_read > 0

@@ -1,6 +1,6 @@
 /*
 meaning: >-
-  One production call with its cost at the price valid on the day it was made. Every token stands in one class. A call
+  One production call with its cost at the price valid on the day it was made, for a prompt of its length. Every token stands in one class. A call
   answered from the client's response cache costs nothing. A call with tokens of a class that has no price is unpriced,
   and so is a call of a model whose tokens nobody counted: its cost is unknown. A tool has no tokens and costs nothing.
 needs: [_production_calls, _price_spans]
@@ -34,6 +34,7 @@ costs AS (
   FROM tokens AS t
   LEFT JOIN facts._price_spans AS p
     ON p.provider = t.provider AND p.model = t.model AND p.tier = t.price_tier AND p.valid_from <= t.day AND t.day < p.valid_to
+    AND t.t_in + t.t_read + t.t_5m + t.t_1h > p.above_tokens AND t.t_in + t.t_read + t.t_5m + t.t_1h <= p.up_to_tokens
 )
 SELECT day, call_id, session_id, session_key, known_session_id, use_case, kind, provider, model,
   CAST(known_cost_usd AS DECIMAL(38, 12)) AS cost_usd,

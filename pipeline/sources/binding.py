@@ -30,7 +30,8 @@ def bind_problems(mappings: Sequence[SourceMapping]) -> list[Problem]:
     """
     with duckdb.connect(config={"enable_external_access": False, "threads": 1}) as con:
         define_pseudonym(con, b"")
-        return [problem for mapping in mappings for problem in _of_mapping(con, mapping)]
+        formats = (one for mapping in mappings for one in mapping.formats())
+        return list(dict.fromkeys(problem for one in formats for problem in _of_mapping(con, one)))
 
 
 def expression_problem(mapping: SourceMapping, table: str, part: Part, error: duckdb.Error) -> Problem:
@@ -74,8 +75,8 @@ def _of_table(con: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Problem]:
 
 
 def _create_raw(con: duckdb.DuckDBPyConnection, mapping: SourceMapping, more: Sequence[str] = ()) -> None:
-    """An empty `raw` as the reader would make it; Parquet brings types of its own, so its columns are untyped."""
-    cast = "" if mapping.reader == "parquet" else "::VARCHAR"
+    """An empty `raw` as the reader would make it; columns with types of their own are untyped."""
+    cast = "::VARCHAR" if mapping.is_text else ""
     columns = "".join(f", NULL{cast} AS {identifier(name)}" for name in raw_names([*mapping.known, *more]))
     record = ", NULL::JSON AS record" if mapping.reader in {"json", "jsonl"} else ""
     record += ", NULL::JSON AS whole_document" if mapping.reader == "json" else ""
@@ -100,7 +101,7 @@ def _failure(con: duckdb.DuckDBPyConnection, mapping: SourceMapping, query: str)
         _create_raw(con, mapping, added)
     if added:
         _create_raw(con, mapping)
-    return error if error is None or mapping.reader != "parquet" or _is_about_names(error) else None
+    return error if error is None or mapping.is_text or _is_about_names(error) else None
 
 
 def _error(con: duckdb.DuckDBPyConnection, query: str) -> duckdb.Error | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
 
 from pipeline.errors import RoiError
 from pipeline.sources.model import SourceMapping
+from pipeline.warehouse.ledger import WAITS_FOR
 
 _CHUNK = 1 << 20
 _PARQUET = b"PAR1"
@@ -156,6 +158,26 @@ def line_facts(path: Path) -> LineFacts:
     for chunk in _chunks(path):
         facts.take(chunk)
     return facts
+
+
+def mark_of(mapping: SourceMapping, name: str) -> str | None:
+    """The file that its system writes when a file is whole, by its name in the exports folder; None when it has none.
+
+    Only files that a pattern with a folder takes have one: elsewhere a file is somebody's copy and stands alone.
+    """
+    if mapping.mark is None:
+        return None
+    layouts = [pattern for pattern in mapping.files if "/" in pattern]
+    if not any(fnmatchcase(name.lower(), pattern.lower()) for pattern in layouts):
+        return None
+    pure = PurePosixPath(name)
+    return (pure.parent.parent / mapping.mark.replace("{stem}", pure.stem)).as_posix()
+
+
+def inspect_mark(mapping: SourceMapping, name: str, *, present: Container[str]) -> FileProblem | None:
+    """Whether the mark of a file, where it has one, is among the names present."""
+    mark = mark_of(mapping, name)
+    return None if mark is None or mark in present else FileProblem("incomplete", WAITS_FOR + mark)
 
 
 def inspect_complete(path: Path, *, mapping: SourceMapping, limits: Limits = DEFAULT_LIMITS) -> FileProblem | None:

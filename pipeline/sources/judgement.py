@@ -50,7 +50,7 @@ def _near_zone(name: str, zones: set[str]) -> str | None:
 
 def _records(mapping: SourceMapping) -> Iterator[Problem]:
     where = mapping.where("records")
-    if mapping.records is not None and mapping.reader != "json":
+    if mapping.records is not None and "json" not in (mapping.reader, *mapping.also):
         found = f"records with the reader {mapping.reader}"
         yield problem(where, codes.WRONG_RECORDS, found=found, expected="records only with the reader json")
     elif mapping.records is not None and not _RECORDS.fullmatch(mapping.records):
@@ -67,7 +67,7 @@ def _fingerprint(mapping: SourceMapping) -> Iterator[Problem]:
     if mapping.reader == "trec" and mapping.required != positions:
         expected = f"[{', '.join(positions)}], one name for each column of the file"
         yield problem(where, codes.NO_FINGERPRINT, found=f"[{', '.join(mapping.required)}]", expected=expected)
-    yield from _listed_twice(mapping, "required", mapping.known)
+    yield from _listed_twice(mapping, "required", (*mapping.known, *mapping.patterns))
 
 
 def _listed_twice(mapping: SourceMapping, key: str, names: Sequence[str]) -> Iterator[Problem]:

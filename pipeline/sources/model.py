@@ -14,7 +14,8 @@ Words = Annotated[str, Field(min_length=1, max_length=400)]
 Expression = Annotated[str, Field(min_length=1, max_length=8000)]
 RawColumn = Annotated[str, Field(min_length=1, max_length=200, pattern=r'^[^"\\\x00-\x1f]+$')]
 ANY = "*"
-"""Among the optional columns: whatever else there is, as where the keys of an object are data themselves."""
+"""Among the optional columns: whatever else there is, as where the keys of an object are data themselves; as a part of
+a name: whatever else has such a name."""
 
 
 class _Strict(BaseModel):
@@ -41,6 +42,7 @@ class SourceMapping(_Strict):
     source: Identifier
     describes: Words
     reader: Reader
+    also: tuple[Reader, ...] = ()
     files: Annotated[tuple[Words, ...], Field(min_length=1)]
     required: tuple[RawColumn, ...] = ()
     optional: tuple[RawColumn, ...] = ()
@@ -52,18 +54,42 @@ class SourceMapping(_Strict):
     final_newline: bool = True
     quarantine_limit: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Share of the rows of a file that may break a rule; of one with more, none is loaded."""
+    mark: Words | None = None
+    relations: dict[Identifier, Expression] = Field(default_factory=dict)
     tables: dict[str, TableMapping] = Field(default_factory=dict)
     _positions: Positions = PrivateAttr(default_factory=lambda: Positions("mapping", {}))
 
     @property
     def known(self) -> tuple[str, ...]:
         """Columns or keys the mapping knows by name, required ones first."""
-        return (*self.required, *(name for name in self.optional if name != ANY))
+        return (*self.required, *(name for name in self.optional if ANY not in name))
 
     @property
     def takes_any(self) -> bool:
         """Other columns or keys are no news: `optional` lists `*`."""
         return ANY in self.optional
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """What stands for names among the optional columns, such as `x_*`."""
+        return tuple(name for name in self.optional if ANY in name)
+
+    def expressions(self) -> tuple[str, ...]:
+        """Every SQL text of the mapping."""
+        return (*self.relations.values(), *(text for one in self.tables.values() for text in one.expressions()))
+
+    def formats(self) -> tuple[SourceMapping, ...]:
+        """The mapping once for each of its readers, each alone; `records` stay with the reader json."""
+        if not self.also:
+            return (self,)
+        records = {"json": self.records}
+        readers = dict.fromkeys((self.reader, *self.also))
+        return tuple(self.model_copy(update={"reader": one, "records": records.get(one)}) for one in readers)
+
+    @property
+    def is_text(self) -> bool:
+        """Every column of `raw` is text: Parquet alone brings types of its own, unless it is one format of several."""
+        return self.reader != "parquet" or bool(self.also)
 
     def where(self, *path: str | int) -> str:
         """`file:line:column` of a key of the YAML, for problems."""

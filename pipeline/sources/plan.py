@@ -62,7 +62,13 @@ class Plan:
         texts = {name: text_sql(expression) for name, expression in told.items() if expression}
         trimmed = _select("_line", {name: trimmed_sql(identifier(name)) for name in texts})
         filled = _select("_line", {name: f"nullif({identifier(name)}, '')" for name in texts})
-        return f"{filled} FROM ({trimmed} FROM ({_select('line AS _line', texts)} {self.source_sql()}))"
+        inner = f"{self.with_sql()}{_select('line AS _line', texts)} {self.source_sql()}"
+        return f"{filled} FROM ({trimmed} FROM ({inner}))"
+
+    def with_sql(self) -> str:
+        """The relations of the mapping, for `from` to name; nothing when there are none."""
+        named = [f"{identifier(name)} AS (\n{text}\n)" for name, text in self.mapping.relations.items()]
+        return f"WITH {', '.join(named)} " if named else ""
 
     def source_sql(self) -> str:
         """FROM and WHERE."""
@@ -77,13 +83,14 @@ class Plan:
     def parts(self) -> Iterator[Part]:
         """What can fail, in the order to look; where `from` does not bind, nothing after it can."""
         source, bare = self.source_sql(), f"FROM {self.told.from_}"
-        yield Part("from", ("from",), f"SELECT line {bare}")
+        named = self.with_sql()
+        yield Part("from", ("from",), f"{named}SELECT line {bare}")
         if self.told.where:
-            yield Part("where", ("where",), f"SELECT line {source}")
+            yield Part("where", ("where",), f"{named}SELECT line {source}")
         if self.told.version:
-            yield Part("version", ("version",), f"SELECT {text_sql(self.told.version)} {bare}")
+            yield Part("version", ("version",), f"{named}SELECT {text_sql(self.told.version)} {bare}")
         for name, text in self.told.columns.items():
-            yield Part(f"column {name}", ("columns", name), f"SELECT {text_sql(text)} {bare}")
+            yield Part(f"column {name}", ("columns", name), f"{named}SELECT {text_sql(text)} {bare}")
 
 
 def _select(line: str, values: dict[str, str]) -> str:

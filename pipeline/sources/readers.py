@@ -45,7 +45,7 @@ def read_raw(
         if mapping.reader == "csv":
             read_csv(con, path, known=mapping.known, called=called, limits=limits)
         elif mapping.reader == "parquet":
-            _read_parquet(con, path, mapping.known, called)
+            _read_parquet(con, path, mapping, called)
         else:
             _read_text(con, path, mapping, called, limits)
         if mapping.nulls:
@@ -142,8 +142,7 @@ def _keep_objects(con: DuckDBPyConnection, mapping: SourceMapping, called: list[
 
 def _uses(mapping: SourceMapping, column: str) -> bool:
     """Whole records hold prompts and answers as well, so they are kept only where an expression names them."""
-    texts = [text for table in mapping.tables.values() for text in table.expressions()]
-    return any(re.search(rf"\b{column}\b", text, flags=re.IGNORECASE) for text in texts)
+    return any(re.search(rf"\b{column}\b", text, flags=re.IGNORECASE) for text in mapping.expressions())
 
 
 def _keep_rows(con: DuckDBPyConnection, path: Path, *, width: int, called: list[str], limits: Limits) -> None:
@@ -165,14 +164,28 @@ def _keep_rows(con: DuckDBPyConnection, path: Path, *, width: int, called: list[
     )
 
 
-def _read_parquet(con: DuckDBPyConnection, path: Path, known: tuple[str, ...], called: list[str]) -> None:
+def _read_parquet(con: DuckDBPyConnection, path: Path, mapping: SourceMapping, called: list[str]) -> None:
     source = "read_parquet(?, hive_partitioning=false)"
-    own = [row[0] for row in con.execute(f"DESCRIBE SELECT * FROM {source}", [str(path)]).fetchall()]
-    pairs = zip(own, raw_names(own), strict=True)
-    columns = "".join(f", {identifier(name)} AS {identifier(unique)}" for name, unique in pairs)
-    columns += "".join(f", NULL AS {identifier(name)}" for name in absent(known, raw_names(own)))
+    described = con.execute(f"DESCRIBE SELECT * FROM {source}", [str(path)]).fetchall()
+    own = [row[0] for row in described]
+    values = [_text_of(row[0], row[1]) if mapping.is_text else identifier(row[0]) for row in described]
+    columns = "".join(
+        f", {value} AS {identifier(unique)}" for value, unique in zip(values, raw_names(own), strict=True)
+    )
+    null = "NULL::VARCHAR" if mapping.is_text else "NULL"
+    columns += "".join(f", {null} AS {identifier(name)}" for name in absent(mapping.known, raw_names(own)))
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE raw AS
             SELECT row_number() OVER () AS line{columns}, {FILE_COLUMNS} FROM {source}""",
         [*called, str(path)],
     )
+
+
+def _text_of(name: str, sql_type: str) -> str:
+    """A column of a Parquet file as the text another format would hold: lists and maps as JSON, no number as NULL."""
+    column = identifier(name)
+    if sql_type.endswith("]") or sql_type.startswith(("MAP(", "STRUCT(", "UNION(")):
+        return f"to_json({column})::VARCHAR"
+    if sql_type in {"DOUBLE", "FLOAT"}:
+        return f"CASE WHEN isfinite({column}) THEN {column}::VARCHAR END"
+    return f"decode({column})" if sql_type == "BLOB" else f"{column}::VARCHAR"

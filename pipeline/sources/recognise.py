@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.sources.model import SourceMapping
-from pipeline.sources.shapes import Shape, shape_of
+from pipeline.sources.shapes import Shape, shape_of, written_as
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,7 +40,13 @@ class _Candidate:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        return tuple(name for name in self.mapping.required if name not in self.shape.names)
+        return self.beyond(self.mapping.required, self.shape.names)
+
+    def beyond(self, names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+        """The names that are not among the known ones; columns have no case, as SQL does not tell it apart, keys do."""
+        fold = str.lower if self.mapping.reader in {"csv", "parquet"} else str
+        there = {fold(name) for name in known}
+        return tuple(name for name in names if fold(name) not in there)
 
     @property
     def fits(self) -> bool:
@@ -69,7 +75,7 @@ def recognise(
     specific source is taken under any name. Reads the beginning of the file only, except for JSON documents that are
     an object. Parquet files need the connection.
     """
-    looker = _Looker(path, con)
+    looker, mappings = _Looker(path, con), _formats(path, mappings)
     named = [_Candidate(one, looker.shape(one), True) for one in mappings if _is_named(one, name)]
     if named:
         fitting = [one for one in named if one.fits]
@@ -77,6 +83,12 @@ def recognise(
     others = [_Candidate(one, looker.shape(one), False) for one in mappings if _shows_by_columns(one)]
     fitting = [one for one in others if one.fits]
     return _most_specific(fitting) if fitting else Recognition(None, reason=_nearest(others))
+
+
+def _formats(path: Path, mappings: Sequence[SourceMapping]) -> list[SourceMapping]:
+    """Every mapping in the format the file is written in; one of a single format as it is."""
+    written = written_as(path)
+    return [one for mapping in mappings for one in mapping.formats() if not mapping.also or one.reader in written]
 
 
 @dataclass
@@ -109,7 +121,7 @@ def _nearness(candidate: _Candidate) -> tuple[bool, int, str]:
 
 def _most_specific(fitting: list[_Candidate]) -> Recognition:
     weight = max(one.weight for one in fitting)
-    best = [one for one in fitting if one.weight == weight]
+    best = list({one.mapping.source: one for one in reversed(fitting) if one.weight == weight}.values())
     if len(best) > 1:
         names = " and ".join(sorted(one.mapping.source for one in best))
         return Recognition(None, reason=f"ambiguous: {names} take this file equally well; make their `files` differ")
@@ -117,10 +129,11 @@ def _most_specific(fitting: list[_Candidate]) -> Recognition:
 
 
 def _warnings(candidate: _Candidate) -> tuple[str, ...]:
-    known = candidate.mapping.known
     if candidate.mapping.ignore or candidate.mapping.takes_any or candidate.mapping.reader == "trec":
         return ()
-    new = [f"new column '{name}'" for name in candidate.shape.names if name not in known]
+    beyond = candidate.beyond(candidate.shape.names, candidate.mapping.known)
+    foreseen = candidate.mapping.patterns
+    new = [f"new column '{name}'" for name in beyond if not any(fnmatchcase(name, one) for one in foreseen)]
     more = len(new) - _MOST_WARNINGS
     return (*new[:_MOST_WARNINGS], *([f"{more} more new columns"] if more > 0 else []))
 

@@ -80,6 +80,15 @@ def absent(known: Iterable[str], present: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in raw_names(known) if name.lower() not in there)
 
 
+def written_as(path: Path) -> frozenset[Reader]:
+    """The readers that the first characters of a file speak for; of a mapping of several formats one is taken."""
+    with path.open("rb") as stream:
+        head = stream.read(1 << 10).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head.startswith(b"PAR1"):
+        return frozenset({"parquet"})
+    return frozenset({"json", "jsonl"}) if head.startswith((b"{", b"[")) else frozenset({"csv", "trec"})
+
+
 def shape_of(
     path: Path, *, reader: Reader, records: str | None = None, con: duckdb.DuckDBPyConnection | None = None
 ) -> Shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,9 @@ import duckdb
 
 from pipeline.errors import Problem
 from pipeline.warehouse.receive import Arrival
+
+WAITS_FOR = "incomplete: it waits for "
+"""Begins the reason of a file whose mark is not there yet; the name of the mark follows."""
 
 
 @dataclass(frozen=True)
@@ -22,16 +26,24 @@ class Known:
     loaded: frozenset[str]
 
 
-def known(con: duckdb.DuckDBPyConnection, *, mappings_hash: str, again: frozenset[str] = frozenset()) -> Known:
+def known(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    mappings_hash: str,
+    again: frozenset[str] = frozenset(),
+    present: Iterable[str] = (),
+) -> Known:
     """Read what arrived before.
 
-    What is quarantined is tried again once mappings or contracts have changed, and the contents `again` in any case.
+    What is quarantined or was refused is tried again once mappings or contracts have changed, files that wait for
+    another once that one is among the names `present`, and the contents `again` in any case.
     """
     arrivals = con.execute("SELECT name, file_hash FROM ledger.arrivals").fetchall()
-    files = con.execute("SELECT file_hash, name, status, mappings_hash FROM ledger.files").fetchall()
+    files = con.execute("SELECT file_hash, name, status, mappings_hash, reason FROM ledger.files").fetchall()
     held = {row[0] for row in con.execute("SELECT DISTINCT file_hash FROM ledger.open_quarantine").fetchall()}
-    loaded = frozenset(file_hash for file_hash, _, status, _ in files if status == "loaded")
-    stale = {file_hash for file_hash, _, _, judged_by in files if judged_by != mappings_hash}
+    loaded = frozenset(file_hash for file_hash, _, status, _, _ in files if status == "loaded")
+    awaited = {f"{WAITS_FOR}{name}" for name in present}
+    stale = {file_hash for file_hash, _, _, judged_by, why in files if judged_by != mappings_hash or why in awaited}
     retry = (stale | again) & (held | {row[0] for row in files} - loaded)
     return Known(frozenset(arrivals), {row[0]: row[1] for row in files}, frozenset(retry), loaded)
 

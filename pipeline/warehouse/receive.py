@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from pipeline.errors import ConfigurationError
+from pipeline.errors import ConfigurationError, RoiError
 
 _CHUNK = 1 << 20
 MAX_BYTES = 64 << 30
@@ -79,6 +82,31 @@ def _unreadable(path: Path, name: str) -> Arrival:
     return Arrival(plain, unreadable_hash(plain), path.stat().st_size, path, UNREADABLE)
 
 
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """A file as it would be stored: itself, or the content of a `.gz` in a temporary file under its plain name.
+
+    Raises RoiError when the archive does not unpack or is too large.
+    """
+    if path.suffix != ".gz":
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        plain = Path(folder) / path.stem
+        try:
+            _digest(path, plain)
+        except (gzip.BadGzipFile, EOFError, zlib.error, _TooLargeError) as error:
+            raise RoiError(_refusal(error)) from None
+        yield plain
+
+
+def _refusal(error: Exception) -> str:
+    """Why a file cannot be stored unpacked."""
+    if isinstance(error, _TooLargeError):
+        return str(error)
+    return f"incomplete: the archive does not unpack ({type(error).__name__})"
+
+
 def _store(path: Path, name: str, received: Path) -> Arrival:
     plain = name.removesuffix(".gz")
     try:
@@ -91,10 +119,8 @@ def _store(path: Path, name: str, received: Path) -> Arrival:
             stored.parent.mkdir(exist_ok=True, mode=0o700)
             part.replace(stored)
         return Arrival(plain, file_hash, size, stored)
-    except (gzip.BadGzipFile, EOFError) as error:
-        problem = f"incomplete: the archive does not unpack ({type(error).__name__})"
-    except _TooLargeError as error:
-        problem = str(error)
+    except (gzip.BadGzipFile, EOFError, zlib.error, _TooLargeError) as error:
+        problem = _refusal(error)
     packed = hashlib.sha256(path.read_bytes()).hexdigest()
     return Arrival(plain, packed, path.stat().st_size, path, problem)
 
