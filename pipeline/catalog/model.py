@@ -127,6 +127,7 @@ class _Measured(_Metric):
     """Days after the end of a period before its cohort is closed."""
     unknown: Text | None = None
     """Aggregate that counts what could not be measured; above zero the value is not available."""
+    cumulative: ClassVar[bool] = False
     headline: Literal["value", "upper_bound"] = "value"
     """`upper_bound` when none seen is no proof that there is none: pages lead with the upper end of the interval."""
 
@@ -321,6 +322,9 @@ class Formula(_Metric):
     awaits: Text
     """What must be there before the inputs are known."""
     interval: Literal["simulation", "exact"]
+    cumulative: Flag = False
+    """True when each value counts everything since the first month of the window, not its own month alone. Pages then
+    say since when, and judge no change by the usual range: such values repeat each other."""
 
     fact: ClassVar[str] = ""
     facts: ClassVar[tuple[str, ...]] = ()

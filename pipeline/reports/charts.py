@@ -70,18 +70,21 @@ def _bounds(metric: AnyMetric) -> tuple[float, float]:
     return (-inf if is_signed else 0.0), (1.0 if metric.unit == "ratio" and not is_signed else inf)
 
 
-def _usual(rows: Sequence[Value]) -> XmR | None:
-    """Process limits of the points that have enough data; None where there are too few for a range."""
+def _usual(rows: Sequence[Value], metric: AnyMetric) -> XmR | None:
+    """Process limits of the points that have enough data; None where there are too few, and for a running total.
+
+    A running total carries all months before it in each value, so that its steps are no sample of its variation.
+    """
     from pipeline.statistics.process_behaviour import limits
 
     known = [row.value for row in rows if row.value is not None and row.status == "computed"]
-    return limits(known) if len(known) >= LEAST_FOR_LIMITS else None
+    return limits(known) if len(known) >= LEAST_FOR_LIMITS and not metric.cumulative else None
 
 
 def frame(rows: Sequence[Value], metric: AnyMetric) -> Frame:
     """An axis made for the values: one wide interval must not press the line flat, so intervals are cut at its edge."""
     floor, ceiling = _bounds(metric)
-    usual = _usual(rows)
+    usual = _usual(rows, metric)
     inner = [row.value for row in rows if row.value is not None]
     inner += [goal] if (goal := words.limit(metric)) is not None else []
     inner += [max(usual.lower, floor), min(usual.upper, ceiling)] if usual else []
@@ -225,6 +228,8 @@ def _row(row: Value, metric: AnyMetric) -> ChartRow:
 
 def _range_words(metric: AnyMetric, usual: XmR | None) -> str:
     """Mean and limits as text, for readers without the drawing."""
+    if metric.cumulative:
+        return ". A running total repeats the months before it, so no usual range is drawn and no change is judged"
     if usual is None:
         return ""
     floor, ceiling = _bounds(metric)
@@ -237,8 +242,14 @@ def _subtitle(metric: AnyMetric, rows: Sequence[Value]) -> str:
     span = " to ".join(formats.period(row.grain, row.start, row.end) for row in (rows[0], rows[-1]))
     every, cadence = rows[0].grain, metric.grain
     thin = "" if every == cadence else f", because most {cadence}s have n below {metric.min_n} and are not judged"
-    said = f"{metric.name} per {every}{thin}, in {formats.UNIT_WORDS[metric.unit]}, {span}"
-    return said + _range_words(metric, _usual(rows))
+    said = f"{metric.name} {_per(rows)}{thin}, in {formats.UNIT_WORDS[metric.unit]}, {span}"
+    return said + _range_words(metric, _usual(rows, metric))
+
+
+def _per(rows: Sequence[Value]) -> str:
+    """What one point is: a period of its own, or everything up to the end of a period."""
+    start = formats.since(rows[-1])
+    return f"{start} to the end of each {rows[0].grain}" if start else f"per {rows[0].grain}"
 
 
 def chart(kpi_id: str, metric: AnyMetric, rows: Sequence[Value], title: str) -> Chart | None:

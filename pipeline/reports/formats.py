@@ -222,6 +222,17 @@ def period(grain: str, start: date, end: date) -> str:
     return f"28 days to {last}" if grain == "28d" else f"{day(start)} to {last}"
 
 
+def when(row: Value) -> str:
+    """The period of a value in words; a running total says since when it counts."""
+    told = period(row.grain, row.start, row.end)
+    return f"{since(row)}, to {told}" if row.since else told
+
+
+def since(row: Value) -> str:
+    """Since when a running total counts; empty for a value of its period alone."""
+    return f"since {MONTHS[row.since.month - 1]} {row.since.year}" if row.since else ""
+
+
 def period_code(grain: str, start: date, end: date) -> str:
     """A period as commands take it: 2026-10-31, 2026-W44, 2026-10, or 28d: and the last day."""
     last = end - timedelta(days=1)

@@ -75,6 +75,8 @@ class Value:
     definition_hash: str
     reason: str
     note: str
+    since: date | None = None
+    """First month of a running total; None for a value of its period alone."""
 
 
 @dataclass(frozen=True)
@@ -260,6 +262,26 @@ class Headline:
 
 
 @dataclass(frozen=True)
+class Worse:
+    """A KPI that got worse: what happened, who answers for it, and where its numbers stand."""
+
+    kpi_id: str
+    name: str
+    href: str
+    owner: str
+    what: str
+
+
+@dataclass(frozen=True)
+class WorseLine:
+    """What got worse, in a line: how many of how many, and each; `left_off` are more than a line holds."""
+
+    title: str
+    items: tuple[Worse, ...]
+    left_off: int
+
+
+@dataclass(frozen=True)
 class Download:
     """A file a reader may take away, with its hash."""
 
@@ -281,6 +303,7 @@ class RolePage:
     period: str
     data_through: str
     banner: tuple[str, ...]
+    worse: WorseLine
     headlines: tuple[Headline, ...]
     owned: tuple[KpiRow, ...]
     watched: tuple[KpiRow, ...]

@@ -20,7 +20,6 @@ from pipeline.roi.records import (
     CostItem,
     LineSummary,
     RoiResult,
-    Spread,
     Standing,
     Swing,
     Worth,
@@ -65,7 +64,6 @@ class Row:
 class Panel:
     """All that the panel shows; every text is ready to print."""
 
-    title: str
     subtitle: str
     is_told: bool
     reason: str
@@ -86,7 +84,6 @@ def panel(result: RoiResult) -> Panel:
     whole = result.programme
     is_told = whole.status == "computed"
     return Panel(
-        title=_title(result),
         subtitle=_subtitle(result),
         is_told=is_told,
         reason=whole.reason,
@@ -106,22 +103,6 @@ def panel(result: RoiResult) -> Panel:
         ),
         problems=result.problems,
     )
-
-
-def _title(result: RoiResult) -> str:
-    whole = result.programme
-    if whole.status == "insufficient evidence":
-        return "There is not enough evidence to say what the programme is worth"
-    if whole.net is None:
-        return "What the programme is worth cannot be told"
-    word = "is worth more than it costs" if whole.net > 0 else "costs more than it is shown to be worth"
-    return f"The programme {word}: net benefit {money(whole.net).text}{_between(whole.spread)}"
-
-
-def _between(spread: Spread | None) -> str:
-    if spread is None:
-        return ""
-    return f", between {money(spread.p10).text} and {money(spread.p90).text} in 8 of 10 draws"
 
 
 def _subtitle(result: RoiResult) -> str:

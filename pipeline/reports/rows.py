@@ -24,7 +24,7 @@ from pipeline.reports.model import (
     SliceRow,
     Value,
 )
-from pipeline.reports.values import Values, began, current, judged, last_known, prior, year
+from pipeline.reports.values import Values, began, current, index, judged, last_known, prior, year
 
 SLICES_SHOWN = 20
 CORRECTIONS_SHOWN = 30
@@ -83,6 +83,14 @@ class Edition:
         before = [row.value for row in series if row.end <= seen.start and row.value is not None
                   and row.status == "computed"]  # fmt: skip
         return sentences.Past(fmean(before) if before else None, began(self.values, seen))
+
+
+def indexed(data: EditionData) -> Edition:
+    """An edition ready to be read by pages; running totals know since when they count."""
+    points = data.roi.points if data.roi else ()
+    running = [kpi_id for kpi_id, metric in data.catalog.metrics.items() if metric.cumulative]
+    since = {(kpi_id, point.month): point.since for kpi_id in running for point in points}
+    return Edition(data, index(data.values, as_of(data), since))
 
 
 def _absent(kpi_id: str, metric: AnyMetric) -> Value:
@@ -154,7 +162,7 @@ def _prior(edition: Edition, now: Value) -> tuple[Figure, str, str]:
     before = prior(edition.values, now)
     if before is None:
         return Figure("none", "not-applicable", "no earlier period has a value"), "", ""
-    when = formats.period(before.grain, before.start, before.end)
+    when = formats.when(before)
     if now.value is None or before.value is None:
         return formats.figure(before), when, ""
     return formats.figure(before), when, formats.change(now.value, before.value, now.unit)
@@ -162,12 +170,18 @@ def _prior(edition: Edition, now: Value) -> tuple[Figure, str, str]:
 
 def _signal(edition: Edition, seen: Value | None, metric: AnyMetric) -> tuple[Mark, str]:
     if seen is None:
-        return words.SIGNALS[""], ""
-    when = formats.period(seen.grain, seen.start, seen.end)
+        return words.RUNNING_TOTAL if metric.cumulative else words.SIGNALS[""], ""
+    when = formats.when(seen)
     past = edition.past(seen)
     found = sentences.side(seen, past, metric)
     said = f"{when}, {found.where} than usual{past.since}" if found and seen.signal not in ("none", "trial") else when
     return words.SIGNALS.get(seen.signal, words.SIGNALS[""]), said
+
+
+def kpi_href(edition: Edition, kpi_id: str) -> str:
+    """Where the numbers of a KPI stand."""
+    owner = edition.catalog.metrics[kpi_id].owner
+    return f"{owner}.html#{kpi_id}" if owner in edition.catalog.reported_roles() else ""
 
 
 def _note(metric: AnyMetric, now: Value) -> str:
@@ -190,7 +204,7 @@ def kpi_row(edition: Edition, kpi_id: str) -> KpiRow:
         definition=definition(edition, kpi_id),
         owner=edition.catalog.roles[metric.owner].title,
         owner_href=f"{metric.owner}.html" if is_paged else "",
-        period=formats.period(now.grain, now.start, now.end) if now.grain else "",
+        period=formats.when(now) if now.grain else "",
         value=Figure(sentences.value(now, metric), value.state, value.why),
         interval=formats.interval(now),
         n=formats.count(now.n),
@@ -223,7 +237,7 @@ def breakdowns(edition: Edition, kpi_id: str) -> list[Breakdown]:
         rows.sort(key=lambda row: (row.value is None, -(row.n or 0), row.dimension_value))
         if rows and now:
             shown = tuple(_slice_row(row, metric) for row in rows[:SLICES_SHOWN])
-            when = formats.period(now.grain, now.start, now.end)
+            when = formats.when(now)
             found.append(Breakdown(metric.name, dimension.replace("_", " "), when, shown, len(rows) - len(shown)))
     return found
 

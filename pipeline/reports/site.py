@@ -8,11 +8,10 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.reports import charts, downloads, evidence, formats, lineage, memos, returns, rows, views, words
+from pipeline.reports import answer, charts, downloads, evidence, formats, lineage, memos, returns, rows, views, words
 from pipeline.reports.lint import lint
 from pipeline.reports.model import Download, EditionData, Mark, Record, RolePage
 from pipeline.reports.rows import Edition
-from pipeline.reports.values import index
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -168,7 +167,7 @@ def _return_parts(data: EditionData) -> tuple[dict[str, dict[str, Any]], tuple[m
     if data.roi is None:
         return {}, ()
     parts: dict[str, dict[str, Any]] = {
-        returns.OWNER: {"returns": returns.panel(data.roi)},
+        returns.OWNER: {"returns": returns.panel(data.roi), "answer": answer.answer(data.roi)},
         evidence.OWNER: {"evidence": evidence.attention(data.roi)},
     }
     return parts, memos.memos(data.roi)
@@ -186,7 +185,7 @@ def render(data: EditionData, out: Path) -> list[Path]:
 
     Raises ReportError, before any page is written, when a number lacks what backs it.
     """
-    edition = Edition(data, index(data.values, rows.as_of(data)))
+    edition = rows.indexed(data)
     pages: list[RolePage] = [views.role_page(edition, role) for role in edition.catalog.reported_roles()]
     lint(pages, [rows.kpi_row(edition, kpi) for kpi in views.unpaged(edition)])
     out.mkdir(parents=True, exist_ok=True)
@@ -197,7 +196,15 @@ def render(data: EditionData, out: Path) -> list[Path]:
     written += _copy_assets(out)
     parts, told = _return_parts(data)
     for page in pages:
-        shown = {**common, "page": page, "memos": told, "returns": None, "evidence": None, **parts.get(page.id, {})}
+        shown = {
+            **common,
+            "page": page,
+            "memos": told,
+            "returns": None,
+            "answer": None,
+            "evidence": None,
+            **parts.get(page.id, {}),
+        }
         written.append(_write(out, f"{page.id}.html", "role.html", shown))
     written += _write_memos(out, {**common, "root": "../"}, told)
     written.append(_write(out, "run.html", "run.html", {**common, **_run_page(edition)}))
