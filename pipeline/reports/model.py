@@ -42,6 +42,12 @@ class EditionData:
     totals: list[Record]
     quarantined_rows: list[Record] = field(default_factory=list)
     definitions: list[Record] = field(default_factory=list)
+    versions: list[Record] = field(default_factory=list)
+    """Each definition of each KPI, with the edition that first used it and how far that one's data reached."""
+    history: list[Record] = field(default_factory=list)
+    """Restated totals of every edition, the newest first."""
+    editions: list[Record] = field(default_factory=list)
+    """Every edition, the newest first."""
     roi: RoiResult | None = None
     """What the programme is worth; None for an edition made before there was a model."""
 
@@ -156,6 +162,7 @@ class KpiRow:
     """One line of a scorecard."""
 
     definition: Definition
+    href: str
     owner: str
     owner_href: str
     period: str
@@ -191,6 +198,7 @@ class Breakdown:
     """A KPI by one dimension in its current period."""
 
     kpi: str
+    href: str
     dimension: str
     period: str
     rows: tuple[SliceRow, ...]
@@ -247,6 +255,8 @@ class Correction:
     old: str
     new: str
     why: str
+    edition: str = ""
+    """The edition that restated it; empty where that is the one at hand."""
 
 
 @dataclass(frozen=True)

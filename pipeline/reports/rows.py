@@ -178,10 +178,9 @@ def _signal(edition: Edition, seen: Value | None, metric: AnyMetric) -> tuple[Ma
     return words.SIGNALS.get(seen.signal, words.SIGNALS[""]), said
 
 
-def kpi_href(edition: Edition, kpi_id: str) -> str:
-    """Where the numbers of a KPI stand."""
-    owner = edition.catalog.metrics[kpi_id].owner
-    return f"{owner}.html#{kpi_id}" if owner in edition.catalog.reported_roles() else ""
+def kpi_href(kpi_id: str) -> str:
+    """The page of a KPI."""
+    return f"kpi/{kpi_id}.html"
 
 
 def _note(metric: AnyMetric, now: Value) -> str:
@@ -202,6 +201,7 @@ def kpi_row(edition: Edition, kpi_id: str) -> KpiRow:
     value = words.leading(now, metric)
     return KpiRow(
         definition=definition(edition, kpi_id),
+        href=kpi_href(kpi_id),
         owner=edition.catalog.roles[metric.owner].title,
         owner_href=f"{metric.owner}.html" if is_paged else "",
         period=formats.when(now) if now.grain else "",
@@ -238,7 +238,11 @@ def breakdowns(edition: Edition, kpi_id: str) -> list[Breakdown]:
         if rows and now:
             shown = tuple(_slice_row(row, metric) for row in rows[:SLICES_SHOWN])
             when = formats.when(now)
-            found.append(Breakdown(metric.name, dimension.replace("_", " "), when, shown, len(rows) - len(shown)))
+            found.append(
+                Breakdown(
+                    metric.name, f"kpi/{kpi_id}.csv", dimension.replace("_", " "), when, shown, len(rows) - len(shown)
+                )
+            )
     return found
 
 
@@ -254,7 +258,8 @@ def _side(found: object, unit: str) -> str:
     return "not available" if known is None else formats.amount(known, unit)
 
 
-def _correction(edition: Edition, found: Record) -> Correction:
+def correction(edition: Edition, found: Record) -> Correction:
+    """A restated value as printed, old and new apart even where both would round alike."""
     metric = edition.catalog.metrics[found["kpi_id"]]
     dimension = text(found["dimension"])
     series = edition.values.series(found["kpi_id"], found["grain"])
@@ -266,7 +271,15 @@ def _correction(edition: Edition, found: Record) -> Correction:
         old=str(found["old"]) if old == new else old,
         new=str(found["new"]) if old == new else new,
         why=text(found["why"]),
+        edition=text(found.get("edition")),
     )
+
+
+def past_corrections(edition: Edition, kpi_id: str) -> tuple[tuple[Correction, ...], int]:
+    """What any edition restated of a KPI in total, the newest first, and how many were cut."""
+    found = [row for row in edition.data.history if row["kpi_id"] == kpi_id]
+    shown = found[:CORRECTIONS_SHOWN]
+    return tuple(correction(edition, row) for row in shown), len(found) - len(shown)
 
 
 def corrections(edition: Edition, kpi_ids: Iterable[str]) -> tuple[tuple[Correction, ...], int]:
@@ -276,5 +289,5 @@ def corrections(edition: Edition, kpi_ids: Iterable[str]) -> tuple[tuple[Correct
     found.sort(key=lambda row: (row["kpi_id"], row["grain"], text(row["dimension"]), text(row["dimension_value"])))
     found.sort(key=lambda row: str(row["period_start"])[:10], reverse=True)
     found.sort(key=lambda row: text(row["dimension"]) != "")
-    shown = tuple(_correction(edition, row) for row in found[:CORRECTIONS_SHOWN])
+    shown = tuple(correction(edition, row) for row in found[:CORRECTIONS_SHOWN])
     return shown, len(found) - len(shown)

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.reports import answer, charts, downloads, evidence, formats, lineage, memos, returns, rows, views, words
+from pipeline.reports import (
+    answer,
+    downloads,
+    evidence,
+    formats,
+    kpis,
+    lineage,
+    manifest,
+    memos,
+    registers,
+    returns,
+    rows,
+    views,
+    words,
+)
 from pipeline.reports.lint import lint
 from pipeline.reports.model import Download, EditionData, Mark, Record, RolePage
 from pipeline.reports.rows import Edition
 
 if TYPE_CHECKING:
+    import pandas as pd
     from jinja2 import Environment
 
 POLICY = (
@@ -25,6 +41,10 @@ files; 'unsafe-inline' is for styles alone, because Plotly writes them."""
 IN_PART = "the rows that were not taken are listed under Quarantine"
 MEND = "mend the rows in the export, put it back under the same name, run make nightly"
 CHANGES = {"changed": "Definition changed", "new": "New", "retired": "Retired"}
+ASSETS = ("charts.js", "plotly-basic.min.js", "style.css")
+"""Plotly's basic bundle (scatter, bar, pie) draws every chart there is; see plotly-basic.LICENSE.txt."""
+PARTS = ("returns", "answer", "evidence")
+"""What of the return may stand on the page of a role."""
 _COUNTS = ("rows_in", "loaded", "duplicate", "quarantined")
 
 
@@ -149,8 +169,7 @@ def _copy_assets(out: Path) -> list[Path]:
     folder = out / "assets"
     folder.mkdir(parents=True, exist_ok=True)
     shipped = resources.files("pipeline.reports").joinpath("assets")
-    contents = {name: shipped.joinpath(name).read_bytes() for name in ("charts.js", "style.css")}
-    contents["plotly.min.js"] = charts.library().read_bytes()
+    contents = {name: shipped.joinpath(name).read_bytes() for name in ASSETS}
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     return [folder / name for name in contents]
@@ -180,6 +199,30 @@ def _write_memos(out: Path, common: dict[str, Any], told: tuple[memos.Memo, ...]
     return [_write(out, memo.href, "memo.html", {**common, "memo": memo}) for memo in told]
 
 
+def _write_kpis(out: Path, edition: Edition, frame: pd.DataFrame, common: dict[str, Any]) -> list[Path]:
+    """The page of each KPI and its downloads in a folder of their own."""
+    folder = out / kpis.FOLDER
+    folder.mkdir(exist_ok=True)
+    written = []
+    for kpi_id in edition.catalog.metrics:
+        paths = downloads.write_one(frame, folder, kpi_id, kpis.published(edition, kpi_id))
+        page = replace(kpis.kpi_page(edition, kpi_id), downloads=downloads.described(paths, kpis.FOLDER))
+        written += [*paths, _write(out, page.href, "kpi.html", {**common, "root": "../", "page": page})]
+    return written
+
+
+def _write_registers(out: Path, edition: Edition, common: dict[str, Any]) -> list[Path]:
+    """The index and the pages over all KPIs and over time."""
+    shown: dict[str, dict[str, Any]] = {
+        "run.html": _run_page(edition),
+        "raci.html": {"raci": registers.raci(edition)},
+        "corrections.html": {"corrections": registers.all_corrections(edition)},
+        "archive.html": {"editions": registers.archive(edition)},
+        "index.html": _index_page(edition),
+    }
+    return [_write(out, name, name, {**common, **parts}) for name, parts in shown.items()]
+
+
 def render(data: EditionData, out: Path) -> list[Path]:
     """Write all pages, downloads and assets of an edition into the folder `out`; the same data gives the same bytes.
 
@@ -191,22 +234,15 @@ def render(data: EditionData, out: Path) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     status = views.edition_status(edition)
     more = {} if data.roi is None else returns.files(data.roi)
-    written = downloads.write(data, out / "data", status=status.word, more=more)
+    frame = downloads.contract_frame(data.values)
+    written = downloads.write(data, frame, out / "data", status=status.word, more=more)
     common = _common(edition, status, downloads.described(written))
     written += _copy_assets(out)
     parts, told = _return_parts(data)
     for page in pages:
-        shown = {
-            **common,
-            "page": page,
-            "memos": told,
-            "returns": None,
-            "answer": None,
-            "evidence": None,
-            **parts.get(page.id, {}),
-        }
+        shown = {**common, "page": page, "memos": told, **dict.fromkeys(PARTS), **parts.get(page.id, {})}
         written.append(_write(out, f"{page.id}.html", "role.html", shown))
     written += _write_memos(out, {**common, "root": "../"}, told)
-    written.append(_write(out, "run.html", "run.html", {**common, **_run_page(edition)}))
-    written.append(_write(out, "index.html", "index.html", {**common, **_index_page(edition)}))
-    return sorted(written)
+    written += _write_kpis(out, edition, frame, common)
+    written += _write_registers(out, edition, common)
+    return sorted([*written, manifest.write(out, written)])

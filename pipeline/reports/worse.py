@@ -42,7 +42,7 @@ def _can_be_judged(edition: Edition, kpi_id: str) -> bool:
 
 def _worse(edition: Edition, kpi_id: str, said: str) -> Worse:
     metric = edition.catalog.metrics[kpi_id]
-    return Worse(kpi_id, metric.name, kpi_href(edition, kpi_id), edition.catalog.roles[metric.owner].title, said)
+    return Worse(kpi_id, metric.name, kpi_href(kpi_id), edition.catalog.roles[metric.owner].title, said)
 
 
 def _turned(edition: Edition, kpi_id: str) -> str:
