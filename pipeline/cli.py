@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli_assumptions import app as assumptions_app
+from pipeline.cli_editions import app as edition_app
 from pipeline.cli_options import Exports, Json, Now
 from pipeline.cli_options import print_json as _print_json
 from pipeline.cli_options import with_warehouse as _with_warehouse
@@ -31,7 +32,6 @@ app = typer.Typer(
 )
 catalog_app = typer.Typer(no_args_is_help=True, help="Check and document the metric catalogue.")
 sources_app = typer.Typer(no_args_is_help=True, help="The kinds of export that can be read.")
-edition_app = typer.Typer(no_args_is_help=True, help="What was published.")
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(sources_app, name="sources")
 app.add_typer(edition_app, name="edition")
@@ -306,22 +306,6 @@ def sources_probe(
             print_probe(one)
     if any(not one["source"] for one in found):
         raise typer.Exit(int(ExitCode.ERROR))
-
-
-@edition_app.command("list")
-def edition_list(exports: Exports = None, as_json: Json = False) -> None:
-    """List the editions of a warehouse."""
-    from pipeline.engine.editions import editions
-    from pipeline.warehouse.connection import warehouse
-
-    with warehouse(_with_warehouse(settings(exports=exports)).warehouse, read_only=True) as con:
-        found = editions(con)
-    if as_json:
-        _print_json(found)
-    else:
-        from pipeline.summary import print_table
-
-        print_table(tuple(found[0]), [tuple(str(cell) for cell in one.values()) for one in found])
 
 
 @app.command()

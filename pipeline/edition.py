@@ -130,6 +130,7 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
         versions=rows(con, _VERSIONS),
         history=rows(con, _HISTORY),
         editions=editions(con),
+        before=stored_result(con, number - 1),
         roi=stored_result(con, number),
     )
 

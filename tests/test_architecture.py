@@ -29,9 +29,20 @@ MAY_IMPORT = {
     "returns": {"errors", "catalog", "engine", "roi", "warehouse"},
     "targets": {"errors", "catalog", "statistics", "warehouse"},
     "comparison_text": {"catalog", "comparison"},
+    "archive": {"errors", "catalog", "warehouse", "engine", "reports"},
     "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports", "roi"},
 }
-FREE = {"assurance", "nightly", "summary", "cli", "cli_options", "cli_assumptions", "cli_returns", "__init__"}
+FREE = {
+    "assurance",
+    "nightly",
+    "summary",
+    "cli",
+    "cli_options",
+    "cli_assumptions",
+    "cli_returns",
+    "cli_editions",
+    "__init__",
+}
 
 
 def modules() -> list[Path]:

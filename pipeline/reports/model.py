@@ -48,6 +48,8 @@ class EditionData:
     """Restated totals of every edition, the newest first."""
     editions: list[Record] = field(default_factory=list)
     """Every edition, the newest first."""
+    before: RoiResult | None = None
+    """The return as the edition before said it; None for the first."""
     roi: RoiResult | None = None
     """What the programme is worth; None for an edition made before there was a model."""
 
@@ -320,6 +322,7 @@ class RolePage:
     other_roles: tuple[Headline, ...]
     breakdowns: tuple[Breakdown, ...]
     charts: tuple[Chart, ...]
+    changes: tuple[str, ...]
     corrections: tuple[Correction, ...]
     corrections_left_off: int
     sources: tuple[SourceRow, ...]

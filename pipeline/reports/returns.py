@@ -18,6 +18,7 @@ from pipeline.roi.records import (
     COST_COLUMNS,
     Claim,
     CostItem,
+    GradeShare,
     LineSummary,
     RoiResult,
     Standing,
@@ -72,6 +73,8 @@ class Panel:
     fan: Fan | None
     lines: tuple[Row, ...]
     grades: tuple[Row, ...]
+    said: str
+    """What of them people say about another line; empty where nobody does."""
     use_cases: tuple[Row, ...]
     assumptions: tuple[Row, ...]
     tornado: tuple[Swung, ...]
@@ -91,9 +94,8 @@ def panel(result: RoiResult) -> Panel:
         bridge=bridge(result),
         fan=fan(result),
         lines=tuple(_line(one) for one in result.lines),
-        grades=tuple(
-            Row(f"{one.grade}, {GRADES[one.grade]}", (money(one.claimed), money(one.counted))) for one in result.grades
-        ),
+        grades=grade_rows(result.grades, result.claims),
+        said=_said(result.claims),
         use_cases=tuple(_scope(one) for one in result.use_cases),
         assumptions=tuple(_assumption(one) for one in result.assumptions),
         tornado=swings(result.tornado[:TORNADO_SHOWN], whole.net),
@@ -103,6 +105,25 @@ def panel(result: RoiResult) -> Panel:
         ),
         problems=result.problems,
     )
+
+
+def grade_rows(grades: Sequence[GradeShare], claims: Sequence[Claim]) -> tuple[Row, ...]:
+    """Claims by grade, in full and counted; what people say about another line stands with its grade."""
+    return tuple(
+        Row(f"{one.grade}, {GRADES[one.grade]}", (money(one.claimed + _felt(claims, one.grade)), money(one.counted)))
+        for one in grades
+    )
+
+
+def _felt(claims: Sequence[Claim], grade: str) -> Decimal:
+    """What people say about other lines, of one grade."""
+    held = [one.amount for one in claims if one.is_perception and one.grade == grade]
+    return sum((amount for amount in held if amount is not None), Decimal("0.00"))
+
+
+def _said(claims: Sequence[Claim]) -> str:
+    told = [(grade, amount) for grade in GRADES if (amount := _felt(claims, grade))]
+    return formats.listed([f"{money(amount).text} of grade {grade}" for grade, amount in told])
 
 
 def _subtitle(result: RoiResult) -> str:
@@ -148,17 +169,20 @@ def _scope(one: Worth) -> Row:
     return Row(name, (money(one.cash + one.capacity), money(one.costs, one.reason), told))
 
 
-def _assumption(one: Standing) -> Row:
+def assumed(one: Standing) -> Figure:
+    """The figure of an assumption with its range and unit."""
     if one.base is None or one.low is None or one.high is None:
-        figures = Figure("none", "missing", one.reason)
-    else:
-        text = f"{one.base.normalize():f}"
-        span = "" if one.low == one.high else f" ({one.low.normalize():f} to {one.high.normalize():f})"
-        figures = Figure(f"{text}{span} {'' if one.unit == 'ratio' else one.unit}".strip(), "value")
+        return Figure("none", "missing", one.reason)
+    text = f"{one.base.normalize():f}"
+    span = "" if one.low == one.high else f" ({one.low.normalize():f} to {one.high.normalize():f})"
+    return Figure(f"{text}{span} {'' if one.unit == 'ratio' else one.unit}".strip(), "value")
+
+
+def _assumption(one: Standing) -> Row:
     approval = f"{one.approved_by}, {formats.day(one.approved_at)}" if one.approved_by and one.approved_at else "nobody"
     return Row(
         one.assumption_id,
-        (figures, one.grade or "none", one.source or "none", approval),
+        (assumed(one), one.grade or "none", one.source or "none", approval),
         mark(one.standing),
         one.reason,
     )

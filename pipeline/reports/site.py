@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.reports import (
     answer,
+    changes,
     downloads,
     evidence,
     formats,
@@ -40,7 +41,6 @@ POLICY = (
 files; 'unsafe-inline' is for styles alone, because Plotly writes them."""
 IN_PART = "the rows that were not taken are listed under Quarantine"
 MEND = "mend the rows in the export, put it back under the same name, run make nightly"
-CHANGES = {"changed": "Definition changed", "new": "New", "retired": "Retired"}
 ASSETS = ("charts.js", "plotly-basic.min.js", "style.css")
 """Plotly's basic bundle (scatter, bar, pie) draws every chart there is; see plotly-basic.LICENSE.txt."""
 PARTS = ("returns", "answer", "evidence")
@@ -145,24 +145,13 @@ def _index_page(edition: Edition) -> dict[str, Any]:
         "finding": views.programme(edition),
         "period": views.period(edition, list(edition.catalog.metrics)),
         "unpaged": [views.unpaged_headline(edition, kpi) for kpi in views.unpaged(edition)],
-        "redefined": _redefined(edition),
+        "redefined": changes.redefined(edition.data, edition.catalog.metrics),
         "quarantined": formats.grouped(edition.data.quarantined),
         "rows_in": formats.grouped(sum(int(load["rows_in"]) for load in edition.data.loads)),
         "roles": roles,
         "corrections": changed,
         "corrections_left_off": cut,
     }
-
-
-def _redefined(edition: Edition) -> list[str]:
-    """KPIs by what became of their definition since the edition before, in words."""
-    metrics = edition.catalog.metrics
-    said = []
-    for change, words_of in CHANGES.items():
-        ids = [str(row["kpi_id"]) for row in edition.data.definitions if row["change"] == change]
-        names = [metrics[kpi].name if kpi in metrics else kpi for kpi in ids]
-        said += [f"{words_of}: {formats.listed(names)}."] if names else []
-    return said
 
 
 def _copy_assets(out: Path) -> list[Path]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from pipeline.reports import charts, formats, lineage, rows, sentences, words
 from pipeline.reports.answer import answer
+from pipeline.reports.changes import changes
 from pipeline.reports.model import Chart, Headline, Mark, Record, RolePage, SourceRow
 from pipeline.reports.returns import OWNER
 from pipeline.reports.rows import Edition
@@ -222,6 +223,7 @@ def role_page(edition: Edition, role_id: str) -> RolePage:
         other_roles=tuple(role_headline(edition, other) for other in others) if role_id == "chief_ai_officer" else (),
         breakdowns=tuple(part for kpi in owned for part in rows.breakdowns(edition, kpi)),
         charts=tuple(_charts(edition, owned)),
+        changes=changes(edition.data, role_id, [*owned, *watched]),
         corrections=changed,
         corrections_left_off=cut,
         sources=tuple(sources),
