@@ -13,7 +13,9 @@ from pipeline.engine.editions import edition_values
 from pipeline.errors import ConfigurationError, Problem
 from pipeline.reports import formats, sentences
 from pipeline.reports.model import Value
+from pipeline.reports.rows import running_since
 from pipeline.reports.values import current, index
+from pipeline.roi.store import stored_result
 from pipeline.warehouse.connection import rows
 
 Record = dict[str, object]
@@ -47,7 +49,8 @@ def show(con: duckdb.DuckDBPyConnection, catalog: Catalog, number: int) -> Shown
     """
     found = _edition(con, number)
     as_of = date.fromisoformat(str(found["as_of"])[:10])
-    values = index(edition_values(con, number), as_of)
+    since = running_since(catalog, stored_result(con, number))
+    values = index(edition_values(con, number), as_of, since)
     told = [_line(kpi_id, catalog, current(values, kpi_id, metric)) for kpi_id, metric in catalog.metrics.items()]
     return Shown(found, tuple(told))
 
@@ -56,7 +59,7 @@ def _edition(con: duckdb.DuckDBPyConnection, number: int) -> Record:
     found = rows(con, "SELECT * FROM kpi.editions WHERE number = ?", [number])
     if not found:
         ((last,),) = con.execute("SELECT coalesce(max(number), 0) FROM kpi.editions").fetchall()
-        problem = Problem("edition", "E005", f"found {number}; expected one from 1 to {last}")
+        problem = Problem("edition", "E010", f"found {number}; expected one from 1 to {last}")
         raise ConfigurationError("There is no such edition.", [problem])
     return {**found[0], "notes": json.loads(str(found[0]["notes"]))}
 

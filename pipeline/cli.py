@@ -97,20 +97,33 @@ def nightly(
 
 
 @app.command()
-def report(exports: Exports = None, as_json: Json = False) -> None:
+def report(
+    exports: Exports = None,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Print index and role pages to reports/pdf, by a Chromium.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Draw the pages of the newest edition again, from the warehouse."""
     from pipeline.catalog.load import load_catalog
     from pipeline.nightly import draw_pages
+    from pipeline.printing import browser, print_pages
     from pipeline.warehouse.lock import run_lock
 
     chosen = _with_warehouse(settings(exports=exports))
+    program = browser() if pdf else None
+    catalog = load_catalog(chosen.catalog)
+    names = ["index.html", *(f"{role}.html" for role in catalog.reported_roles())]
     with run_lock(chosen.lock):
-        draw_pages(chosen, load_catalog(chosen.catalog))
+        draw_pages(chosen, catalog)
+        printed = list(print_pages(chosen.reports, names, program)) if program else []
     index = chosen.reports / "index.html"
     if as_json:
-        _print_json({"index": str(index)})
+        _print_json({"index": str(index), "pdf": printed})
     else:
         typer.echo(f"Pages drawn: {index}")
+        if printed:
+            typer.echo(f"Printed: {len(printed)} files in {printed[0].parent}")
 
 
 @app.command()

@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "returns": {"errors", "catalog", "engine", "roi", "warehouse"},
     "targets": {"errors", "catalog", "statistics", "warehouse"},
     "comparison_text": {"catalog", "comparison"},
-    "archive": {"errors", "catalog", "warehouse", "engine", "reports"},
+    "archive": {"errors", "catalog", "warehouse", "engine", "reports", "roi"},
+    "printing": {"errors"},
     "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports", "roi"},
 }
 FREE = {

@@ -106,7 +106,8 @@ def test_corrections_are_kept_newest_first(tmp_path: Path) -> None:
     found = registers.all_corrections(rows.indexed(data))
     assert found.title == "2 published totals corrected by 2 editions"
     assert [(row.edition, row.old, row.new) for row in found.rows] == [
-        ("7", f"99.910{formats.THIN}%", f"99.950{formats.THIN}%"), ("5", f"99.80{formats.THIN}%", f"99.910{formats.THIN}%"),
+        ("7", f"99.910{formats.THIN}%", f"99.950{formats.THIN}%"),
+        ("5", f"99.80{formats.THIN}%", f"99.910{formats.THIN}%"),
     ]  # fmt: skip
     page = kpi_page(rows.indexed(data), "availability")
     assert page.corrections == found.rows

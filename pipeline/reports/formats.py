@@ -186,11 +186,11 @@ def interval(row: Value) -> Figure:
     """The 95 % interval, `exact` for a census, not applicable where there is no value."""
     if row.value is None:
         return NOT_APPLICABLE
+    if row.method == "exact" and row.low == row.high:
+        return Figure("exact", "value")
     if row.low is not None and row.high is not None:
         ends = span(amount(row.low, row.unit), amount(row.high, row.unit))
         return Figure(f"{ends} (P10 to P90)" if row.method == "simulation" else ends, "value")
-    if row.method == "exact":
-        return Figure("exact", "value")
     if row.low is not None:
         return Figure(f"at least {amount(row.low, row.unit)}", "value")
     if row.high is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
 from pipeline.reports import formats, rows
 from pipeline.reports.cells import text
-from pipeline.reports.model import Correction, Record
+from pipeline.reports.model import Correction, Figure, KpiRow, Mark, Record
 from pipeline.reports.rows import Edition
 
 CORRECTIONS_LISTED = 500
@@ -59,6 +60,41 @@ def _raci_row(edition: Edition, role_id: str, kpis: list[str]) -> RaciRow:
     )
     href = f"{role_id}.html" if role_id in catalog.reported_roles() else ""
     return RaciRow(role.title, href, cells, cells.count("A"), cells.count("I"))
+
+
+@dataclass(frozen=True)
+class KpiLine:
+    """One KPI in the table of all; `status` and `signal` are words that can be filtered by."""
+
+    name: str
+    href: str
+    owner: str
+    value: Figure
+    period: str
+    verdict: Mark
+    signal: Mark
+    status: str
+
+
+def kpi_lines(edition: Edition) -> tuple[KpiLine, ...]:
+    """Every KPI in the order of the catalogue."""
+    return tuple(_kpi_line(rows.kpi_row(edition, kpi)) for kpi in edition.catalog.metrics)
+
+
+def _kpi_line(row: KpiRow) -> KpiLine:
+    name = row.definition.name
+    return KpiLine(name, row.href, row.owner, row.value, row.period, row.verdict, row.signal, row.status)
+
+
+def choices(lines: Iterable[KpiLine]) -> dict[str, list[str]]:
+    """What the table of all KPIs can be filtered by: each word that stands in it, in the order it comes in."""
+    held = list(lines)
+    return {
+        "owner": list(dict.fromkeys(one.owner for one in held)),
+        "status": sorted({one.status for one in held}),
+        "verdict": sorted({one.verdict.word for one in held}),
+        "signal": sorted({one.signal.word for one in held}),
+    }
 
 
 @dataclass(frozen=True)

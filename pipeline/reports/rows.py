@@ -25,6 +25,7 @@ from pipeline.reports.model import (
     Value,
 )
 from pipeline.reports.values import Values, began, current, index, judged, last_known, prior, year
+from pipeline.roi.records import RoiResult
 
 SLICES_SHOWN = 20
 CORRECTIONS_SHOWN = 30
@@ -87,10 +88,14 @@ class Edition:
 
 def indexed(data: EditionData) -> Edition:
     """An edition ready to be read by pages; running totals know since when they count."""
-    points = data.roi.points if data.roi else ()
-    running = [kpi_id for kpi_id, metric in data.catalog.metrics.items() if metric.cumulative]
-    since = {(kpi_id, point.month): point.since for kpi_id in running for point in points}
-    return Edition(data, index(data.values, as_of(data), since))
+    return Edition(data, index(data.values, as_of(data), running_since(data.catalog, data.roi)))
+
+
+def running_since(catalog: Catalog, result: RoiResult | None) -> dict[tuple[str, date], date]:
+    """First month of each running total, by KPI and month."""
+    points = result.points if result else ()
+    running = [kpi_id for kpi_id, metric in catalog.metrics.items() if metric.cumulative]
+    return {(kpi_id, point.month): point.since for kpi_id in running for point in points}
 
 
 def _absent(kpi_id: str, metric: AnyMetric) -> Value:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.reports import (
     answer,
     changes,
+    digest,
     downloads,
     evidence,
     formats,
@@ -41,7 +42,7 @@ POLICY = (
 files; 'unsafe-inline' is for styles alone, because Plotly writes them."""
 IN_PART = "the rows that were not taken are listed under Quarantine"
 MEND = "mend the rows in the export, put it back under the same name, run make nightly"
-ASSETS = ("charts.js", "plotly-basic.min.js", "style.css")
+ASSETS = ("charts.js", "filter.js", "plotly-basic.min.js", "style.css")
 """Plotly's basic bundle (scatter, bar, pie) draws every chart there is; see plotly-basic.LICENSE.txt."""
 PARTS = ("returns", "answer", "evidence")
 """What of the return may stand on the page of a role."""
@@ -141,9 +142,12 @@ def _run_page(edition: Edition) -> dict[str, Any]:
 def _index_page(edition: Edition) -> dict[str, Any]:
     changed, cut = rows.corrections(edition, edition.catalog.metrics)
     roles = [views.role_headline(edition, role) for role in edition.catalog.reported_roles()]
+    lines = registers.kpi_lines(edition)
     return {
         "finding": views.programme(edition),
         "period": views.period(edition, list(edition.catalog.metrics)),
+        "kpis": lines,
+        "choices": registers.choices(lines),
         "unpaged": [views.unpaged_headline(edition, kpi) for kpi in views.unpaged(edition)],
         "redefined": changes.redefined(edition.data, edition.catalog.metrics),
         "quarantined": formats.grouped(edition.data.quarantined),
@@ -212,6 +216,15 @@ def _write_registers(out: Path, edition: Edition, common: dict[str, Any]) -> lis
     return [_write(out, name, name, {**common, **parts}) for name, parts in shown.items()]
 
 
+def _write_digest(out: Path, edition: Edition, common: dict[str, Any]) -> list[Path]:
+    """The mail as a page and as a draft."""
+    told = digest.digest(edition)
+    page = _write(out, "digest.html", "digest.html", {**common, "digest": told})
+    mail = out / "digest.eml"
+    mail.write_bytes(digest.draft(told, edition, page.read_text(encoding="utf-8")))
+    return [page, mail]
+
+
 def render(data: EditionData, out: Path) -> list[Path]:
     """Write all pages, downloads and assets of an edition into the folder `out`; the same data gives the same bytes.
 
@@ -234,4 +247,5 @@ def render(data: EditionData, out: Path) -> list[Path]:
     written += _write_memos(out, {**common, "root": "../"}, told)
     written += _write_kpis(out, edition, frame, common)
     written += _write_registers(out, edition, common)
+    written += _write_digest(out, edition, common)
     return sorted([*written, manifest.write(out, written)])
