@@ -65,7 +65,7 @@ def test_every_page_and_file_is_there(data: EditionData, site: Path) -> None:
     """Nine roles, index, run page, registers, a page with two downloads per KPI, assets and downloads; nothing else."""
     roles = {f"{role}.html" for role in data.catalog.reported_roles()}
     assert len(roles) == 9
-    assets = {"assets/plotly-basic.min.js", "assets/charts.js", "assets/style.css"}
+    assets = {"assets/plotly-basic.min.js", "assets/charts.js", "assets/filter.js", "assets/style.css"}
     values = {f"data/kpi_values.{kind}" for kind in ("csv.gz", "parquet")}
     kpis = {f"kpi/{kpi}.{kind}" for kpi in data.catalog.metrics for kind in ("html", "csv", "json")}
     names = (
@@ -80,8 +80,8 @@ def test_every_page_and_file_is_there(data: EditionData, site: Path) -> None:
     )
     rest = {f"data/{name}" for name in names}
     found = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
-    registers = {f"{name}.html" for name in ("index", "run", "raci", "corrections", "archive")}
-    assert found == roles | assets | values | kpis | rest | registers
+    registers = {f"{name}.html" for name in ("index", "run", "raci", "corrections", "archive", "digest")}
+    assert found == roles | assets | values | kpis | rest | registers | {"digest.eml"}
 
 
 def test_the_same_data_gives_the_same_bytes(data: EditionData, tmp_path: Path, site: Path) -> None:
@@ -127,7 +127,7 @@ def test_hostile_text_is_shown_and_never_run(site: Path) -> None:
         assert not any(tag == "img" for tag, _ in found.tags)
         sources = [attrs.get("src") for tag, attrs in found.tags if tag == "script" and "data-for" not in attrs]
         root = "" if path.parent == site else "../"
-        assert set(sources) <= {f"{root}assets/{name}.js" for name in ("plotly-basic.min", "charts")}
+        assert set(sources) <= {f"{root}assets/{name}.js" for name in ("plotly-basic.min", "charts", "filter")}
     said = "".join(parsed(site / "genai_engineer.html").text)
     assert all(payload in said for payload in HOSTILE)
 
@@ -150,7 +150,7 @@ def test_pages_reach_only_their_own_folder(site: Path) -> None:
         found = parsed(path)
         policy = next(attrs["content"] for tag, attrs in found.tags if attrs.get("http-equiv"))
         assert policy and policy.startswith("default-src 'none'")
-        assert "unsafe-inline" not in policy.split("script-src")[1].split(";")[0]
+        assert "unsafe-inline" not in policy.partition("script-src")[2].split(";")[0]
         ids = {attrs["id"] for _, attrs in found.tags if "id" in attrs}
         for _, attrs in found.tags:
             target = attrs.get("href") or attrs.get("src")
