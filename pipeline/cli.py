@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli_assumptions import app as assumptions_app
+from pipeline.cli_editions import app as edition_app
 from pipeline.cli_options import Exports, Json, Now
 from pipeline.cli_options import print_json as _print_json
 from pipeline.cli_options import with_warehouse as _with_warehouse
@@ -30,7 +31,6 @@ app = typer.Typer(
     epilog="Exit codes: 0 ok, 1 error, 2 configuration, 3 published with warnings, 4 blocked by a check, 75 locked.",
 )
 catalog_app = typer.Typer(no_args_is_help=True, help="Check and document the metric catalogue.")
-edition_app = typer.Typer(no_args_is_help=True, help="What was published.")
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(sources_app, name="sources")
 app.add_typer(edition_app, name="edition")
@@ -97,20 +97,33 @@ def nightly(
 
 
 @app.command()
-def report(exports: Exports = None, as_json: Json = False) -> None:
+def report(
+    exports: Exports = None,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Print index and role pages to reports/pdf, by a Chromium.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Draw the pages of the newest edition again, from the warehouse."""
     from pipeline.catalog.load import load_catalog
     from pipeline.nightly import draw_pages
+    from pipeline.printing import browser, print_pages
     from pipeline.warehouse.lock import run_lock
 
     chosen = _with_warehouse(settings(exports=exports))
+    program = browser() if pdf else None
+    catalog = load_catalog(chosen.catalog)
+    names = ["index.html", *(f"{role}.html" for role in catalog.reported_roles())]
     with run_lock(chosen.lock):
-        draw_pages(chosen, load_catalog(chosen.catalog))
+        draw_pages(chosen, catalog)
+        printed = list(print_pages(chosen.reports, names, program)) if program else []
     index = chosen.reports / "index.html"
     if as_json:
-        _print_json({"index": str(index)})
+        _print_json({"index": str(index), "pdf": printed})
     else:
         typer.echo(f"Pages drawn: {index}")
+        if printed:
+            typer.echo(f"Printed: {len(printed)} files in {printed[0].parent}")
 
 
 @app.command()
@@ -297,22 +310,6 @@ def catalog_diff(
         _print_json(as_record(found))
     else:
         typer.echo(as_markdown(found) if markdown else as_text(found), nl=False)
-
-
-@edition_app.command("list")
-def edition_list(exports: Exports = None, as_json: Json = False) -> None:
-    """List the editions of a warehouse."""
-    from pipeline.engine.editions import editions
-    from pipeline.warehouse.connection import warehouse
-
-    with warehouse(_with_warehouse(settings(exports=exports)).warehouse, read_only=True) as con:
-        found = editions(con)
-    if as_json:
-        _print_json(found)
-    else:
-        from pipeline.summary import print_table
-
-        print_table(tuple(found[0]), [tuple(str(cell) for cell in one.values()) for one in found])
 
 
 @app.command()

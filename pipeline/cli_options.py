@@ -19,7 +19,10 @@ Now = Annotated[str | None, typer.Option(help="The instant to take for now (ISO)
 def with_warehouse(chosen: Settings) -> Settings:
     """The settings, when their warehouse is there; raises RoiError that says what makes it."""
     if not chosen.warehouse.exists():
-        raise RoiError(f"{chosen.warehouse} does not exist yet; run make nightly first.")
+        raise RoiError(
+            f"There is no edition yet: {chosen.warehouse} does not exist. Run make nightly first, which makes one of "
+            "the sample, or make nightly EXPORTS=dir for exports of your own."
+        )
     return chosen
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from pipeline.catalog.model import Catalog
-from pipeline.engine.editions import edition_values, latest_edition
+from pipeline.engine.editions import edition_values, editions, latest_edition
 from pipeline.errors import RoiError
 from pipeline.reports import EditionData
 from pipeline.roi.store import stored_result
@@ -85,6 +85,18 @@ FROM hashes WHERE old IS DISTINCT FROM new AND $number > 1 ORDER BY change, kpi_
 """KPIs whose definition is another than in the edition before; the first edition has none before it."""
 
 
+_VERSIONS = """
+SELECT v.kpi_id, v.definition_hash, min(v.first_edition) AS edition, min_by(e.as_of, v.first_edition) AS as_of
+FROM kpi."values" AS v JOIN kpi.editions AS e ON e.number = v.first_edition
+GROUP BY v.kpi_id, v.definition_hash ORDER BY v.kpi_id, edition DESC, v.definition_hash
+"""
+
+_HISTORY = """
+SELECT edition, kpi_id, grain, period_start, dimension, dimension_value, old, new, why FROM kpi.restatements
+WHERE dimension = '' ORDER BY edition DESC, kpi_id, grain, period_start DESC
+"""
+
+
 def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str) -> EditionData:
     """Gather the newest edition of a warehouse.
 
@@ -115,6 +127,10 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
         totals=rows(con, _TOTALS),
         quarantined_rows=rows(con, _QUARANTINED_ROWS),
         definitions=rows(con, _DEFINITIONS.replace("$number", str(number))),
+        versions=rows(con, _VERSIONS),
+        history=rows(con, _HISTORY),
+        editions=editions(con),
+        before=stored_result(con, number - 1),
         roi=stored_result(con, number),
     )
 

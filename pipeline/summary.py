@@ -130,8 +130,10 @@ def print_explanation(explanation: Explanation, written: Mapping[Path, int], *, 
     where = f", {explanation.dimension} = {explanation.dimension_value}" if explanation.dimension else ""
     typer.echo(f"{metric.name} ({explanation.kpi_id}), {explanation.period}{where}")
     typer.echo(f"  {metric.question}")
-    for name, value in _explained(explanation, formula, published):
-        typer.echo(f"  {name:<16}{value}")
+    told = list(_explained(explanation, formula, published))
+    width = max(len(name) for name, _ in told) + 2
+    for name, value in told:
+        typer.echo(f"  {name:<{width}}{value}")
     typer.echo("\nFiles read:")
     print_table(
         ("table", "file", "source", "rows", "lines", "hash"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import json
 import os
@@ -66,7 +67,7 @@ class Project:
     def values(self) -> dict[tuple[str, ...], dict[str, str]]:
         """The published values, by KPI, grain, period and slice."""
         keys = ("kpi_id", "grain", "period_start", "period_end", "dimension", "dimension_value")
-        with (self.reports / "data" / "kpi_values.csv").open(encoding="utf-8", newline="") as file:
+        with gzip.open(self.reports / "data" / "kpi_values.csv.gz", "rt", encoding="utf-8", newline="") as file:
             return {tuple(row[key] for key in keys): row for row in csv.DictReader(file)}
 
     def digests(self) -> dict[str, str]:

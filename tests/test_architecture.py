@@ -33,6 +33,8 @@ MAY_IMPORT = {
     "returns": {"errors", "catalog", "engine", "roi", "warehouse"},
     "targets": {"errors", "catalog", "statistics", "warehouse"},
     "comparison_text": {"catalog", "comparison"},
+    "archive": {"errors", "catalog", "warehouse", "engine", "reports", "roi"},
+    "printing": {"errors"},
     "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports", "roi"},
 }
 FREE = {
@@ -42,6 +44,7 @@ FREE = {
     "cli",
     "cli_options",
     "cli_assumptions",
+    "cli_editions",
     "cli_quarantine",
     "cli_returns",
     "cli_sources",

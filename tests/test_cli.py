@@ -138,6 +138,62 @@ def test_doctor_editions_and_report(project: Project) -> None:
     assert project.digests() == before
 
 
+def test_an_edition_is_shown_and_verified(project: Project) -> None:
+    """Each KPI has a line; a page that was changed by hand is named, and drawing the pages again mends it."""
+    exports = _exports(project)
+    told = project.json("edition", "show", "1", "--exports", exports)
+    assert told["edition"]["number"] == 1
+    frequency = next(one for one in told["values"] if one["kpi_id"] == "deployment_frequency")
+    assert frequency["value"] == "3"
+    assert "say the same" in project.roi("edition", "diff", "1", "1", "--exports", exports).stdout
+    refused = project.roi("edition", "show", "9", "--exports", exports, exit_code=2)
+    assert "E010  found 9; expected one from 1 to 1" in refused.stderr
+    assert project.json("edition", "verify")["wrong"] == {}
+    (project.reports / "run.html").write_text("changed by hand", encoding="utf-8")
+    assert project.json("edition", "verify", exit_code=1)["wrong"] == {"run.html": "was changed"}
+    project.roi("report", "--exports", exports)
+    assert project.json("edition", "verify")["wrong"] == {}
+
+
+def test_before_the_first_night_explain_says_what_to_run(tmp_path: Path) -> None:
+    """There is no edition yet, and the two ways of making one."""
+    fresh = Project.new(tmp_path / "fresh")
+    for words in (("explain", "availability"), ("explain", "net_benefit"), ("edition", "list")):
+        said = fresh.roi(*words, exit_code=1).stderr
+        assert said.startswith("There is no edition yet: ")
+        assert "Run make nightly first" in said
+        assert "make nightly EXPORTS=dir" in said
+
+
+def test_the_names_of_an_explanation_stand_apart_from_their_values(project: Project) -> None:
+    """Also the longest of them: two spaces at least between a name and what it is."""
+    said = project.roi("explain", "change_failure_rate", "--exports", _exports(project)).stdout
+    assert "  rows: denominator  3\n" in said
+    assert "  rows: numerator    0\n" in said
+
+
+def test_two_editions_are_told_apart(tmp_path: Path) -> None:
+    """A deployment that came late changes the day's count from 1 to 2, and nothing of the day before."""
+    project = Project.new(tmp_path / "project")
+    _write(project, "deployments-1.csv", GOOD)
+    project.roi("nightly", "--exports", _exports(project))
+    late = "dep-9,api,production,code,2026-10-03T12:00:00Z,2026-10-03T12:30:00Z,success,false,,true"
+    _write(project, "deployments-2.csv", [late])
+    project.roi("nightly", "--exports", _exports(project))
+    told = project.json("edition", "diff", "1", "2", "--exports", _exports(project))
+    days = {
+        (one["period_start"], one["old"], one["new"])
+        for one in told["values"]
+        if (one["kpi_id"], one["grain"], one["change"]) == ("deployment_frequency", "day", "changed")
+        and not one["dimension"]
+    }
+    assert days == {("2026-10-03", 1.0, 2.0)}
+    assert "deployment_frequency" in project.roi("edition", "diff", "1", "2", "--exports", _exports(project)).stdout
+    assert "Totals" in project.roi("edition", "diff", "1", "2", "--exports", _exports(project)).stdout
+    said = (project.reports / "corrections.html").read_text(encoding="utf-8")
+    assert "Deployment frequency" in said
+
+
 def test_a_rebuild_gives_the_same_numbers(project: Project) -> None:
     """From the received files, into an empty warehouse: every value as published."""
     before = project.values()

@@ -207,8 +207,19 @@ def test_a_night_without_news_does_no_work(nights: Nights) -> None:
 def test_every_page_is_there(nights: Nights) -> None:
     """An index, one page per role, the analyst's page, and the data."""
     assert {"index.html", "run.html", *PAGES} <= set(nights.third_pages)
-    assert {"data/kpi_values.csv", "data/kpi_values.json", "data/kpi_values.parquet", "data/edition.json",
-            "data/loads.csv"} <= set(nights.third_pages)  # fmt: skip
+    assert {"data/kpi_values.csv.gz", "data/kpi_values.parquet", "data/edition.json", "data/loads.csv",
+            "data/manifest.json", "raci.html", "corrections.html", "archive.html",
+            } <= set(nights.third_pages)  # fmt: skip
+    kpis = load_catalog(ROOT / "metrics_catalog.yaml").metrics
+    assert {f"kpi/{kpi}.{kind}" for kpi in kpis for kind in ("html", "csv", "json")} <= set(nights.third_pages)
+
+
+def test_an_edition_is_light(nights: Nights) -> None:
+    """All of it at most 15 MB, a page at most 300 KB, the script of the charts at most 1.3 MB."""
+    sizes = {path: path.stat().st_size for path in nights.project.reports.rglob("*") if path.is_file()}
+    assert sum(sizes.values()) <= 15_000_000
+    assert max(size for path, size in sizes.items() if path.suffix == ".html") <= 300_000
+    assert max(size for path, size in sizes.items() if path.suffix == ".js") <= 1_300_000
 
 
 def test_nobody_can_be_found_in_what_is_written(nights: Nights) -> None:

@@ -96,6 +96,51 @@ def test_no_request_leaves_and_no_error_is_logged(browser: Any, site: Path, sche
         assert browser.get_log("browser") == [], path.name
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser: Any, site: Path, scheme: str) -> None:
+    """Every page against WCAG 2.2 AA, by axe-core; its script is named in `$ROI_AXE`, for nothing is fetched."""
+    if "ROI_AXE" not in os.environ:
+        pytest.skip("no axe-core: set ROI_AXE to its axe.min.js")
+    script = Path(os.environ["ROI_AXE"]).read_text(encoding="utf-8")
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    run = "const done = arguments[1]; axe.run(document, {runOnly: arguments[0]}).then(done)"
+    found = {}
+    for path in sorted(site.rglob("*.html")):
+        _open(browser, path, scheme=scheme)
+        assert _drawn(browser)
+        browser.execute_cdp_cmd("Runtime.evaluate", {"expression": script})
+        told = browser.execute_async_script(run, tags)["violations"]
+        if told:
+            found[path.name] = [(one["id"], one["nodes"][0]["html"][:160], len(one["nodes"])) for one in told]
+    assert not found
+
+
+def test_the_table_of_all_kpis_is_filtered(browser: Any, site: Path) -> None:
+    """From file://, by owner: only rows of that owner stay, and the count says how many."""
+    _open(browser, site / "index.html")
+    shown = "return [...document.querySelectorAll('#kpis tbody tr')].filter(row => row.checkVisibility())"
+    whole = browser.execute_script(f"{shown}.length")
+    choose = (
+        "const owner = document.querySelector('select[name=owner]'); owner.selectedIndex = 2;"
+        "owner.dispatchEvent(new Event('change', {bubbles: true})); return owner.value"
+    )
+    owner = browser.execute_script(choose)
+    owners = browser.execute_script(f"{shown}.map(row => row.dataset.owner)")
+    assert set(owners) == {owner}
+    assert 0 < len(owners) < whole
+    assert browser.execute_script("return document.getElementById('shown').textContent") == (
+        f"{len(owners)} of {whole} KPIs"
+    )
+
+
+def test_nothing_scrolls_sideways_on_a_laptop(browser: Any, site: Path) -> None:
+    """1280 and 1024 pixels: no page is wider than its window."""
+    for path in sorted(site.rglob("*.html")):
+        for width in (1280, 1024):
+            _open(browser, path, width=width)
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= width, (path.name, width)
+
+
 def test_no_payload_runs(browser: Any, site: Path) -> None:
     """The hostile names of the made edition set window.hit if any of them runs; no label holds a link."""
     for path in sorted(site.rglob("*.html")):

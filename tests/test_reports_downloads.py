@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from dataclasses import replace
 from datetime import date
@@ -13,7 +14,7 @@ import duckdb
 import pytest
 from test_reports_edition import edition
 
-from pipeline.reports import EditionData, downloads
+from pipeline.reports import EditionData, downloads, kpis, rows
 from pipeline.reports.model import CONTRACT_COLUMNS
 
 
@@ -27,12 +28,16 @@ def data() -> EditionData:
 def folder(data: EditionData, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its downloads."""
     out = tmp_path_factory.mktemp("data")
-    downloads.write(data, out, status="provisional")
+    frame = downloads.contract_frame(data.values)
+    downloads.write(data, frame, out, status="provisional")
+    made = rows.indexed(data)
+    for kpi_id in data.catalog.metrics:
+        downloads.write_one(frame, out, kpi_id, kpis.published(made, kpi_id))
     return out
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as lines:
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
 
@@ -63,24 +68,45 @@ def test_numbers_have_no_exponent_and_no_trailing_zeros(number: float | int | De
     assert downloads.plain(number) == printed
 
 
-def test_csv_json_and_parquet_say_the_same(data: EditionData, folder: Path) -> None:
-    """Three formats, one content, the contract's columns in their order."""
-    document = json.loads((folder / "kpi_values.json").read_text(encoding="utf-8"))
-    rows = _rows(folder / "kpi_values.csv")
-    found = duckdb.sql(f"SELECT * FROM '{folder / 'kpi_values.parquet'}'")
-    assert document["columns"] == found.columns == list(rows[0]) == list(CONTRACT_COLUMNS)
-    typed = found.fetchall()
-    assert len(rows) == len(document["rows"]) == len(typed) == len(data.values)
+def test_csv_and_parquet_say_the_same(data: EditionData, folder: Path) -> None:
+    """Two formats, one content, the contract's columns in their order, every value there is."""
+    found = _rows(folder / "kpi_values.csv.gz")
+    table = duckdb.sql(f"SELECT * FROM '{folder / 'kpi_values.parquet'}'")
+    assert table.columns == list(found[0]) == list(CONTRACT_COLUMNS)
+    typed = table.fetchall()
+    assert len(found) == len(typed) == len(data.values)
     value, start, numerator = (CONTRACT_COLUMNS.index(name) for name in ("value", "period_start", "numerator"))
-    for text, plain, exact in zip(rows, document["rows"], typed, strict=True):
-        assert plain[value] == exact[value] == (float(text["value"]) if text["value"] else None)
+    for text, exact in zip(found, typed, strict=True):
+        assert exact[value] == (float(text["value"]) if text["value"] else None)
         assert exact[start] == date.fromisoformat(text["period_start"])
         assert exact[numerator] == (Decimal(text["numerator"]) if text["numerator"] else None)
 
 
+def test_the_download_of_a_kpi_has_what_its_page_shows(data: EditionData, folder: Path) -> None:
+    """CSV and JSON alike: every value of its charts and of its breakdown, each as the whole edition has it."""
+    whole = {tuple(one.values()) for one in _rows(folder / "kpi_values.csv.gz")}
+    for kpi_id in ("availability", "deflection_rate", "hours_saved"):
+        held = _rows(folder / f"{kpi_id}.csv")
+        assert {tuple(one.values()) for one in held} <= whole
+        document = json.loads((folder / f"{kpi_id}.json").read_text(encoding="utf-8"))
+        assert document["columns"] == list(CONTRACT_COLUMNS)
+        assert len(document["rows"]) == len(held)
+        shown = {(one["grain"], one["period_start"]) for one in held if not one["dimension"]}
+        drawn = kpis.spans(rows.indexed(data), kpi_id)
+        assert {(row.grain, row.start.isoformat()) for _, span in drawn for row in span} <= shown
+        assert bool(data.catalog.metrics[kpi_id].dimensions) == any(one["dimension"] for one in held)
+
+
+def test_packed_files_do_not_know_when_they_were_packed() -> None:
+    """The header has no time (RFC 1952, bytes 5 to 8), and unpacked it is the text."""
+    packed = downloads.packed("kpi_id,value\n")
+    assert packed[4:8] == b"\0\0\0\0"
+    assert gzip.decompress(packed) == b"kpi_id,value\n"
+
+
 def test_formulas_of_dimension_values_are_quoted_in_the_file(folder: Path) -> None:
     """The payload reaches the CSV with an apostrophe, JSON and Parquet as it is."""
-    names = {row["dimension_value"] for row in _rows(folder / "kpi_values.csv")}
+    names = {row["dimension_value"] for row in _rows(folder / "kpi_values.csv.gz")}
     assert {'\'=HYPERLINK("http://x.invalid")', "'@SUM(A1)"} <= names
     assert not any(name.startswith(("=", "+", "-", "@")) for name in names)
     found = duckdb.sql(f"SELECT DISTINCT dimension_value FROM '{folder / 'kpi_values.parquet'}'").fetchall()
@@ -120,5 +146,5 @@ def test_edition_json_has_the_status_it_was_given(folder: Path) -> None:
 def test_equal_cells_of_different_types_print_each_their_own_way(tmp_path: Path, data: EditionData) -> None:
     """A number -1 is a number, the text "-1" is text that a spreadsheet might run; True is not 1."""
     odd = [{**data.checks[0], "observed": found} for found in (-1, "-1", True, 1)]
-    downloads.write(replace(data, checks=odd), tmp_path, status="final")
+    downloads.write(replace(data, checks=odd), downloads.contract_frame(data.values), tmp_path, status="final")
     assert [row["observed"] for row in _rows(tmp_path / "checks.csv")] == ["-1", "'-1", "true", "1"]

@@ -62,15 +62,26 @@ def site(data: EditionData, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_page_and_file_is_there(data: EditionData, site: Path) -> None:
-    """Nine roles, index, run page, assets and downloads; nothing else."""
+    """Nine roles, index, run page, registers, a page with two downloads per KPI, assets and downloads; nothing else."""
     roles = {f"{role}.html" for role in data.catalog.reported_roles()}
     assert len(roles) == 9
-    assets = {"assets/plotly.min.js", "assets/charts.js", "assets/style.css"}
-    values = {f"data/kpi_values.{kind}" for kind in ("csv", "json", "parquet")}
-    names = ("edition.json", "loads.csv", "notes.csv", "checks.csv", "restatements.csv", "quarantine.csv")
+    assets = {"assets/plotly-basic.min.js", "assets/charts.js", "assets/filter.js", "assets/style.css"}
+    values = {f"data/kpi_values.{kind}" for kind in ("csv.gz", "parquet")}
+    kpis = {f"kpi/{kpi}.{kind}" for kpi in data.catalog.metrics for kind in ("html", "csv", "json")}
+    names = (
+        "corrections.csv.gz",
+        "manifest.json",
+        "edition.json",
+        "loads.csv",
+        "notes.csv",
+        "checks.csv",
+        "restatements.csv",
+        "quarantine.csv",
+    )
     rest = {f"data/{name}" for name in names}
     found = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
-    assert found == roles | assets | values | rest | {"index.html", "run.html"}
+    registers = {f"{name}.html" for name in ("index", "run", "raci", "corrections", "archive", "digest")}
+    assert found == roles | assets | values | kpis | rest | registers | {"digest.eml"}
 
 
 def test_the_same_data_gives_the_same_bytes(data: EditionData, tmp_path: Path, site: Path) -> None:
@@ -110,12 +121,13 @@ def test_charts_draw_the_numbers_of_the_table(data: EditionData, site: Path) -> 
 
 def test_hostile_text_is_shown_and_never_run(site: Path) -> None:
     """Payloads in dimension values and file names are text: no tag, no script, no template is made of them."""
-    for path in site.glob("*.html"):
+    for path in site.rglob("*.html"):
         found = parsed(path)
         assert "onerror" not in {name for _, attrs in found.tags for name in attrs}
         assert not any(tag == "img" for tag, _ in found.tags)
         sources = [attrs.get("src") for tag, attrs in found.tags if tag == "script" and "data-for" not in attrs]
-        assert set(sources) <= {"assets/plotly.min.js", "assets/charts.js"}
+        root = "" if path.parent == site else "../"
+        assert set(sources) <= {f"{root}assets/{name}.js" for name in ("plotly-basic.min", "charts", "filter")}
     said = "".join(parsed(site / "genai_engineer.html").text)
     assert all(payload in said for payload in HOSTILE)
 
@@ -134,11 +146,11 @@ def test_text_for_plotly_cannot_become_a_link(data: EditionData, tmp_path: Path)
 
 def test_pages_reach_only_their_own_folder(site: Path) -> None:
     """Every link and source is relative and exists; the policy forbids the rest."""
-    for path in site.glob("*.html"):
+    for path in site.rglob("*.html"):
         found = parsed(path)
         policy = next(attrs["content"] for tag, attrs in found.tags if attrs.get("http-equiv"))
         assert policy and policy.startswith("default-src 'none'")
-        assert "unsafe-inline" not in policy.split("script-src")[1].split(";")[0]
+        assert "unsafe-inline" not in policy.partition("script-src")[2].split(";")[0]
         ids = {attrs["id"] for _, attrs in found.tags if "id" in attrs}
         for _, attrs in found.tags:
             target = attrs.get("href") or attrs.get("src")
@@ -146,13 +158,14 @@ def test_pages_reach_only_their_own_folder(site: Path) -> None:
                 assert target[1:] in ids, (path.name, target)
             elif target and target != "data:,":
                 file, _, anchor = target.partition("#")
-                assert (site / file).is_file(), (path.name, target)
-                assert not anchor or f'id="{anchor}"' in (site / file).read_text(encoding="utf-8"), (path.name, target)
+                place = path.parent / file
+                assert place.is_file(), (path.name, target)
+                assert not anchor or f'id="{anchor}"' in place.read_text(encoding="utf-8"), (path.name, target)
 
 
 def test_ids_are_unique_and_tables_are_real(site: Path) -> None:
     """Each table has a caption, each heading cell a scope."""
-    for path in site.glob("*.html"):
+    for path in site.rglob("*.html"):
         tags = parsed(path).tags
         ids = [attrs["id"] for _, attrs in tags if "id" in attrs]
         assert len(ids) == len(set(ids)), path.name
@@ -162,14 +175,18 @@ def test_ids_are_unique_and_tables_are_real(site: Path) -> None:
 
 def test_a_role_page_is_light(site: Path) -> None:
     """At most 300 KB without the shared script."""
-    assert max(path.stat().st_size for path in site.glob("*.html")) <= 300_000
+    assert max(path.stat().st_size for path in site.rglob("*.html")) <= 300_000
 
 
 def test_downloads_are_listed_with_their_true_hash(site: Path) -> None:
-    """Who downloads a file can check it against the page."""
+    """Who downloads a file can check it against the page; the manifest, which names them all, cannot be in itself."""
     page = (site / "index.html").read_text(encoding="utf-8")
     for path in (site / "data").iterdir():
-        assert hashlib.sha256(path.read_bytes()).hexdigest() in page, path.name
+        assert path.name == "manifest.json" or hashlib.sha256(path.read_bytes()).hexdigest() in page, path.name
+    for path in (site / "kpi").glob("*.html"):
+        own = path.read_text(encoding="utf-8")
+        for kind in (".csv", ".json"):
+            assert hashlib.sha256(path.with_suffix(kind).read_bytes()).hexdigest() in own, path.name
 
 
 def test_no_causal_word_and_the_difference_says_so(site: Path) -> None:

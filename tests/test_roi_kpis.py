@@ -19,7 +19,7 @@ from pipeline.catalog.benefits import Benefit
 from pipeline.catalog.load import load_catalog
 from pipeline.catalog.model import Catalog
 from pipeline.engine.values import PUBLISHED
-from pipeline.reports.returns import files, json_document, money, panel
+from pipeline.reports.returns import files, json_document, panel
 from pipeline.roi.assemble import evaluate
 from pipeline.roi.effects import read_effects
 from pipeline.roi.kpis import KPIS, with_roi
@@ -90,11 +90,8 @@ def test_what_cannot_be_told_is_not_available_with_its_reason() -> None:
 
 
 def test_the_panel_says_what_the_result_says(result: RoiResult) -> None:
-    """Title with the range, evidence by grade, lines with their standing, perception."""
+    """Evidence by grade, lines with their standing, perception."""
     shown = panel(result)
-    assert shown.title.startswith(
-        f"The programme is worth more than it costs: net benefit {money(result.programme.net).text}"
-    )
     assert shown.is_told
     assert shown.grades[0].name == "A, randomised experiment"
     assert [row.mark.word for row in shown.lines if row.mark] == [one.status for one in result.lines]
@@ -107,7 +104,6 @@ def test_the_panel_has_a_state_for_insufficient_evidence() -> None:
     """It says so and why, and shows no return."""
     bare = CATALOG.model_copy(update={"benefits": {"agency": CATALOG.benefits["agency"]}})
     shown = panel(evaluate(bare, inputs(), draws=20))
-    assert shown.title == "There is not enough evidence to say what the programme is worth"
     assert (shown.is_told, shown.facts, shown.tornado) == (False, (), ())
     assert shown.reason == "agency: stated, not measured (A plan)"
 

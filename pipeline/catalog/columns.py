@@ -14,7 +14,6 @@ from pipeline.catalog.document import Positions
 from pipeline.catalog.expressions import Comparison, ExpressionError, Measure, parse_condition, parse_measure
 from pipeline.catalog.formulas import names_of, parse_formula
 from pipeline.catalog.model import (
-    COLUMN,
     AnyMetric,
     Catalog,
     Derived,
@@ -24,6 +23,7 @@ from pipeline.catalog.model import (
     Recurrence,
     Total,
 )
+from pipeline.catalog.records import COLUMN
 from pipeline.catalog.wording import near, one_of, problem, quoted
 from pipeline.errors import Problem
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from pipeline.catalog.expressions import Measure, parse_measure
 from pipeline.catalog.formulas import formula_line
-from pipeline.catalog.model import AnyMetric, Catalog, Example, Target
+from pipeline.catalog.model import AnyMetric, Catalog, Target
+from pipeline.catalog.worked import Example
 
 _DIRECTIONS = {"up": "higher is better", "down": "lower is better"}
 _INTERVALS = {

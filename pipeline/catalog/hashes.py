@@ -12,7 +12,19 @@ from pipeline.catalog.expressions import ExpressionError, parse_measure
 from pipeline.catalog.model import AnyMetric, Catalog
 
 PROSE = frozenset(
-    {"name", "owner", "question", "target", "leaves_out", "pitfall", "references", "aim", "examples", "headline"}
+    {
+        "name",
+        "owner",
+        "question",
+        "target",
+        "leaves_out",
+        "pitfall",
+        "references",
+        "aim",
+        "examples",
+        "headline",
+        "cumulative",
+    }
 )
 """Keys that change no number: words, who answers for it, what it should reach, what proves it, how it is shown."""
 _LENGTH = 12

@@ -8,7 +8,21 @@ from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.catalog.benefits import Benefit
-from pipeline.catalog.records import Day, Flag, Identifier, Number, Strict, Text, Whole
+from pipeline.catalog.records import (
+    AnyColumn,
+    Day,
+    ExactColumn,
+    Flag,
+    Identifier,
+    Number,
+    NumberColumn,
+    Strict,
+    Text,
+    TextColumn,
+    TimeColumn,
+    Whole,
+)
+from pipeline.catalog.worked import Example
 
 Cadence = Literal["daily", "weekly", "monthly", "quarterly"]
 Unit = Literal[
@@ -17,24 +31,6 @@ Unit = Literal[
 ]  # fmt: skip
 InputUnit = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,30}(/[A-Za-z0-9_]{1,30})?$")]
 """Unit of what goes into a formula: `USD`, `h`, `USD/month`, ..."""
-COLUMN = "column"
-"""Marks a key whose value is a column of the fact; beside it the families of type that fit there, and in words."""
-
-
-def _column(families: str, expected: str) -> object:
-    return Field(pattern=_IDENTIFIER, json_schema_extra={COLUMN: families, "expected": expected})
-
-
-_IDENTIFIER = r"^[a-z][a-z0-9_]{1,62}$"
-AnyColumn = Annotated[str, _column("any", "any column")]
-NumberColumn = Annotated[str, _column("number", "a number")]
-ExactColumn = Annotated[str, _column("exact", "whole numbers or DECIMAL")]
-TextColumn = Annotated[str, _column("text", "text")]
-TimeColumn = Annotated[str, _column("time", "a date or time")]
-
-
-ExampleRow = dict[Identifier, Whole | Number | Flag | Text | Day | None]
-"""One row of a fact: column -> value."""
 
 
 class Target(Strict):
@@ -61,30 +57,6 @@ class Role(Strict):
     tier: Annotated[Whole, Field(ge=1, le=3)]
     question: Text
     subscribes: tuple[Identifier, ...] = ()
-
-
-class Example(Strict):
-    """A worked example: rows of the fact and the value they must give. Columns that are not named are null."""
-
-    says: Text
-    rows: dict[Identifier, tuple[ExampleRow, ...]] | tuple[ExampleRow, ...] = ()
-    """Rows of the fact, or for a KPI of two facts the rows of each; `day` is 2026-01-05 where it is not given, and
-    `times: 20` stands for twenty such rows."""
-    inputs: dict[Identifier, Number | tuple[Number, ...]] | None = None
-    """For a formula: what goes in."""
-    grain: Literal["day", "week", "month", "quarter", "28d"] | None = None
-    """The grain looked at; without it the one that is headlined. The period is the last one of the rows."""
-    by: Text | None = None
-    """`dimension=value` for a slice."""
-    value: Number | None = None
-    """The right value; none when it must not be available."""
-    numerator: Number | None = None
-    denominator: Number | None = None
-    low: Number | None = None
-    high: Number | None = None
-    """The ends of the interval, to four significant digits."""
-    reason: Text | None = None
-    """Words that must stand in the reason of the value."""
 
 
 class _Metric(Strict):
@@ -127,6 +99,7 @@ class _Measured(_Metric):
     """Days after the end of a period before its cohort is closed."""
     unknown: Text | None = None
     """Aggregate that counts what could not be measured; above zero the value is not available."""
+    cumulative: ClassVar[bool] = False
     headline: Literal["value", "upper_bound"] = "value"
     """`upper_bound` when none seen is no proof that there is none: pages lead with the upper end of the interval."""
 
@@ -355,6 +328,9 @@ class Formula(_Metric):
     awaits: Text
     """What must be there before the inputs are known."""
     interval: Literal["simulation", "exact"]
+    cumulative: Flag = False
+    """True when each value counts everything since the first month of the window, not its own month alone. Pages then
+    say since when, and judge no change by the usual range: such values repeat each other."""
 
     fact: ClassVar[str] = ""
     facts: ClassVar[tuple[str, ...]] = ()

@@ -1,4 +1,4 @@
-"""What every record of the catalogue is made of: ids, texts, numbers as they were written, and days."""
+"""What every record of the catalogue is made of: ids, texts, numbers as they were written, days, and columns."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ def _calendar_date(value: object) -> object:
     raise PydanticCustomError("calendar_date", "a date of the calendar, written as 2026-01-31")
 
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
 Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
 ]
@@ -41,6 +40,23 @@ Whole = Annotated[int, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 Number = Annotated[Decimal, BeforeValidator(_exact)]
 Day = Annotated[date, BeforeValidator(_calendar_date)]
+
+
+_IDENTIFIER = r"^[a-z][a-z0-9_]{1,62}$"
+Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
+COLUMN = "column"
+"""Marks a key whose value is a column of the fact; beside it the families of type that fit there, and in words."""
+
+
+def _column(families: str, expected: str) -> object:
+    return Field(pattern=_IDENTIFIER, json_schema_extra={COLUMN: families, "expected": expected})
+
+
+AnyColumn = Annotated[str, _column("any", "any column")]
+NumberColumn = Annotated[str, _column("number", "a number")]
+ExactColumn = Annotated[str, _column("exact", "whole numbers or DECIMAL")]
+TextColumn = Annotated[str, _column("text", "text")]
+TimeColumn = Annotated[str, _column("time", "a date or time")]
 
 
 class Strict(BaseModel):

@@ -22,6 +22,7 @@ from pydantic_core import core_schema
 from pipeline.catalog.benefits import Benefit
 from pipeline.catalog.columns import MEASURE_KEYS
 from pipeline.catalog.model import Catalog, Target
+from pipeline.catalog.worked import Example
 
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -237,7 +238,7 @@ def _idle(key: str, value: object) -> bool:
     return is_mark or (key == "default" and value in (None, []))
 
 
-_MODELS = (Catalog.__module__, Benefit.__module__)
+_MODELS = (Catalog.__module__, Benefit.__module__, Example.__module__)
 
 
 @cache

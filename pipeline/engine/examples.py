@@ -13,8 +13,9 @@ import duckdb
 from pipeline.catalog import codes
 from pipeline.catalog.document import Positions
 from pipeline.catalog.formulas import evaluate
-from pipeline.catalog.model import AnyMetric, Catalog, Example, ExampleRow, Formula, Percentile
+from pipeline.catalog.model import AnyMetric, Catalog, Formula, Percentile
 from pipeline.catalog.wording import near, one_of, problem, quoted
+from pipeline.catalog.worked import Example, ExampleRow
 from pipeline.engine.rollup import as_of_day, roll_up
 from pipeline.engine.states import build_states
 from pipeline.engine.values import compute_values

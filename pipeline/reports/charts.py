@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from html import escape
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.catalog.model import AnyMetric
@@ -31,13 +31,6 @@ LEAST_FOR_LIMITS = 5
 def _ticks(unit: str) -> str:
     """Plotly's format of a number in a unit."""
     return _TICKS.get(unit, "$,.4~r" if unit.startswith("USD") else ",.4~r")
-
-
-def library() -> Path:
-    """The script that draws the charts, as the installed plotly package ships it."""
-    import plotly
-
-    return Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
 def _runs(rows: Sequence[Value]) -> list[list[Value]]:
@@ -70,18 +63,21 @@ def _bounds(metric: AnyMetric) -> tuple[float, float]:
     return (-inf if is_signed else 0.0), (1.0 if metric.unit == "ratio" and not is_signed else inf)
 
 
-def _usual(rows: Sequence[Value]) -> XmR | None:
-    """Process limits of the points that have enough data; None where there are too few for a range."""
+def _usual(rows: Sequence[Value], metric: AnyMetric) -> XmR | None:
+    """Process limits of the points that have enough data; None where there are too few, and for a running total.
+
+    A running total carries all months before it in each value, so that its steps are no sample of its variation.
+    """
     from pipeline.statistics.process_behaviour import limits
 
     known = [row.value for row in rows if row.value is not None and row.status == "computed"]
-    return limits(known) if len(known) >= LEAST_FOR_LIMITS else None
+    return limits(known) if len(known) >= LEAST_FOR_LIMITS and not metric.cumulative else None
 
 
-def frame(rows: Sequence[Value], metric: AnyMetric) -> Frame:
+def frame(rows: Sequence[Value], metric: AnyMetric, basis: Sequence[Value] | None = None) -> Frame:
     """An axis made for the values: one wide interval must not press the line flat, so intervals are cut at its edge."""
     floor, ceiling = _bounds(metric)
-    usual = _usual(rows)
+    usual = _usual(rows if basis is None else basis, metric)
     inner = [row.value for row in rows if row.value is not None]
     inner += [goal] if (goal := words.limit(metric)) is not None else []
     inner += [max(usual.lower, floor), min(usual.upper, ceiling)] if usual else []
@@ -201,13 +197,33 @@ def _layout(metric: AnyMetric, grain: str, shown: Frame) -> dict[str, Any]:
     }
 
 
-def figure(rows: Sequence[Value], metric: AnyMetric) -> dict[str, Any]:
-    """The figure of one KPI: interval band, usual range, line, points not judged, target and signal marks."""
-    shown = frame(rows, metric)
+def _mean(rows: Sequence[Value], usual: XmR | None) -> dict[str, Any] | None:
+    """The mean that the limits lie around."""
+    return None if usual is None else _level(rows, [usual.mean], {"color": "--soft", "width": 1}, "mean")
+
+
+def _restated(rows: Sequence[Value], restated: frozenset[date]) -> dict[str, Any] | None:
+    """Values that an edition told otherwise than the one before it, as squares."""
+    found = [row for row in rows if row.start in restated and row.value is not None]
+    if not found:
+        return None
+    marker = {"color": "--ink", "size": 9, "symbol": "square-open", "line": {"width": 1.2}}
+    return _points(found) | {"mode": "markers", "marker": marker, "hoverinfo": "skip", "name": "restated"}
+
+
+def figure(
+    rows: Sequence[Value],
+    metric: AnyMetric,
+    basis: Sequence[Value] | None = None,
+    restated: frozenset[date] = frozenset(),
+) -> dict[str, Any]:
+    """The figure of one KPI: interval band, usual range, line, points not judged, target, signals and restatements."""
+    shown = frame(rows, metric, basis)
     line, thin = _line(rows, metric.name), _thin(rows, metric)
     for trace in (line, thin or {}):
         trace["hovertemplate"] = f"%{{y:{_ticks(metric.unit)}}}, n = %{{customdata:,}}<extra></extra>"
-    traces = [_band(rows, shown), _limits(rows, metric, shown.usual), line, thin, _target(rows, metric), _marked(rows)]
+    ranges = [_band(rows, shown), _limits(rows, metric, shown.usual), _mean(rows, shown.usual)]
+    traces = [*ranges, line, thin, _target(rows, metric), _marked(rows), _restated(rows, restated)]
     return {"data": [trace for trace in traces if trace], "layout": _layout(metric, rows[0].grain, shown)}
 
 
@@ -225,6 +241,8 @@ def _row(row: Value, metric: AnyMetric) -> ChartRow:
 
 def _range_words(metric: AnyMetric, usual: XmR | None) -> str:
     """Mean and limits as text, for readers without the drawing."""
+    if metric.cumulative:
+        return ". A running total repeats the months before it, so no usual range is drawn and no change is judged"
     if usual is None:
         return ""
     floor, ceiling = _bounds(metric)
@@ -233,22 +251,42 @@ def _range_words(metric: AnyMetric, usual: XmR | None) -> str:
     return f". Mean {formats.amount(usual.mean, metric.unit)}, usual range {formats.span(low, high)}{trial}"
 
 
-def _subtitle(metric: AnyMetric, rows: Sequence[Value]) -> str:
+def _subtitle(metric: AnyMetric, rows: Sequence[Value], usual: XmR | None, *, is_forced: bool) -> str:
+    """What is drawn, by which grain and over which span; `is_forced` when thin data forced a coarser grain."""
     span = " to ".join(formats.period(row.grain, row.start, row.end) for row in (rows[0], rows[-1]))
     every, cadence = rows[0].grain, metric.grain
-    thin = "" if every == cadence else f", because most {cadence}s have n below {metric.min_n} and are not judged"
-    said = f"{metric.name} per {every}{thin}, in {formats.UNIT_WORDS[metric.unit]}, {span}"
-    return said + _range_words(metric, _usual(rows))
+    is_cadence = every == cadence or not is_forced
+    thin = "" if is_cadence else f", because most {cadence}s have n below {metric.min_n} and are not judged"
+    said = f"{metric.name} {_per(rows)}{thin}, in {formats.UNIT_WORDS[metric.unit]}, {span}"
+    return said + _range_words(metric, usual)
 
 
-def chart(kpi_id: str, metric: AnyMetric, rows: Sequence[Value], title: str) -> Chart | None:
-    """A chart and its table; none where there are not two values to compare."""
+def _per(rows: Sequence[Value]) -> str:
+    """What one point is: a period of its own, or everything up to the end of a period."""
+    start = formats.since(rows[-1])
+    return f"{start} to the end of each {rows[0].grain}" if start else f"per {rows[0].grain}"
+
+
+def chart(
+    kpi_id: str,
+    metric: AnyMetric,
+    rows: Sequence[Value],
+    title: str,
+    *,
+    basis: Sequence[Value] | None = None,
+    restated: frozenset[date] = frozenset(),
+) -> Chart | None:
+    """A chart and its table; none where there are not two values to compare.
+
+    `basis` are the points from which the usual range is worked out, where they are not those drawn.
+    """
     if sum(row.value is not None for row in rows) < 2:
         return None
+    usual = _usual(rows if basis is None else basis, metric)
     return Chart(
-        id=f"chart-{kpi_id}",
+        id=f"chart-{kpi_id}" if basis is None else f"chart-{kpi_id}-{rows[0].grain}",
         title=title,
-        subtitle=_subtitle(metric, rows),
-        spec=figure(rows, metric),
+        subtitle=_subtitle(metric, rows, usual, is_forced=basis is None),
+        spec=figure(rows, metric, basis, restated),
         rows=tuple(_row(row, metric) for row in reversed(rows)),
     )

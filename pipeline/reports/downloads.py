@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -28,6 +29,7 @@ LOAD_COLUMNS = ("file", "source", "rows_in", "loaded", "duplicate", "quarantined
 NOTE_COLUMNS = ("kpi_id", "grain", "period_start", "dimension", "dimension_value", "status", "reason")
 QUARANTINE_COLUMNS = ("file", "line", "table", "reason")
 CHECK_COLUMNS = ("check", "layer", "subject", "expectation", "observed", "expected", "passed", "severity", "kpis")
+CORRECTION_COLUMNS = ("edition", "kpi_id", "grain", "period_start", "old", "new", "why")
 RESTATEMENT_COLUMNS = ("kpi_id", "grain", "period_start", "dimension", "dimension_value", "old", "new", "why")
 _SQL_TYPES = {
     "period_start": "DATE", "period_end": "DATE", "value": "DOUBLE", "numerator": "DECIMAL(38,14)",
@@ -35,14 +37,14 @@ _SQL_TYPES = {
     "edition": "BIGINT",
 }  # fmt: skip
 _WHAT = {
-    "kpi_values.csv": "every KPI value, by period and slice",
-    "kpi_values.json": "the same values, as columns and rows",
+    "kpi_values.csv.gz": "every KPI value, by period and slice (CSV, gzip)",
     "kpi_values.parquet": "the same values, typed",
     "notes.csv": "why values are not available",
     "loads.csv": "what became of every file",
     "quarantine.csv": "every quarantined row by file and line, with the reason; no line means the whole file",
     "checks.csv": "results of the data checks",
     "restatements.csv": "values that read differently than in the last edition",
+    "corrections.csv.gz": "every total that any edition restated (CSV, gzip)",
     "edition.json": "what this edition was made from",
     "roi.json": "what the programme is worth: every claim, cost, assumption and result",
     "roi_lines.csv": "benefits by line, use case and month, from gross to present value",
@@ -122,6 +124,11 @@ def json_text(columns: Table) -> str:
     return f'{{"columns": {json.dumps(list(columns))},\n"rows": [\n{lines}\n]}}\n'
 
 
+def packed(text: str) -> bytes:
+    """A text as gzip; the time of packing is left out, so that the same text gives the same bytes."""
+    return gzip.compress(text.encode("utf-8"), compresslevel=6, mtime=0)
+
+
 def contract_frame(values: pd.DataFrame) -> pd.DataFrame:
     """The contract's columns in the contract's order, sorted, dates as ISO days."""
     frame = values.copy()
@@ -130,6 +137,20 @@ def contract_frame(values: pd.DataFrame) -> pd.DataFrame:
     for column in ("dimension", "dimension_value", "verdict", "signal"):
         frame[column] = frame[column].astype(object).where(frame[column].notna(), "")
     return frame.sort_values(ORDER, kind="stable").reset_index(drop=True)
+
+
+def write_one(frame: pd.DataFrame, folder: Path, kpi_id: str, published: set[tuple[str, str, bool]]) -> list[Path]:
+    """Write what stands on the page of a KPI as CSV and JSON.
+
+    `frame` is the contract's frame; `published` has grain, first day and whether it is sliced, of each value there.
+    """
+    held = frame[frame["kpi_id"] == kpi_id]
+    keys = zip(held["grain"], held["period_start"], held["dimension"] != "", strict=True)
+    values = _texts(held.iloc[[at for at, key in enumerate(keys) if key in published]], CONTRACT_COLUMNS)
+    paths = [folder / f"{kpi_id}.csv", folder / f"{kpi_id}.json"]
+    for path, told in zip(paths, (csv_text(values), json_text(values)), strict=True):
+        path.write_text(told, encoding="utf-8", newline="\n")
+    return paths
 
 
 def _write_parquet(columns: Table, path: Path) -> None:
@@ -172,18 +193,18 @@ def _by_place(rows: Iterable[Record]) -> list[Record]:
     )
 
 
-def write(data: EditionData, folder: Path, *, status: str, more: Mapping[str, str] | None = None) -> list[Path]:
+def write(
+    data: EditionData, frame: pd.DataFrame, folder: Path, *, status: str, more: Mapping[str, str] | None = None
+) -> list[Path]:
     """Write every download into `folder`; return what was written.
 
-    `status` is the edition's status word; `more` are files made elsewhere, name -> text.
+    `frame` is the contract's frame of the values, `status` the edition's status word; `more` are files made
+    elsewhere, name -> text.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    frame = contract_frame(data.values)
     absent = frame[frame["value"].isna() | (frame["status"] == "not_available")]
     values = _texts(frame, CONTRACT_COLUMNS)
     texts = {
-        "kpi_values.csv": csv_text(values),
-        "kpi_values.json": json_text(values),
         "notes.csv": csv_text(_texts(absent, NOTE_COLUMNS)),
         "loads.csv": csv_text(_picked(data.loads, LOAD_COLUMNS)),
         "quarantine.csv": csv_text(_picked(_by_place(data.quarantined_rows), QUARANTINE_COLUMNS)),
@@ -194,16 +215,22 @@ def write(data: EditionData, folder: Path, *, status: str, more: Mapping[str, st
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    gz = {
+        "kpi_values.csv.gz": csv_text(values),
+        "corrections.csv.gz": csv_text(_picked(data.history, CORRECTION_COLUMNS)),
+    }
+    for name, text in gz.items():
+        (folder / name).write_bytes(packed(text))
     _write_parquet(values, folder / "kpi_values.parquet")
-    return [folder / name for name in _WHAT if name in texts or name == "kpi_values.parquet"]
+    return [folder / name for name in _WHAT if name in texts or name in gz or name == "kpi_values.parquet"]
 
 
-def described(paths: Iterable[Path]) -> tuple[Download, ...]:
-    """The downloads with size and SHA-256, as pages list them."""
+def described(paths: Iterable[Path], folder: str = "data") -> tuple[Download, ...]:
+    """The downloads of a folder with size and SHA-256, as pages list them."""
     return tuple(
         Download(
-            href=f"data/{path.name}",
-            what=_WHAT[path.name],
+            href=f"{folder}/{path.name}",
+            what=_WHAT.get(path.name, f"the values on this page ({path.suffix[1:].upper()})"),
             bytes=formats.size(path.stat().st_size),
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         )

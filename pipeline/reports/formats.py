@@ -186,11 +186,11 @@ def interval(row: Value) -> Figure:
     """The 95 % interval, `exact` for a census, not applicable where there is no value."""
     if row.value is None:
         return NOT_APPLICABLE
+    if row.method == "exact" and row.low == row.high:
+        return Figure("exact", "value")
     if row.low is not None and row.high is not None:
         ends = span(amount(row.low, row.unit), amount(row.high, row.unit))
         return Figure(f"{ends} (P10 to P90)" if row.method == "simulation" else ends, "value")
-    if row.method == "exact":
-        return Figure("exact", "value")
     if row.low is not None:
         return Figure(f"at least {amount(row.low, row.unit)}", "value")
     if row.high is not None:
@@ -220,6 +220,17 @@ def period(grain: str, start: date, end: date) -> str:
     if grain == "week":
         return f"week to {last}"
     return f"28 days to {last}" if grain == "28d" else f"{day(start)} to {last}"
+
+
+def when(row: Value) -> str:
+    """The period of a value in words; a running total says since when it counts."""
+    told = period(row.grain, row.start, row.end)
+    return f"{since(row)}, to {told}" if row.since else told
+
+
+def since(row: Value) -> str:
+    """Since when a running total counts; empty for a value of its period alone."""
+    return f"since {MONTHS[row.since.month - 1]} {row.since.year}" if row.since else ""
 
 
 def period_code(grain: str, start: date, end: date) -> str:

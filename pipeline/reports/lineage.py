@@ -36,6 +36,13 @@ def meaning(fact: str) -> str:
     return load_facts()[fact].meaning if fact in load_facts() else ""
 
 
+def sql(fact: str) -> str:
+    """The query of a fact; empty when nobody declared the fact."""
+    from pipeline.facts import load_facts
+
+    return load_facts()[fact].sql.strip() if fact in load_facts() else ""
+
+
 def _tables(source: Record) -> list[str]:
     found = source.get("tables") or []
     return [name.strip() for name in found.split(",")] if isinstance(found, str) else [str(name) for name in found]

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pipeline.reports import formats
 from pipeline.reports.amounts import money, month, share
 from pipeline.reports.model import Figure, Mark
-from pipeline.reports.returns import GRADES, Row, Swung, swings
+from pipeline.reports.returns import Row, Swung, grade_rows, swings
 from pipeline.roi.decision import FIX, SCALE, STOP
 from pipeline.roi.records import Brief, Budgeted, Claim, Decision, RoiResult, Turn, Worth
 
@@ -82,10 +82,7 @@ def _memo(result: RoiResult, one: Worth, brief: Brief) -> Memo:
         owner=brief.owner or "nobody",
         span=_span(result),
         facts=tuple(_facts(one)),
-        grades=tuple(
-            Row(f"{part.grade}, {GRADES[part.grade]}", (money(part.claimed), money(part.counted)))
-            for part in brief.grades
-        ),
+        grades=grade_rows(brief.grades, [claim for claim in result.claims if claim.use_case == one.name]),
         tornado=swings(brief.tornado, one.net),
         turns=tuple(_turn(turn) for turn in brief.turns),
         needed=_needed(one),

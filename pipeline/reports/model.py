@@ -42,6 +42,14 @@ class EditionData:
     totals: list[Record]
     quarantined_rows: list[Record] = field(default_factory=list)
     definitions: list[Record] = field(default_factory=list)
+    versions: list[Record] = field(default_factory=list)
+    """Each definition of each KPI, with the edition that first used it and how far that one's data reached."""
+    history: list[Record] = field(default_factory=list)
+    """Restated totals of every edition, the newest first."""
+    editions: list[Record] = field(default_factory=list)
+    """Every edition, the newest first."""
+    before: RoiResult | None = None
+    """The return as the edition before said it; None for the first."""
     roi: RoiResult | None = None
     """What the programme is worth; None for an edition made before there was a model."""
 
@@ -75,6 +83,8 @@ class Value:
     definition_hash: str
     reason: str
     note: str
+    since: date | None = None
+    """First month of a running total; None for a value of its period alone."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +164,7 @@ class KpiRow:
     """One line of a scorecard."""
 
     definition: Definition
+    href: str
     owner: str
     owner_href: str
     period: str
@@ -189,6 +200,7 @@ class Breakdown:
     """A KPI by one dimension in its current period."""
 
     kpi: str
+    href: str
     dimension: str
     period: str
     rows: tuple[SliceRow, ...]
@@ -245,6 +257,8 @@ class Correction:
     old: str
     new: str
     why: str
+    edition: str = ""
+    """The edition that restated it; empty where that is the one at hand."""
 
 
 @dataclass(frozen=True)
@@ -257,6 +271,26 @@ class Headline:
     subject: str = ""
     status: Mark | None = None
     details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Worse:
+    """A KPI that got worse: what happened, who answers for it, and where its numbers stand."""
+
+    kpi_id: str
+    name: str
+    href: str
+    owner: str
+    what: str
+
+
+@dataclass(frozen=True)
+class WorseLine:
+    """What got worse, in a line: how many of how many, and each; `left_off` are more than a line holds."""
+
+    title: str
+    items: tuple[Worse, ...]
+    left_off: int
 
 
 @dataclass(frozen=True)
@@ -281,12 +315,14 @@ class RolePage:
     period: str
     data_through: str
     banner: tuple[str, ...]
+    worse: WorseLine
     headlines: tuple[Headline, ...]
     owned: tuple[KpiRow, ...]
     watched: tuple[KpiRow, ...]
     other_roles: tuple[Headline, ...]
     breakdowns: tuple[Breakdown, ...]
     charts: tuple[Chart, ...]
+    changes: tuple[str, ...]
     corrections: tuple[Correction, ...]
     corrections_left_off: int
     sources: tuple[SourceRow, ...]

@@ -18,9 +18,9 @@ from pipeline.roi.records import (
     COST_COLUMNS,
     Claim,
     CostItem,
+    GradeShare,
     LineSummary,
     RoiResult,
-    Spread,
     Standing,
     Swing,
     Worth,
@@ -65,7 +65,6 @@ class Row:
 class Panel:
     """All that the panel shows; every text is ready to print."""
 
-    title: str
     subtitle: str
     is_told: bool
     reason: str
@@ -74,6 +73,8 @@ class Panel:
     fan: Fan | None
     lines: tuple[Row, ...]
     grades: tuple[Row, ...]
+    said: str
+    """What of them people say about another line; empty where nobody does."""
     use_cases: tuple[Row, ...]
     assumptions: tuple[Row, ...]
     tornado: tuple[Swung, ...]
@@ -86,7 +87,6 @@ def panel(result: RoiResult) -> Panel:
     whole = result.programme
     is_told = whole.status == "computed"
     return Panel(
-        title=_title(result),
         subtitle=_subtitle(result),
         is_told=is_told,
         reason=whole.reason,
@@ -94,9 +94,8 @@ def panel(result: RoiResult) -> Panel:
         bridge=bridge(result),
         fan=fan(result),
         lines=tuple(_line(one) for one in result.lines),
-        grades=tuple(
-            Row(f"{one.grade}, {GRADES[one.grade]}", (money(one.claimed), money(one.counted))) for one in result.grades
-        ),
+        grades=grade_rows(result.grades, result.claims),
+        said=_said(result.claims),
         use_cases=tuple(_scope(one) for one in result.use_cases),
         assumptions=tuple(_assumption(one) for one in result.assumptions),
         tornado=swings(result.tornado[:TORNADO_SHOWN], whole.net),
@@ -108,20 +107,23 @@ def panel(result: RoiResult) -> Panel:
     )
 
 
-def _title(result: RoiResult) -> str:
-    whole = result.programme
-    if whole.status == "insufficient evidence":
-        return "There is not enough evidence to say what the programme is worth"
-    if whole.net is None:
-        return "What the programme is worth cannot be told"
-    word = "is worth more than it costs" if whole.net > 0 else "costs more than it is shown to be worth"
-    return f"The programme {word}: net benefit {money(whole.net).text}{_between(whole.spread)}"
+def grade_rows(grades: Sequence[GradeShare], claims: Sequence[Claim]) -> tuple[Row, ...]:
+    """Claims by grade, in full and counted; what people say about another line stands with its grade."""
+    return tuple(
+        Row(f"{one.grade}, {GRADES[one.grade]}", (money(one.claimed + _felt(claims, one.grade)), money(one.counted)))
+        for one in grades
+    )
 
 
-def _between(spread: Spread | None) -> str:
-    if spread is None:
-        return ""
-    return f", between {money(spread.p10).text} and {money(spread.p90).text} in 8 of 10 draws"
+def _felt(claims: Sequence[Claim], grade: str) -> Decimal:
+    """What people say about other lines, of one grade."""
+    held = [one.amount for one in claims if one.is_perception and one.grade == grade]
+    return sum((amount for amount in held if amount is not None), Decimal("0.00"))
+
+
+def _said(claims: Sequence[Claim]) -> str:
+    told = [(grade, amount) for grade in GRADES if (amount := _felt(claims, grade))]
+    return formats.listed([f"{money(amount).text} of grade {grade}" for grade, amount in told])
 
 
 def _subtitle(result: RoiResult) -> str:
@@ -167,17 +169,20 @@ def _scope(one: Worth) -> Row:
     return Row(name, (money(one.cash + one.capacity), money(one.costs, one.reason), told))
 
 
-def _assumption(one: Standing) -> Row:
+def assumed(one: Standing) -> Figure:
+    """The figure of an assumption with its range and unit."""
     if one.base is None or one.low is None or one.high is None:
-        figures = Figure("none", "missing", one.reason)
-    else:
-        text = f"{one.base.normalize():f}"
-        span = "" if one.low == one.high else f" ({one.low.normalize():f} to {one.high.normalize():f})"
-        figures = Figure(f"{text}{span} {'' if one.unit == 'ratio' else one.unit}".strip(), "value")
+        return Figure("none", "missing", one.reason)
+    text = f"{one.base.normalize():f}"
+    span = "" if one.low == one.high else f" ({one.low.normalize():f} to {one.high.normalize():f})"
+    return Figure(f"{text}{span} {'' if one.unit == 'ratio' else one.unit}".strip(), "value")
+
+
+def _assumption(one: Standing) -> Row:
     approval = f"{one.approved_by}, {formats.day(one.approved_at)}" if one.approved_by and one.approved_at else "nobody"
     return Row(
         one.assumption_id,
-        (figures, one.grade or "none", one.source or "none", approval),
+        (assumed(one), one.grade or "none", one.source or "none", approval),
         mark(one.standing),
         one.reason,
     )

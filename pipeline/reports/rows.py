@@ -24,7 +24,8 @@ from pipeline.reports.model import (
     SliceRow,
     Value,
 )
-from pipeline.reports.values import Values, began, current, judged, last_known, prior, year
+from pipeline.reports.values import Values, began, current, index, judged, last_known, prior, year
+from pipeline.roi.records import RoiResult
 
 SLICES_SHOWN = 20
 CORRECTIONS_SHOWN = 30
@@ -83,6 +84,18 @@ class Edition:
         before = [row.value for row in series if row.end <= seen.start and row.value is not None
                   and row.status == "computed"]  # fmt: skip
         return sentences.Past(fmean(before) if before else None, began(self.values, seen))
+
+
+def indexed(data: EditionData) -> Edition:
+    """An edition ready to be read by pages; running totals know since when they count."""
+    return Edition(data, index(data.values, as_of(data), running_since(data.catalog, data.roi)))
+
+
+def running_since(catalog: Catalog, result: RoiResult | None) -> dict[tuple[str, date], date]:
+    """First month of each running total, by KPI and month."""
+    points = result.points if result else ()
+    running = [kpi_id for kpi_id, metric in catalog.metrics.items() if metric.cumulative]
+    return {(kpi_id, point.month): point.since for kpi_id in running for point in points}
 
 
 def _absent(kpi_id: str, metric: AnyMetric) -> Value:
@@ -154,7 +167,7 @@ def _prior(edition: Edition, now: Value) -> tuple[Figure, str, str]:
     before = prior(edition.values, now)
     if before is None:
         return Figure("none", "not-applicable", "no earlier period has a value"), "", ""
-    when = formats.period(before.grain, before.start, before.end)
+    when = formats.when(before)
     if now.value is None or before.value is None:
         return formats.figure(before), when, ""
     return formats.figure(before), when, formats.change(now.value, before.value, now.unit)
@@ -162,12 +175,17 @@ def _prior(edition: Edition, now: Value) -> tuple[Figure, str, str]:
 
 def _signal(edition: Edition, seen: Value | None, metric: AnyMetric) -> tuple[Mark, str]:
     if seen is None:
-        return words.SIGNALS[""], ""
-    when = formats.period(seen.grain, seen.start, seen.end)
+        return words.RUNNING_TOTAL if metric.cumulative else words.SIGNALS[""], ""
+    when = formats.when(seen)
     past = edition.past(seen)
     found = sentences.side(seen, past, metric)
     said = f"{when}, {found.where} than usual{past.since}" if found and seen.signal not in ("none", "trial") else when
     return words.SIGNALS.get(seen.signal, words.SIGNALS[""]), said
+
+
+def kpi_href(kpi_id: str) -> str:
+    """The page of a KPI."""
+    return f"kpi/{kpi_id}.html"
 
 
 def _note(metric: AnyMetric, now: Value) -> str:
@@ -188,9 +206,10 @@ def kpi_row(edition: Edition, kpi_id: str) -> KpiRow:
     value = words.leading(now, metric)
     return KpiRow(
         definition=definition(edition, kpi_id),
+        href=kpi_href(kpi_id),
         owner=edition.catalog.roles[metric.owner].title,
         owner_href=f"{metric.owner}.html" if is_paged else "",
-        period=formats.period(now.grain, now.start, now.end) if now.grain else "",
+        period=formats.when(now) if now.grain else "",
         value=Figure(sentences.value(now, metric), value.state, value.why),
         interval=formats.interval(now),
         n=formats.count(now.n),
@@ -223,8 +242,12 @@ def breakdowns(edition: Edition, kpi_id: str) -> list[Breakdown]:
         rows.sort(key=lambda row: (row.value is None, -(row.n or 0), row.dimension_value))
         if rows and now:
             shown = tuple(_slice_row(row, metric) for row in rows[:SLICES_SHOWN])
-            when = formats.period(now.grain, now.start, now.end)
-            found.append(Breakdown(metric.name, dimension.replace("_", " "), when, shown, len(rows) - len(shown)))
+            when = formats.when(now)
+            found.append(
+                Breakdown(
+                    metric.name, f"kpi/{kpi_id}.csv", dimension.replace("_", " "), when, shown, len(rows) - len(shown)
+                )
+            )
     return found
 
 
@@ -240,7 +263,8 @@ def _side(found: object, unit: str) -> str:
     return "not available" if known is None else formats.amount(known, unit)
 
 
-def _correction(edition: Edition, found: Record) -> Correction:
+def correction(edition: Edition, found: Record) -> Correction:
+    """A restated value as printed, old and new apart even where both would round alike."""
     metric = edition.catalog.metrics[found["kpi_id"]]
     dimension = text(found["dimension"])
     series = edition.values.series(found["kpi_id"], found["grain"])
@@ -252,7 +276,15 @@ def _correction(edition: Edition, found: Record) -> Correction:
         old=str(found["old"]) if old == new else old,
         new=str(found["new"]) if old == new else new,
         why=text(found["why"]),
+        edition=text(found.get("edition")),
     )
+
+
+def past_corrections(edition: Edition, kpi_id: str) -> tuple[tuple[Correction, ...], int]:
+    """What any edition restated of a KPI in total, the newest first, and how many were cut."""
+    found = [row for row in edition.data.history if row["kpi_id"] == kpi_id]
+    shown = found[:CORRECTIONS_SHOWN]
+    return tuple(correction(edition, row) for row in shown), len(found) - len(shown)
 
 
 def corrections(edition: Edition, kpi_ids: Iterable[str]) -> tuple[tuple[Correction, ...], int]:
@@ -262,5 +294,5 @@ def corrections(edition: Edition, kpi_ids: Iterable[str]) -> tuple[tuple[Correct
     found.sort(key=lambda row: (row["kpi_id"], row["grain"], text(row["dimension"]), text(row["dimension_value"])))
     found.sort(key=lambda row: str(row["period_start"])[:10], reverse=True)
     found.sort(key=lambda row: text(row["dimension"]) != "")
-    shown = tuple(_correction(edition, row) for row in found[:CORRECTIONS_SHOWN])
+    shown = tuple(correction(edition, row) for row in found[:CORRECTIONS_SHOWN])
     return shown, len(found) - len(shown)

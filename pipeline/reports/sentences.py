@@ -48,6 +48,8 @@ def side(row: Value, past: Past, metric: AnyMetric) -> Side | None:
 
 def moved(judged: Value | None, past: Past, metric: AnyMetric) -> str:
     """The signal in a few words, without its rule; a run says since when it lasts."""
+    if metric.cumulative:
+        return "a running total, whose change is not judged"
     if judged is None:
         return f"change not judged (too few data per {metric.grain})"
     if judged.signal in ("none", "trial"):
@@ -58,9 +60,11 @@ def moved(judged: Value | None, past: Past, metric: AnyMetric) -> str:
 
 def signal(judged: Value | None, past: Past, metric: AnyMetric) -> str:
     """The signal as a sentence, with the period it was seen in and the rule that found it."""
+    if metric.cumulative:
+        return "A running total repeats the months before it, so no change is judged."
     if judged is None:
         return f"Too few data per {metric.grain} to tell a real change from noise."
-    when = formats.period(judged.grain, judged.start, judged.end)
+    when = formats.when(judged)
     if judged.signal == "none":
         return f"No real change: {when} is within the usual range."
     if judged.signal == "trial":
@@ -76,7 +80,7 @@ def course(judged: Value | None, past: Past, metric: AnyMetric) -> str:
     said = f"{metric.name}: {moved(judged, past, metric)}"
     if judged is None or past.began is not None:
         return said
-    return f"{said}, {formats.period(judged.grain, judged.start, judged.end)}"
+    return f"{said}, {formats.when(judged)}"
 
 
 def against_target(row: Value, metric: AnyMetric) -> str:
@@ -115,7 +119,7 @@ def absent(row: Value | None, last: Value | None) -> str:
     why = formats.figure(row).why if row else NO_VALUE
     if last is None:
         return why
-    when = formats.period(last.grain, last.start, last.end)
+    when = formats.when(last)
     return f"{why}; last known {formats.figure(last).text} ({spread(last)}), {when}"
 
 
@@ -123,7 +127,7 @@ def headline(row: Value | None, last: Value | None, moves: str, metric: AnyMetri
     """One KPI in a sentence or two; `last` is the last known value when there is none now, `moves` the signal."""
     if row is None or row.value is None:
         return f"{metric.name} is not available: {absent(row, last)}."
-    when = formats.period(row.grain, row.start, row.end)
+    when = formats.when(row)
     causal = "" if words.is_causal(metric) else f" ({NOT_CAUSAL})"
     return (
         f"{metric.name}{causal}: {value(row, metric)} ({spread(row)}), {when}; {against_target(row, metric)}. {moves}"
@@ -135,8 +139,13 @@ def _name(metric: AnyMetric) -> str:
     return metric.name[:1].lower() + metric.name[1:] if metric.name[1:2].islower() else metric.name
 
 
+def _told(row: Value, metric: AnyMetric) -> str:
+    """The value, and since when a running total counts."""
+    return f"{value(row, metric)} {formats.since(row)}".rstrip()
+
+
 def _phrase(row: Value, metric: AnyMetric) -> str:
-    return f"{_name(metric)} {value(row, metric)}"
+    return f"{_name(metric)} {_told(row, metric)}"
 
 
 def _group(group: Sequence[tuple[Value, AnyMetric]], verb: str) -> str:
@@ -145,7 +154,7 @@ def _group(group: Sequence[tuple[Value, AnyMetric]], verb: str) -> str:
         row, metric = group[0]
         if verb == "inconclusive":
             return f"{_phrase(row, metric)} is inconclusive against its target of {words.target(metric)}"
-        return f"{_name(metric)} {verb} its target of {words.target(metric)}: {value(row, metric)}"
+        return f"{_name(metric)} {verb} its target of {words.target(metric)}: {_told(row, metric)}"
     said = formats.listed([_phrase(row, metric) for row, metric in group])
     return (
         f"{said} are inconclusive against their targets" if verb == "inconclusive" else f"{said} {verb} their targets"
@@ -176,7 +185,7 @@ def _nothing(rows: Sequence[tuple[Value | None, Value | None, str, AnyMetric]]) 
     if not old:
         return "Nothing can be said yet: no number of this role is available"
     newest = max((last for last, _ in old), key=lambda last: last.end)
-    since = formats.period(newest.grain, newest.start, newest.end)
+    since = formats.when(newest)
     names = formats.listed([_name(metric) for _, metric in old])
     return _sentence(f"{names}: no current value; last measured: {since}")
 

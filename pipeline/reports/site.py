@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.reports import charts, downloads, evidence, formats, lineage, memos, returns, rows, views, words
+from pipeline.reports import (
+    answer,
+    changes,
+    digest,
+    downloads,
+    evidence,
+    formats,
+    kpis,
+    lineage,
+    manifest,
+    memos,
+    registers,
+    returns,
+    rows,
+    views,
+    words,
+)
 from pipeline.reports.lint import lint
 from pipeline.reports.model import Download, EditionData, Mark, Record, RolePage
 from pipeline.reports.rows import Edition
-from pipeline.reports.values import index
 
 if TYPE_CHECKING:
+    import pandas as pd
     from jinja2 import Environment
 
 POLICY = (
@@ -25,7 +42,10 @@ POLICY = (
 files; 'unsafe-inline' is for styles alone, because Plotly writes them."""
 IN_PART = "the rows that were not taken are listed under Quarantine"
 MEND = "mend the rows in the export, put it back under the same name, run make nightly"
-CHANGES = {"changed": "Definition changed", "new": "New", "retired": "Retired"}
+ASSETS = ("charts.js", "filter.js", "plotly-basic.min.js", "style.css")
+"""Plotly's basic bundle (scatter, bar, pie) draws every chart there is; see plotly-basic.LICENSE.txt."""
+PARTS = ("returns", "answer", "evidence")
+"""What of the return may stand on the page of a role."""
 _COUNTS = ("rows_in", "loaded", "duplicate", "quarantined")
 
 
@@ -122,11 +142,14 @@ def _run_page(edition: Edition) -> dict[str, Any]:
 def _index_page(edition: Edition) -> dict[str, Any]:
     changed, cut = rows.corrections(edition, edition.catalog.metrics)
     roles = [views.role_headline(edition, role) for role in edition.catalog.reported_roles()]
+    lines = registers.kpi_lines(edition)
     return {
         "finding": views.programme(edition),
         "period": views.period(edition, list(edition.catalog.metrics)),
+        "kpis": lines,
+        "choices": registers.choices(lines),
         "unpaged": [views.unpaged_headline(edition, kpi) for kpi in views.unpaged(edition)],
-        "redefined": _redefined(edition),
+        "redefined": changes.redefined(edition.data, edition.catalog.metrics),
         "quarantined": formats.grouped(edition.data.quarantined),
         "rows_in": formats.grouped(sum(int(load["rows_in"]) for load in edition.data.loads)),
         "roles": roles,
@@ -135,23 +158,11 @@ def _index_page(edition: Edition) -> dict[str, Any]:
     }
 
 
-def _redefined(edition: Edition) -> list[str]:
-    """KPIs by what became of their definition since the edition before, in words."""
-    metrics = edition.catalog.metrics
-    said = []
-    for change, words_of in CHANGES.items():
-        ids = [str(row["kpi_id"]) for row in edition.data.definitions if row["change"] == change]
-        names = [metrics[kpi].name if kpi in metrics else kpi for kpi in ids]
-        said += [f"{words_of}: {formats.listed(names)}."] if names else []
-    return said
-
-
 def _copy_assets(out: Path) -> list[Path]:
     folder = out / "assets"
     folder.mkdir(parents=True, exist_ok=True)
     shipped = resources.files("pipeline.reports").joinpath("assets")
-    contents = {name: shipped.joinpath(name).read_bytes() for name in ("charts.js", "style.css")}
-    contents["plotly.min.js"] = charts.library().read_bytes()
+    contents = {name: shipped.joinpath(name).read_bytes() for name in ASSETS}
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     return [folder / name for name in contents]
@@ -168,7 +179,7 @@ def _return_parts(data: EditionData) -> tuple[dict[str, dict[str, Any]], tuple[m
     if data.roi is None:
         return {}, ()
     parts: dict[str, dict[str, Any]] = {
-        returns.OWNER: {"returns": returns.panel(data.roi)},
+        returns.OWNER: {"returns": returns.panel(data.roi), "answer": answer.answer(data.roi)},
         evidence.OWNER: {"evidence": evidence.attention(data.roi)},
     }
     return parts, memos.memos(data.roi)
@@ -181,25 +192,60 @@ def _write_memos(out: Path, common: dict[str, Any], told: tuple[memos.Memo, ...]
     return [_write(out, memo.href, "memo.html", {**common, "memo": memo}) for memo in told]
 
 
+def _write_kpis(out: Path, edition: Edition, frame: pd.DataFrame, common: dict[str, Any]) -> list[Path]:
+    """The page of each KPI and its downloads in a folder of their own."""
+    folder = out / kpis.FOLDER
+    folder.mkdir(exist_ok=True)
+    written = []
+    for kpi_id in edition.catalog.metrics:
+        paths = downloads.write_one(frame, folder, kpi_id, kpis.published(edition, kpi_id))
+        page = replace(kpis.kpi_page(edition, kpi_id), downloads=downloads.described(paths, kpis.FOLDER))
+        written += [*paths, _write(out, page.href, "kpi.html", {**common, "root": "../", "page": page})]
+    return written
+
+
+def _write_registers(out: Path, edition: Edition, common: dict[str, Any]) -> list[Path]:
+    """The index and the pages over all KPIs and over time."""
+    shown: dict[str, dict[str, Any]] = {
+        "run.html": _run_page(edition),
+        "raci.html": {"raci": registers.raci(edition)},
+        "corrections.html": {"corrections": registers.all_corrections(edition)},
+        "archive.html": {"editions": registers.archive(edition)},
+        "index.html": _index_page(edition),
+    }
+    return [_write(out, name, name, {**common, **parts}) for name, parts in shown.items()]
+
+
+def _write_digest(out: Path, edition: Edition, common: dict[str, Any]) -> list[Path]:
+    """The mail as a page and as a draft."""
+    told = digest.digest(edition)
+    page = _write(out, "digest.html", "digest.html", {**common, "digest": told})
+    mail = out / "digest.eml"
+    mail.write_bytes(digest.draft(told, edition, page.read_text(encoding="utf-8")))
+    return [page, mail]
+
+
 def render(data: EditionData, out: Path) -> list[Path]:
     """Write all pages, downloads and assets of an edition into the folder `out`; the same data gives the same bytes.
 
     Raises ReportError, before any page is written, when a number lacks what backs it.
     """
-    edition = Edition(data, index(data.values, rows.as_of(data)))
+    edition = rows.indexed(data)
     pages: list[RolePage] = [views.role_page(edition, role) for role in edition.catalog.reported_roles()]
     lint(pages, [rows.kpi_row(edition, kpi) for kpi in views.unpaged(edition)])
     out.mkdir(parents=True, exist_ok=True)
     status = views.edition_status(edition)
     more = {} if data.roi is None else returns.files(data.roi)
-    written = downloads.write(data, out / "data", status=status.word, more=more)
+    frame = downloads.contract_frame(data.values)
+    written = downloads.write(data, frame, out / "data", status=status.word, more=more)
     common = _common(edition, status, downloads.described(written))
     written += _copy_assets(out)
     parts, told = _return_parts(data)
     for page in pages:
-        shown = {**common, "page": page, "memos": told, "returns": None, "evidence": None, **parts.get(page.id, {})}
+        shown = {**common, "page": page, "memos": told, **dict.fromkeys(PARTS), **parts.get(page.id, {})}
         written.append(_write(out, f"{page.id}.html", "role.html", shown))
     written += _write_memos(out, {**common, "root": "../"}, told)
-    written.append(_write(out, "run.html", "run.html", {**common, **_run_page(edition)}))
-    written.append(_write(out, "index.html", "index.html", {**common, **_index_page(edition)}))
-    return sorted(written)
+    written += _write_kpis(out, edition, frame, common)
+    written += _write_registers(out, edition, common)
+    written += _write_digest(out, edition, common)
+    return sorted([*written, manifest.write(out, written)])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -85,11 +85,16 @@ def _sliced(frame: pd.DataFrame) -> dict[tuple[str, str, date, date], Sequence[i
     return {(key[0], key[1], day(key[2]), day(key[3])): is_slice[at].tolist() for key, at in found.items()}
 
 
-def index(frame: pd.DataFrame, as_of: date) -> Values:
-    """Index the overall rows; slices stay in the frame until a page asks."""
+def index(frame: pd.DataFrame, as_of: date, since: Mapping[tuple[str, date], date] | None = None) -> Values:
+    """Index the overall rows; slices stay in the frame until a page asks.
+
+    `since` has the first month of each running total by KPI and month.
+    """
+    known = since or {}
     groups: defaultdict[tuple[str, str], list[Value]] = defaultdict(list)
     for row in records(frame[frame["dimension"].fillna("") == ""]):
-        groups[row.kpi_id, row.grain].append(row)
+        start = known.get((row.kpi_id, row.start))
+        groups[row.kpi_id, row.grain].append(replace(row, since=start) if start else row)
     overall = {key: tuple(sorted(rows, key=lambda row: row.end)) for key, rows in sorted(groups.items())}
     return Values(frame, as_of, overall, _sliced(frame))
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipeline.reports import charts, formats, lineage, rows, sentences, words
+from pipeline.reports.answer import answer
+from pipeline.reports.changes import changes
 from pipeline.reports.model import Chart, Headline, Mark, Record, RolePage, SourceRow
+from pipeline.reports.returns import OWNER
 from pipeline.reports.rows import Edition
 from pipeline.reports.values import judged, shown
+from pipeline.reports.worse import worse
 
 HEADLINES_LEAST, HEADLINES_MOST = 3, 5
 FRESHNESS = "source_freshness"
@@ -134,6 +138,13 @@ def finding(edition: Edition, owned: list[str]) -> str:
     ])  # fmt: skip
 
 
+def title(edition: Edition, role_id: str) -> str:
+    """The title of a role's page; for whoever pays it is the answer of the return."""
+    if role_id == OWNER and edition.data.roi is not None:
+        return answer(edition.data.roi).title
+    return finding(edition, edition.catalog.owned_by(role_id))
+
+
 def programme(edition: Edition) -> str:
     """The title of the index: one sentence over every KPI of the catalogue."""
     return sentences.programme([(edition.current(kpi), metric) for kpi, metric in edition.catalog.metrics.items()])
@@ -151,17 +162,17 @@ def _detail(edition: Edition, kpi_id: str) -> str:
     row = edition.current(kpi_id)
     if row is None or row.value is None:
         return sentences.absent(row, edition.last_known(kpi_id))
-    when = formats.period(row.grain, row.start, row.end)
+    when = formats.when(row)
     return f"{sentences.spread(row)}, {when}; {edition.moved(kpi_id)}"
 
 
 def role_headline(edition: Edition, role_id: str) -> Headline:
     """One role in one sentence, for the index and for the Chief AI Officer."""
     owned = edition.catalog.owned_by(role_id)
-    title = edition.catalog.roles[role_id].title
+    name = edition.catalog.roles[role_id].title
     mark = words.worst([line.mark for line in headlines(edition, owned)])
     shown_status, details = status(edition, owned), _details(edition, owned)
-    return Headline(finding(edition, owned), mark, f"{role_id}.html", title, shown_status, details)
+    return Headline(title(edition, role_id), mark, f"{role_id}.html", name, shown_status, details)
 
 
 def period(edition: Edition, owned: list[str]) -> str:
@@ -200,17 +211,19 @@ def role_page(edition: Edition, role_id: str) -> RolePage:
         id=role_id,
         title=role.title,
         question=role.question,
-        finding=finding(edition, owned),
+        finding=title(edition, role_id),
         status=status(edition, owned),
         period=period(edition, owned),
         data_through=formats.day(edition.as_of),
         banner=_banner(edition, owned, sources, len(changed) + cut),
+        worse=worse(edition, edition.catalog.metrics if role_id == OWNER else [*owned, *watched]),
         headlines=headlines(edition, owned, watched),
         owned=tuple(rows.kpi_row(edition, kpi) for kpi in owned),
         watched=tuple(rows.kpi_row(edition, kpi) for kpi in watched),
         other_roles=tuple(role_headline(edition, other) for other in others) if role_id == "chief_ai_officer" else (),
         breakdowns=tuple(part for kpi in owned for part in rows.breakdowns(edition, kpi)),
         charts=tuple(_charts(edition, owned)),
+        changes=changes(edition.data, role_id, [*owned, *watched]),
         corrections=changed,
         corrections_left_off=cut,
         sources=tuple(sources),

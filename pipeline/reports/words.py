@@ -42,6 +42,8 @@ SIGNALS = {
     "": Mark("not judged", "dash", "quiet", "too few data per period to tell a real change from noise"),
 }
 
+RUNNING_TOTAL = Mark("not judged", "dash", "quiet", "a running total repeats the months before it: no usual range")
+
 LOADS = {
     "loaded": Mark("loaded", "tick", "good", "every row was taken or is a duplicate"),
     "in part": Mark("loaded in part", "half", "open", "some rows are quarantined"),

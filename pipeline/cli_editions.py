@@ -1,0 +1,94 @@
+"""The commands `roi edition list`, `show`, `diff` and `verify`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline.cli_options import Exports, Json, print_json, with_warehouse
+from pipeline.errors import ExitCode
+from pipeline.settings import settings
+
+TOTALS_PRINTED = 30
+app = typer.Typer(no_args_is_help=True, help="What was published.")
+Number = Annotated[int, typer.Argument(min=1, help="Number of the edition.")]
+
+
+@app.command("list")
+def edition_list(exports: Exports = None, as_json: Json = False) -> None:
+    """List the editions of a warehouse."""
+    from pipeline.engine.editions import editions
+    from pipeline.summary import print_table
+    from pipeline.warehouse.connection import warehouse
+
+    with warehouse(with_warehouse(settings(exports=exports)).warehouse, read_only=True) as con:
+        found = editions(con)
+    if as_json:
+        print_json(found)
+    else:
+        print_table(tuple(found[0]), [tuple(str(cell) for cell in one.values()) for one in found])
+
+
+@app.command("show")
+def edition_show(number: Number, exports: Exports = None, as_json: Json = False) -> None:
+    """Print what an edition said of every KPI."""
+    from pipeline.archive import show
+    from pipeline.catalog.load import load_catalog
+    from pipeline.summary import print_table
+    from pipeline.warehouse.connection import warehouse
+
+    chosen = with_warehouse(settings(exports=exports))
+    with warehouse(chosen.warehouse, read_only=True) as con:
+        found = show(con, load_catalog(chosen.catalog), number)
+    if as_json:
+        print_json({"edition": found.edition, "values": found.values})
+        return
+    told = found.edition
+    typer.echo(f"Edition {told['number']}, data through {told['as_of']}")
+    typer.echo(f"  catalogue {told['catalog_hash']}, inputs {told['input_hash']}\n")
+    header = ("kpi_id", "period", "value", "spread", "verdict")
+    print_table(header, [tuple(one[name] for name in header) for one in found.values])
+
+
+@app.command("diff")
+def edition_diff(old: Number, new: Number, exports: Exports = None, as_json: Json = False) -> None:
+    """Print what two editions tell otherwise: counts per KPI, and the totals that differ."""
+    from pipeline.archive import diff
+    from pipeline.summary import print_table
+    from pipeline.warehouse.connection import warehouse
+
+    with warehouse(with_warehouse(settings(exports=exports)).warehouse, read_only=True) as con:
+        found = diff(con, old, new)
+    if as_json:
+        print_json({"old": old, "new": new, "counts": found.counts, "values": found.values})
+        return
+    if not found.values:
+        typer.echo(f"Editions {old} and {new} say the same.")
+        return
+    print_table(("kpi_id", "change", "values"), found.counts)
+    header = ("kpi_id", "grain", "period_start", "old", "new", "change")
+    if found.totals:
+        typer.echo("\nTotals that both tell, and tell otherwise:")
+        print_table(header, [tuple(one[name] for name in header) for one in found.totals[:TOTALS_PRINTED]])
+    if len(found.totals) > TOTALS_PRINTED:
+        typer.echo(f"and {len(found.totals) - TOTALS_PRINTED} more; --json prints all")
+
+
+@app.command("verify")
+def edition_verify(as_json: Json = False) -> None:
+    """Hold every published file to the SHA-256 that its edition was published with."""
+    from pipeline.errors import RoiError
+    from pipeline.reports.manifest import verify
+
+    folder = settings().reports
+    found = verify(folder)
+    if found is None:
+        raise RoiError(f"{folder} has no data/manifest.json; run make nightly, or roi report, which writes one.")
+    if as_json:
+        print_json({"files": found.files, "wrong": found.wrong})
+    else:
+        for name, what in found.wrong.items():
+            typer.echo(f"! {name} {what}")
+        typer.echo(f"{found.files} files, {len(found.wrong)} not as published")
+    raise typer.Exit(int(ExitCode.ERROR if found.wrong else ExitCode.OK))
