@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from plotly import graph_objects
 from test_reports_edition import AS_OF, catalog, edition, row
 
 from pipeline.reports import charts
@@ -117,3 +118,25 @@ def test_a_chart_begins_with_the_first_value_known() -> None:
     values.loc[early, "value"] = None
     drawn = shown(index(values, AS_OF), "hours_saved", data.catalog.metrics["hours_saved"])
     assert drawn[0].start == date(2026, 5, 1)
+
+
+def _painted(part: Any) -> Any:
+    """The figure with a colour in place of each token of the style sheet, as the page's script puts it."""
+    if isinstance(part, dict):
+        return {key: _painted(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_painted(value) for value in part]
+    return "#123456" if isinstance(part, str) and part.startswith("--") else part
+
+
+@pytest.mark.parametrize("kpi_id", list(catalog().metrics))
+def test_plotly_knows_every_word_of_a_figure(kpi_id: str) -> None:
+    """Its own library refuses a trace or layout with a key or value that there is not."""
+    metric = catalog().metrics[kpi_id]
+    rows = [replace(value, start=start, end=end) for value, (start, end) in zip(months(), MONTHS, strict=True)]
+    rows[3] = replace(rows[3], status="insufficient_data")
+    figure = _painted(charts.figure(rows, metric, restated=frozenset([rows[1].start])))
+    known = graph_objects.Figure(figure)
+    assert [trace.name for trace in known.data] == [trace["name"] for trace in figure["data"]]
+    with pytest.raises(ValueError, match="Invalid property"):
+        graph_objects.Figure({**figure, "layout": {**figure["layout"], "titel": "typo"}})
