@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from zoneinfo import available_timezones
 
 from pipeline.catalog.wording import near, one_of, problem, quoted
@@ -35,14 +36,20 @@ def _identity(mapping: SourceMapping, stem: str) -> Iterator[Problem]:
 
 
 def _zone(mapping: SourceMapping) -> Iterator[Problem]:
-    zones = available_timezones()
+    zones = _zones() if mapping.time_zone != "UTC" else frozenset()
     if zones and mapping.time_zone not in zones:
         found, expected = quoted(mapping.time_zone), "a time zone such as Europe/Berlin"
         meant = _near_zone(mapping.time_zone, zones)
         yield problem(mapping.where("time_zone"), codes.UNKNOWN_ZONE, found=found, expected=expected, meant=meant)
 
 
-def _near_zone(name: str, zones: set[str]) -> str | None:
+@cache
+def _zones() -> frozenset[str]:
+    """Every zone of this machine; finding them walks through its files."""
+    return frozenset(available_timezones())
+
+
+def _near_zone(name: str, zones: frozenset[str]) -> str | None:
     by_lower = {zone.lower(): zone for zone in zones}
     match = near(name, by_lower)
     return by_lower[match] if match else None
