@@ -1,6 +1,7 @@
 """Money over months: published cases, a second tool, and laws."""
 
 import doctest
+import re
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -198,8 +199,8 @@ class TestInternalRate:
         found = internal_rate(closed)
         if found.annual is None:
             assert "internal rates: " in found.reason
-            told = found.reason.split(": ")[1].replace("\u2212", "-").replace("\u202f", "").replace("%", "")
-            percents = [float(part) for part in told.split(", ")]
+            told = found.reason.split(": ")[1].replace("\u2212", "-")
+            percents = [float(re.sub("[^-.0-9]", "", part)) for part in told.split(", ")]
             assert min(abs(percent / 100 - float(rate)) for percent in percents) < 1e-3 * float(1 + abs(rate))
             return
         assert found.annual == pytest.approx(float(rate), abs=1e-6)

@@ -8,6 +8,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 THIN, MINUS, JOINER = "\u202f", "\u2212", "\u2060"
 """Between thousands and before a unit; a minus; what keeps a minus and the sign of a currency on one line."""
 
+MOST = 10_000
+"""A share above which percents tell nothing."""
+
 
 def grouped(value: Decimal, decimals: int) -> str:
     """A number with so many decimals, thousands apart and a true minus.
@@ -40,8 +43,10 @@ def whole_percent_up(share: Decimal) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of any size in percent with one decimal; without end it says so."""
-    return f"{grouped(Decimal(repr(100 * share)), 1)}{THIN}%" if math.isfinite(share) else "without end"
+    """A share in percent with one decimal; one that no longer tells anything is cut off at a million percent."""
+    if share >= MOST:
+        return f"more than {grouped(Decimal(100 * MOST), 0)}{THIN}%"
+    return f"{grouped(Decimal(repr(100 * share)), 1)}{THIN}%"
 
 
 def dollars(amount: Decimal) -> str:
