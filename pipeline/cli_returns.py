@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,7 @@ from pipeline.settings import settings
 
 if TYPE_CHECKING:
     from pipeline.catalog.model import Catalog
-    from pipeline.returns import Explained, WhatIf
+    from pipeline.returns import Explained, Simulation, WhatIf
     from pipeline.settings import Settings
     from pipeline.targets import Retargeted
 
@@ -55,7 +56,7 @@ def explain_return(
 
 
 def _print(found: Explained) -> None:
-    from pipeline.roi.text import figures, tree_lines, year_lines
+    from pipeline.roi.text import beside_lines, figures, tree_lines, year_lines
 
     typer.echo(f"{found.name} ({found.kpi_id}) to the end of {found.month:%Y-%m}, edition {found.edition}")
     typer.echo(f"  {found.question}")
@@ -63,7 +64,7 @@ def _print(found: Explained) -> None:
     typer.echo(f"  definition  {found.definition_hash}\n")
     for line in tree_lines(found.tree):
         typer.echo(line)
-    for line in year_lines(found.years):
+    for line in (*year_lines(found.years), *beside_lines(found.beside), *_drawing(found.simulation)):
         typer.echo(line)
     typer.echo("\nWhere the figures stand:")
     for figure, place in sorted(figures(found.tree)):
@@ -77,6 +78,18 @@ def _print(found: Explained) -> None:
             more = f" and {len(held) - 1} more files" if held[1:] else ""
             rows = sum(file["rows"] for file in held)
             typer.echo(f"    {table}: {rows} rows of {held[-1]['file']} ({held[-1]['hash']}){more}")
+
+
+def _drawing(held: Simulation | None) -> Iterator[str]:
+    """What the range was drawn from."""
+    from pipeline.roi.text import input_lines, number
+
+    if held is None or held.spread is None:
+        return
+    ends = ", ".join(f"{name.upper()} {number(getattr(held.spread, name))}" for name in ("p10", "p50", "p90"))
+    draws = number(Decimal(held.draws))
+    yield f"\nRange: {ends}, from {draws} draws of seed {held.seed}; each input is drawn once for all:"
+    yield from input_lines(held.inputs)
 
 
 class Scenario(StrEnum):

@@ -17,13 +17,33 @@ from pipeline.engine.editions import latest_edition
 from pipeline.engine.explain import edition_standing, explain, parse_period
 from pipeline.errors import ConfigurationError, Problem, RoiError
 from pipeline.roi.assemble import evaluate
+from pipeline.roi.beside import beside
+from pipeline.roi.evaluate import OUTCOMES
 from pipeline.roi.inputs import Assumption, Inputs
-from pipeline.roi.records import CLAIM_COLUMNS, COST_COLUMNS, FiscalYear, Month, RoiResult
+from pipeline.roi.records import (
+    CLAIM_COLUMNS,
+    COST_COLUMNS,
+    SHARED,
+    Drawn,
+    FiscalYear,
+    Month,
+    Point,
+    RoiResult,
+    Spread,
+    Swing,
+)
 from pipeline.roi.store import stored_inputs, stored_result
-from pipeline.roi.tree import Node, tree_of
+from pipeline.roi.tree import Held, Node, tree_of
 from pipeline.roi.years import fiscal_years
 
 Record = dict[str, Any]
+SPREADS = {
+    "programme_roi": "roi_spread", "net_benefit": "net_spread", "payback_months": "payback_spread",
+    "cost_savings": "savings_spread",
+}  # fmt: skip
+"""The KPIs that have a range, and what of a month holds it."""
+WITH_PAGE = ("programme_roi", "net_benefit")
+"""The KPIs that are explained with all that stands beside them on a page."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +64,26 @@ class Explained:
     """Empty: such a KPI is worked out from other KPIs, and has no rows of its own."""
     years: tuple[FiscalYear, ...] = ()
     """Benefits, costs and net of the same months by fiscal year, not discounted."""
+    beside: tuple[Node, ...] = ()
+    """What else a page tells of the same months: claims that do not count, hours, break-even, cost per outcome."""
+    simulation: Simulation | None = None
+    """How to draw the range of the value again; None for a value without a range."""
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """All that a range is drawn from; `docs/roi.md` says how, in "How to recompute the page"."""
+
+    seed: int
+    draws: int
+    first_month: date
+    inputs: tuple[Drawn, ...]
+    rate: Drawn | None
+    weight: Drawn | None
+    spread: Spread | None
+    """What came out for the value that is explained."""
+    tornado: tuple[Swing, ...]
+    """Net benefit of the whole programme with one input at its P10 and P90."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +119,30 @@ def explain_return(
     told = (kpi_id, metric.name, metric.question, formula_line(metric), definition_hash(metric))
     published = _published(con, catalog, kpi_id, shown, as_of)
     years = fiscal_years(_window(result, shown), catalog.fiscal_year_begins)
-    return Explained(*told, number, shown, published, tree, sources, {}, years)
+    drawn = _simulation(result, kpi_id, shown)
+    apart = _beside(con, number, Held(result, _point(result, shown))) if kpi_id in WITH_PAGE else ()
+    return Explained(*told, number, shown, published, tree, sources, {}, years, apart, drawn)
+
+
+def _point(result: RoiResult, shown: date) -> Point:
+    return next(point for point in result.points if point.month == shown)
+
+
+def _beside(con: duckdb.DuckDBPyConnection, edition: int, held: Held) -> tuple[Node, ...]:
+    """The trees beside the return; verified outcomes come from the inputs of the edition."""
+    numbers = [one for one in stored_inputs(con, edition).kpis if (one.kpi_id, one.part) == OUTCOMES]
+    counted = {one.month: one.value for one in numbers if one.use_case == SHARED and one.value is not None}
+    return beside(held, {month: counted[month] for month in sorted(counted)})
+
+
+def _simulation(result: RoiResult, kpi_id: str, shown: date) -> Simulation | None:
+    """How the range of a month is drawn; None for a KPI that has none."""
+    if kpi_id not in SPREADS:
+        return None
+    point, held = _point(result, shown), result.simulated
+    spread: Spread | None = getattr(point, SPREADS[kpi_id])
+    told = (held.inputs, held.rate, held.weight, spread, result.tornado)
+    return Simulation(result.seed, result.draws, point.since, *told)
 
 
 def _window(result: RoiResult, shown: date) -> list[Month]:

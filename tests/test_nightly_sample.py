@@ -10,7 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from oracle_return import Return
 from project import ROOT, Project
+from return_expected import differences, expected
+from return_page import pieces, tokens
 from test_roi_tree import recomputed
 
 from pipeline.catalog.load import load_catalog
@@ -271,6 +274,18 @@ def test_the_return_is_recomputed_from_what_explain_prints(nights: Nights) -> No
     assert lines["answers_found"]["status"] == "no effect shown"  # planted: none
     assert "risk.drafting expired" in lines["drafts_written"]["reason"]
     assert lines["felt_on_code"]["counted"] == 0
+
+
+def test_every_number_of_the_return_is_recomputed(nights: Nights) -> None:
+    """What the page of whoever pays prints of the return, from the printed trees by a program of its own."""
+    trees = Return(*(nights.project.json("explain", kpi) for kpi in ("programme_roi", "payback_months")))
+    held = json.loads((nights.project.reports / "data" / "roi.json").read_text(encoding="utf-8"))
+    wanted = dict(expected(trees, {one["line"]: one["name"] for one in held["lines"]}))
+    page = (nights.project.reports / "chief_ai_officer.html").read_text(encoding="utf-8")
+    assert not differences(page, wanted)
+    assert sum(len(tokens(text)) for text in pieces(page).values()) > 250
+    wrong = page.replace(tokens(wanted["fact", "Return"])[0], "12.3\u202f%", 1)
+    assert [one.partition(":")[0] for one in differences(wrong, wanted)] == ["title"]
 
 
 def test_the_return_is_a_mixed_picture(nights: Nights) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -19,8 +19,9 @@ from pipeline.reports.amounts import money
 from pipeline.reports.drawings import bridge, fan, nice_step
 from pipeline.reports.evidence import attention
 from pipeline.reports.memos import FOLDER, file_name, memos
+from pipeline.reports.model import Figure
 from pipeline.roi.assemble import evaluate
-from pipeline.roi.inputs import Invoice
+from pipeline.roi.inputs import Budget, Cost, Invoice
 from pipeline.roi.records import RoiResult
 
 D = Decimal
@@ -174,3 +175,32 @@ def test_a_result_without_trouble_says_so(result: RoiResult) -> None:
     clean = replace(result, lines=(), assumptions=(), claims=())
     assert attention(clean).title == "Every claim counts, and no assumption needs a hand"
     assert attention(result).title != attention(clean).title
+
+
+def test_the_analyst_sees_years_and_budgets(site: Path, result: RoiResult) -> None:
+    """The year of the programme as its months add up to; a budget nobody told says so and is not $0."""
+    whole = result.programme
+    assert whole.costs is not None
+    page = (site / "roi_metrics_analyst.html").read_text(encoding="utf-8")
+    tables = {found[0]: found[1] for found in re.findall(r"<caption>([^<]+)</caption>(.*?)</table>", page, re.S)}
+    years = next(body for caption, body in tables.items() if caption.startswith("The programme by fiscal year"))
+    gained = whole.cash + whole.capacity
+    told = [money(one).text for one in (gained, whole.costs, gained - whole.costs)]
+    assert re.findall(r'<td class="num">([^<]+)</td>', years) == told
+    assert "<td>January 2026 to June 2026 only</td>" in years
+    budgets = next(body for caption, body in tables.items() if "approved budget" in caption)
+    assert "a variance above $0 is overspent" in page
+    assert budgets.count("no budget was told") == 3 * (len(result.use_cases) + 1)
+
+
+def test_the_analyst_sees_what_was_overspent() -> None:
+    """500 for support in January 2026, where 502.50 was spent: 2.50 more; a cost without a rate leaves a reason."""
+    budget = Budget(MONTHS[0], "support", D(500), "USD", "Finance director", date(2025, 12, 1), "budgets.csv:2")
+    found = attention(evaluate(catalog_of(), replace(inputs(), budgets=(budget,)), draws=20))
+    rows = {one.name: one.cells for one in found.budgets}
+    assert rows["support"] == (money(D(500)), money(D("502.50")), money(D("2.50")))
+    abroad = Cost("c-9", "support", "", "build", MONTHS[0], D(40), "EUR", "costs.csv:9")
+    found = attention(evaluate(catalog_of(), replace(inputs(), budgets=(budget,), costs=(abroad,)), draws=20))
+    spent = {one.name: one.cells[1] for one in found.budgets}["support"]
+    assert isinstance(spent, Figure) and (spent.state, spent.why) == ("missing", "no rate of EUR in USD for 2026-01-01")
+    assert [one.cells[1].state for one in found.years if isinstance(one.cells[1], Figure)] == ["missing"]

@@ -178,7 +178,7 @@ class TestFiscalYears:
     def test_the_analyst_sees_a_short_year_as_such(self, result: RoiResult) -> None:
         """Six months of 2026."""
         (row,) = attention(result).years
-        assert (row.name, row.note) == ("Fiscal year 2026", "January 2026 to June 2026 only")
+        assert (row.name, row.cells[-1]) == ("Fiscal year 2026", "January 2026 to June 2026 only")
 
 
 def one_unit_each() -> Inputs:

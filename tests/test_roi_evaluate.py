@@ -309,7 +309,8 @@ def test_a_gap_of_the_bill_blocks_cash_until_it_is_explained() -> None:
     blocked = claim(found, "contacts_settled")
     assert (blocked.status, blocked.amount, blocked.counted) == ("blocked", D("150.00"), D("0.00"))
     assert blocked.reason == (
-        "blocked until explained: telemetry 5.50 against invoice 6.20 in 2026-01, a gap of 11.3 %, at most 10 % allowed"
+        "blocked until explained: telemetry $5.50 against invoice $6.20 in 2026-01, a gap of 11.3\u202f%, "
+        "at most 10\u202f% allowed"
     )
     assert line(found, "contacts_settled").counted == 5 * D("150.00")
     assert found.problems == (f"cash lines {blocked.reason}",)

@@ -43,9 +43,9 @@ def attention(result: RoiResult) -> Attention:
 
 def _year(one: FiscalYear) -> Row:
     """One fiscal year, with its months where the data have less than twelve of them."""
-    note = "" if one.months == MONTHS_OF_YEAR else f"{_months_told(one)} only"
+    months = "all twelve" if one.months == MONTHS_OF_YEAR else f"{_months_told(one)} only"
     why = "a cost is unknown"
-    return Row(f"Fiscal year {one.name}", (money(one.benefits), money(one.costs, why), money(one.net, why)), note=note)
+    return Row(f"Fiscal year {one.name}", (money(one.benefits), money(one.costs, why), money(one.net, why), months))
 
 
 def _months_told(one: FiscalYear) -> str:

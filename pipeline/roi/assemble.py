@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from decimal import Decimal
 
 from pipeline.catalog.hashes import benefit_hash
 from pipeline.catalog.model import Catalog
 from pipeline.roi import records as r
 from pipeline.roi.briefs import grade_share, with_brief
-from pipeline.roi.claims import cents
+from pipeline.roi.claims import cents, micros
 from pipeline.roi.evaluate import Ledger, ledger_of, summed
 from pipeline.roi.evidence import GRADES
 from pipeline.roi.inputs import Inputs
@@ -18,7 +19,7 @@ from pipeline.roi.records import Claim, LineSummary, Perception, RoiResult, Spre
 from pipeline.roi.register import DISCOUNT_RATE, WEIGHT_BEFORE_AFTER, Found
 from pipeline.roi.results import COMPUTED, PROGRAMME, UNIT, USE_CASE, Scope, scopes
 from pipeline.roi.simulation import DRAWS, draw, scenarios, tornado
-from pipeline.roi.uncertain import Draws, money_spread
+from pipeline.roi.uncertain import Draws, money_spread, simulated
 
 SEED = 7
 
@@ -54,6 +55,7 @@ def evaluate(catalog: Catalog, inputs: Inputs, *, seed: int = SEED, draws: int =
         saving_lines=tuple(sorted(saving_lines(ledger))),
         claims=ledger.claims,
         costs=ledger.costs,
+        simulated=simulated(model, ledger.weight),
     )
 
 
@@ -164,14 +166,7 @@ def _perceptions(ledger: Ledger) -> Iterator[Perception]:
     for name, line in ledger.catalog.benefits.items():
         if line.perception_of is None:
             continue
-        felt = {
-            (one.use_case, one.month): one.hours for one in ledger.claims if one.line == name and one.hours is not None
-        }
-        real = {
-            (one.use_case, one.month): one.hours
-            for one in ledger.claims
-            if one.line == line.perception_of and one.hours is not None
-        }
+        felt, real = (_hours(ledger, one) for one in (name, line.perception_of))
         for case in sorted({one[0] for one in felt}):
             both = [cell for cell in felt if cell[0] == case and cell in real]
             total = [
@@ -179,3 +174,9 @@ def _perceptions(ledger: Ledger) -> Iterator[Perception]:
             ]
             shown = total if both else [None, None]
             yield Perception(case, len(both), shown[0], shown[1], name, line.perception_of)
+
+
+def _hours(ledger: Ledger, line: str) -> dict[tuple[str, date], Decimal]:
+    """Hours of a line by use case and month, with six decimals, so that what is printed is what is added."""
+    held = [one for one in ledger.claims if one.line == line and one.hours is not None]
+    return {(one.use_case, one.month): micros(one.hours or Decimal(0)) for one in held}

@@ -32,6 +32,12 @@ def cents(amount: Decimal) -> Decimal:
         return amount.quantize(CENT, ROUND_HALF_UP)
 
 
+def micros(number: Decimal) -> Decimal:
+    """A number to six decimals, half away from zero."""
+    with localcontext(prec=DIGITS):
+        return number.quantize(_SHOWN, ROUND_HALF_UP)
+
+
 @dataclass(frozen=True)
 class Book:
     """The inputs of an evaluation, found quickly."""

@@ -17,6 +17,7 @@ from pipeline.roi.claims import Book, cents
 from pipeline.roi.finance import split_to_cents
 from pipeline.roi.inputs import Inputs, Rate, Seats, Usage, month_of, next_month
 from pipeline.roi.records import SHARED, Bill, CostItem
+from pipeline.roi.words import dollars
 
 RATE_AGE_DAYS = 7
 """A day without a market takes the last rate of so many days."""
@@ -118,7 +119,7 @@ def _bill(inputs: Inputs, month: date, telemetry: Decimal, rates: Rates) -> Bill
         return Bill(month, telemetry, None, None, lines, missing[0])
     invoice = sum((amount for amount, _, _ in told if amount is not None), Decimal("0.00"))
     if invoice <= 0:
-        return Bill(month, telemetry, invoice, None, lines, f"the invoice of {month:%Y-%m} is {invoice:f}")
+        return Bill(month, telemetry, invoice, None, lines, f"the invoice of {month:%Y-%m} is {dollars(invoice)}")
     gap = (abs(telemetry - invoice) / invoice).quantize(Decimal("0.000001"))
     return Bill(month, telemetry, invoice, gap, lines, "")
 

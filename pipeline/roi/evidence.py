@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pipeline.catalog.benefits import Benefit
 from pipeline.roi import records as r
 from pipeline.roi.inputs import Measured
+from pipeline.roi.words import shown
 
 GRADES = ("A", "B", "C", "D", "E")
 _BY_DESIGN = {"before_after": "C", "self_report": "D", "assumption": "E"}
@@ -50,12 +51,11 @@ def _judged(line: Benefit, effect: Measured) -> Evidence:
     if effect.problem or effect.estimate is None:
         return Evidence("E", r.STATED, f"{effect.experiment}: {effect.problem or 'no estimate'}", effect)
     if effect.low is None or effect.high is None or effect.low <= 0 <= effect.high:
-        told = f"{effect.experiment}: {effect.estimate:f} ({_end(effect.low)} to {_end(effect.high)}) includes 0"
-        return Evidence(effect.grade, r.NO_EFFECT, told, effect)
+        told = f"{shown(effect.estimate)} ({shown(effect.low)} to {shown(effect.high)}){_unit(line)} includes 0"
+        return Evidence(effect.grade, r.NO_EFFECT, f"{effect.experiment}: {told}", effect)
     if effect.high < 0 and all(factor.effect is None for factor in line.factors):
-        return Evidence(
-            effect.grade, r.NO_EFFECT, f"{effect.experiment}: it got worse, by {-effect.estimate:f}", effect
-        )
+        told = f"it got worse, by {shown(-effect.estimate)}{_unit(line)}"
+        return Evidence(effect.grade, r.NO_EFFECT, f"{effect.experiment}: {told}", effect)
     return Evidence(effect.grade, _status_of(effect.grade), f"{effect.experiment}: {effect.method}", effect)
 
 
@@ -67,8 +67,9 @@ def _as_gain(effect: Measured, better: str) -> Measured:
     return replace(effect, estimate=-effect.estimate, low=low, high=high)
 
 
-def _end(value: object) -> str:
-    return "open" if value is None else f"{value:f}"
+def _unit(line: Benefit) -> str:
+    """The unit of the effect among the factors of a line; empty when the effect is none of them."""
+    return next((f" {factor.unit}" for factor in line.factors if factor.effect is not None), "")
 
 
 def _status_of(grade: str) -> str:

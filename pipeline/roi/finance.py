@@ -23,6 +23,8 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.roi.words import percent, whole_percent_up
+
 Amount = Decimal | int | float
 
 CENT = Decimal("0.01")
@@ -191,7 +193,7 @@ def internal_rate(flows: Sequence[Amount]) -> InternalRate:
         return InternalRate(rates[0])
     if not rates:
         return InternalRate(None, "the net present value is not 0 at any rate")
-    found = ", ".join(f"{100 * rate:.4g} %" for rate in rates)
+    found = ", ".join(map(percent, rates))
     return InternalRate(None, f"the flows change sign more than once and have {len(rates)} internal rates: {found}")
 
 
@@ -230,7 +232,7 @@ def break_even_realisation(pv_capacity: Amount, pv_rest: Amount) -> BreakEven:
 
     >>> break_even_realisation(400, -100).realisation
     Decimal('0.25')
-    >>> break_even_realisation(400, -500).reason
+    >>> break_even_realisation(400, -500).reason.replace("\u202f", " ")
     'not reachable: it would take 125 % of the freed capacity'
     """
     capacity, rest = _decimal(pv_capacity), _decimal(pv_rest)
@@ -240,13 +242,8 @@ def break_even_realisation(pv_capacity: Amount, pv_rest: Amount) -> BreakEven:
         return BreakEven(None, "not reachable: the freed capacity is worth nothing")
     needed = -rest / capacity + 0
     if needed > 1:
-        return BreakEven(None, f"not reachable: it would take {_percent(needed)} of the freed capacity")
+        return BreakEven(None, f"not reachable: it would take {whole_percent_up(needed)} of the freed capacity")
     return BreakEven(needed)
-
-
-def _percent(share: Decimal) -> str:
-    """A share above 1 in whole percent, rounded up so that it never reads as 100 %."""
-    return f"{math.ceil(100 * share)} %"
 
 
 def risk_adjusted(benefit: Amount, risk: Amount) -> Decimal:

@@ -12,6 +12,7 @@ from pipeline.catalog.benefits import Benefit
 from pipeline.roi import records as r
 from pipeline.roi.costs import GAP_ALLOWED
 from pipeline.roi.records import Bill, Claim
+from pipeline.roi.words import THIN, dollars, percent
 
 Cell = tuple[str, date]
 
@@ -61,11 +62,12 @@ def blocks(claims: Sequence[Claim]) -> list[str]:
 
 
 def _blocked(bill: Bill) -> str:
+    told = "unknown" if bill.invoice is None else dollars(bill.invoice)
     return (
-        f"blocked until explained: telemetry {bill.telemetry:f} against invoice {bill.invoice:f} in "
-        f"{bill.month:%Y-%m}, a gap of {_percent(bill)}, at most 10 % allowed"
+        f"blocked until explained: telemetry {dollars(bill.telemetry)} against invoice {told} in "
+        f"{bill.month:%Y-%m}, a gap of {_percent(bill)}, at most 10{THIN}% allowed"
     )
 
 
 def _percent(bill: Bill) -> str:
-    return "unknown" if bill.gap is None else f"{bill.gap * 100:.1f} %"
+    return "unknown" if bill.gap is None else percent(float(bill.gap))

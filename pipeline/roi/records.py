@@ -346,6 +346,32 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """One input of the simulation as it is drawn: low <= base <= high, equal for a constant."""
+
+    name: str
+    shape: str
+    """interval, pert or triangular; empty for a constant."""
+    low: Decimal
+    base: Decimal
+    high: Decimal
+    is_share: bool
+    """Its draws are clipped to 0..1."""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What must be known to draw the result again: every input that has a range, and two that stand for all claims."""
+
+    inputs: tuple[Drawn, ...] = ()
+    rate: Drawn | None = None
+    """The yearly discount rate."""
+    weight: Drawn | None = None
+    """The weight of every claim of grade C."""
+
+
+@dataclass(frozen=True)
 class RoiResult:
     """Everything the model says of one edition."""
 
@@ -371,6 +397,7 @@ class RoiResult:
     """Cash lines about spending that fell away."""
     claims: tuple[Claim, ...]
     costs: tuple[CostItem, ...]
+    simulated: Simulated = Simulated()
 
 
 CLAIM_COLUMNS = ("line", "use_case", "business_unit", "month", "ledger", "grade", "status", "gross", "amount", "weight",

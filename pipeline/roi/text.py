@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from pipeline.roi.evaluate import summed
-from pipeline.roi.records import FiscalYear, RoiResult, Standing, Worth
+from pipeline.roi.records import Drawn, FiscalYear, RoiResult, Standing, Worth
 from pipeline.roi.tree import Node
 
 _SIGNS = {"sum": " + ", "subtract": " - ", "product": " × ", "divide": " ÷ "}
@@ -96,6 +96,21 @@ def year_lines(years: Sequence[FiscalYear]) -> Iterator[str]:
         label = f"{one.name} ({one.first:%Y-%m} to {one.last:%Y-%m})"
         cells = "".join(f"{number(amount, 'USD'):>18}" for amount in (one.benefits, one.costs, one.net))
         yield f"{label:<{WIDTH}}{cells}"
+
+
+def beside_lines(trees: Sequence[Node]) -> Iterator[str]:
+    """What a page tells beside the return, tree by tree."""
+    if trees:
+        yield "\nBeside it, over the same months:"
+    for tree in trees:
+        yield from tree_lines(tree, 1)
+
+
+def input_lines(inputs: Sequence[Drawn]) -> Iterator[str]:
+    """One line per uncertain input: its name, low, base and high, and how it spreads between them."""
+    for one in inputs:
+        ends = ", ".join(number(end) for end in (one.low, one.base, one.high))
+        yield f"  {one.name}: {one.shape}, {ends}{', kept within 0 to 1' if one.is_share else ''}"
 
 
 def difference_lines(before: RoiResult, after: RoiResult, changes: dict[str, Decimal]) -> Iterator[str]:

@@ -32,7 +32,9 @@ class Node:
     source: str = ""
     note: str = ""
     kind: str = ""
-    """kpi, assumption or effect, of a number that is given."""
+    """kpi, assumption or effect, of a number that is given; the ledger, of the sum of a line."""
+    input: str = ""
+    """The input of the simulation whose draws take the place of a given number; empty where it is always the same."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ def _benefits(held: Held) -> Node:
             tuple(present_node(one) for one in mine if one.is_in_headline),
             source=_formula(mine[0]),
             note="; ".join(part for part in (line.status, line.reason) if part),
+            kind=line.ledger,
         )
         for line in held.result.lines
         if (mine := [one for one in held.claims if one.line == line.line])
@@ -183,7 +186,8 @@ def term_node(term: Term) -> Node:
     bounds = "" if term.low is None or term.low == term.high else f"{term.low.normalize():f} to {term.high or 0:f}"
     note = ", ".join(part for part in (term.standing, bounds) if part)
     source = f"{term.key}: {term.source}" if term.kind == "assumption" and term.key else term.source
-    held = Node(term.name, "given", term.value, term.unit, source=source, note=note, kind=term.kind)
+    drawn = term.key if term.draws_as else ""
+    held = Node(term.name, "given", term.value, term.unit, source=source, note=note, kind=term.kind, input=drawn)
     return Node(f"1 - {term.name}", "remainder", term.factor, "ratio", (held,)) if term.is_remainder else held
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.roi.claims import cents
-from pipeline.roi.records import HALVED, Claim, CostItem, Spread, Term
+from pipeline.roi.records import HALVED, Claim, CostItem, Drawn, Simulated, Spread, Term
 from pipeline.roi.simulation import Uncertain
 
 Floats = NDArray[np.float64]
@@ -146,6 +146,25 @@ def _uncertain(term: Term) -> Uncertain:
     shape = next(one for one in SHAPES if one == term.draws_as)
     is_share = term.kind == "assumption" and term.unit == "ratio"
     return Uncertain(term.key, min(low, base), base, max(high, base), shape=shape, share=is_share)  # type: ignore[arg-type]
+
+
+def simulated(model: Model, weight: Term) -> Simulated:
+    """The inputs of a model as they are drawn, in the digits that are used, for whoever draws them again."""
+    sources = {term.key: term.source for term in (model.rate, weight)}
+    held = {one.name: _drawn(one, sources.get(one.name, "")) for one in model.inputs}
+    return Simulated(tuple(held.values()), *(held.get(one.key) or _constant(one) for one in (model.rate, weight)))
+
+
+def _drawn(one: Uncertain, source: str) -> Drawn:
+    low, base, high = (Decimal(repr(end)) for end in (one.low, one.base, one.high))
+    return Drawn(one.name, one.shape, low, base, high, one.share, source)
+
+
+def _constant(term: Term) -> Drawn | None:
+    """An input without a range; None when it has no value."""
+    if term.value is None:
+        return None
+    return Drawn(term.key, "", term.value, term.value, term.value, True, term.source)
 
 
 def money_spread(values: Floats) -> Spread:

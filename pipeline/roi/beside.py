@@ -1,0 +1,122 @@
+"""What stands beside the return on a page, as trees: claims that do not count, hours, break-even, cost per outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from pipeline.roi.claims import cents, micros, multiplied
+from pipeline.roi.claims import product as product_of
+from pipeline.roi.evaluate import OUTCOMES, summed
+from pipeline.roi.finance import break_even_realisation
+from pipeline.roi.records import Claim, Term
+from pipeline.roi.tree import MONEY, RATIO, Held, Node, amount_node, product_node
+
+HOURS = 2
+
+
+def beside(held: Held, outcomes: Mapping[date, Decimal]) -> tuple[Node, ...]:
+    """The trees of a window, each over the same months as the tree of the return; `outcomes` by month."""
+    outside = [one for one in held.claims if one.is_claim and not one.is_in_headline]
+    said = [one for one in held.claims if one.is_perception]
+    apart = (_claims("claimed, not counted", outside), _claims("said about another line, never added", said))
+    return (*apart, *_perceptions(held), _break_even(held), *_per_outcome(held, outcomes))
+
+
+def _claims(name: str, claims: Sequence[Claim]) -> Node:
+    """Claims in full, with grade and standing; one that cannot be told is part of no sum."""
+    known = [one for one in claims if one.amount is not None]
+    parts = tuple(replace(amount_node(one), note=f"grade {one.grade}; {one.status}: {one.reason}") for one in known)
+    return Node(name, "sum", summed(one.amount for one in known), "USD", parts)
+
+
+def _perceptions(held: Held) -> Iterator[Node]:
+    """Felt and measured hours of the months in which both are known."""
+    for one in held.result.perception:
+        felt, real = (_hours(held, line, one.use_case) for line in (one.line, one.against))
+        both = [month for month in felt if month in real]
+        for name, found in (("felt", felt), ("measured", real)):
+            parts = tuple(found[month] for month in both)
+            total = summed(part.value for part in parts)
+            shown = None if total is None or not both else total.quantize(Decimal("0.01"))
+            yield Node(f"hours {name}, {one.use_case}", "sum", shown, "h", parts, HOURS)
+
+
+def _hours(held: Held, line: str, use_case: str) -> dict[date, Node]:
+    mine = [one for one in held.claims if (one.line, one.use_case) == (line, use_case) and one.hours is not None]
+    return {one.month: _hours_node(one) for one in mine}
+
+
+def _hours_node(claim: Claim) -> Node:
+    """The factors that stand before the rate, and what converts them into hours."""
+    divisors = [term for term in claim.terms if term.kind == "conversion"]
+    factors = [term for term in claim.terms if term.kind != "conversion"]
+    before = next(
+        factors[:count] for count in range(1, len(factors) + 1)
+        if multiplied((*factors[:count], *divisors)) == claim.hours
+    )  # fmt: skip
+    name, hours = f"hours of {claim.line}, {claim.use_case}, {claim.month:%Y-%m}", micros(claim.hours or Decimal(0))
+    node = product_node(name, (*before, *divisors), hours)
+    return replace(node, unit="h", places=RATIO)
+
+
+def _break_even(held: Held) -> Node:
+    """Costs less what else pays for them, by the freed capacity at a realisation of 1, all as present values."""
+    hours = [one for one in held.claims if one.ledger == "capacity" and one.is_in_headline]
+    benefits, costs = (summed(one.present for one in part) for part in (held.claims, held.costs))
+    if benefits is None or costs is None or any(one.whole is None for one in hours):
+        return Node("break-even realisation", "given", None, "ratio", note="no present values")
+    now, full = (_weighed(name, hours, whole=is_whole) for name, is_whole in (("as counted", False), ("in full", True)))
+    others = Node("present value of other benefits", "subtract", benefits - (now.value or 0), "USD", (
+        Node("present value of benefits, as above", "given", benefits, "USD"), now))  # fmt: skip
+    paid = Node("present value of costs, as above", "given", costs, "USD")
+    owed = Node("costs that hours must pay", "subtract", costs - (others.value or 0), "USD", (paid, others))
+    found = break_even_realisation(full.value or 0, -(owed.value or 0))
+    if not full.value:
+        return Node("break-even realisation", "given", None, "ratio", note=found.reason)
+    needed = ((owed.value or Decimal(0)) / full.value).quantize(Decimal(1).scaleb(-RATIO))
+    return Node("break-even realisation", "divide", needed, "ratio", (owed, full), RATIO, note=found.reason)
+
+
+def _weighed(name: str, claims: Sequence[Claim], *, whole: bool) -> Node:
+    """Gross capacity times weight and discount factor, with the realisation in use or at a realisation of 1."""
+    parts = tuple(_weighed_claim(one, whole=whole) for one in claims)
+    total = sum((part.value or Decimal(0) for part in parts), Decimal(0))
+    return Node(f"present value of freed hours, {name}", "sum", total, "USD", parts)
+
+
+def _weighed_claim(claim: Claim, *, whole: bool) -> Node:
+    terms = _without_realisation(claim) if whole else claim.terms
+    gross = product_node("gross", terms, claim.whole if whole else claim.gross)
+    weight = Node(f"weight of grade {claim.grade}", "given", claim.weight, "ratio")
+    factor = Node(f"discount factor of {claim.month:%Y-%m}", "given", claim.discount, "ratio")
+    value = (gross.value or Decimal(0)) * claim.weight * (claim.discount or Decimal(0))
+    return Node(
+        f"{claim.line}, {claim.use_case}, {claim.month:%Y-%m}", "product", value, "USD", (gross, weight, factor)
+    )
+
+
+def _without_realisation(claim: Claim) -> tuple[Term, ...]:
+    """The terms whose product is the claim at a realisation of 1."""
+    places = [place for place, term in enumerate(claim.terms) if term.kind == "assumption" and not term.is_remainder]
+    rests = [claim.terms[:place] + claim.terms[place + 1 :] for place in reversed(places)]
+    return next((rest for rest in rests if product_of(rest) == claim.whole), claim.terms)
+
+
+def _per_outcome(held: Held, outcomes: Mapping[date, Decimal]) -> Iterator[Node]:
+    """Costs in dollars of the day by verified outcomes; nothing where nobody counted them."""
+    counted = {month: number for month, number in outcomes.items() if held.point.since <= month <= held.point.month}
+    total, costs = sum(counted.values(), Decimal(0)), summed(one.amount for one in held.costs)
+    if not total:
+        return
+    name = ".".join(OUTCOMES)
+    parts = tuple(
+        Node(f"{name} {month:%Y-%m}", "given", number, "count", source=f"{OUTCOMES[0]} {month:%Y-%m}", kind="kpi")
+        for month, number in counted.items()
+    )
+    spent = Node("costs above, before they are discounted", "given", costs, "USD")
+    below = Node("verified outcomes", "sum", total, "count", parts)
+    value = None if costs is None else cents(costs / total)
+    yield Node("cost per verified outcome", "divide", value, "USD", (spent, below), MONEY)

@@ -1,0 +1,259 @@
+"""What the page of the return must print, from the recomputed numbers alone: text by where it stands."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+import numpy as np
+from oracle_return import Json, Line, Return, exact, leaves
+from return_page import Where, pieces, tokens
+
+D = Decimal
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+          "December")  # fmt: skip
+BRIDGE, EVIDENCE, TORNADO = (
+    "From benefits to what is left",
+    "Evidence behind what is claimed",
+    "What would change it most",
+)
+LINES, FELT, CASES = "Lines of benefit", "What people say they save", "Counted benefits and costs by use case"
+ASSUMED, FAN = "Assumptions in use", "Net benefit to the end of each month"
+SHOWN = 5
+
+
+def rounded(value: Decimal, decimals: int) -> str:
+    """Half to even, thin spaces between thousands."""
+    return f"{value.quantize(D(1).scaleb(-decimals), ROUND_HALF_EVEN):,f}".replace(",", "\u202f").replace("-", "\u2212")
+
+
+def money(value: Decimal | float) -> str:
+    """To the cent first; whole dollars from a thousand up."""
+    cents = D(str(float(value))).quantize(D("0.01"), "ROUND_HALF_UP") if isinstance(value, float) else value
+    sign = "\u2212\u2060" if cents < 0 else ""
+    return f"{sign}${rounded(abs(cents), 0 if abs(cents) >= 1000 else 2)}"
+
+
+def percent(share: Decimal) -> str:
+    """One decimal, more near 0 and 100; only an exact 0 or 1 is 0 % or 100 %."""
+    if share in (0, 1):
+        return f"{share * 100:.0f}\u202f%"
+    edge = min(abs(share * 100), abs(100 - share * 100))
+    return f"{rounded(share * 100, 1 if edge >= 1 else 2 if edge >= D('0.1') else 3)}\u202f%"
+
+
+def three_digits(value: Decimal) -> str:
+    """Whole from 1000 up, one decimal from 100, two from 1, else three."""
+    size = abs(value)
+    return rounded(value, 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 else 3)
+
+
+def month(code: str) -> str:
+    """2026-10 as October 2026."""
+    return f"{MONTHS[int(code[5:7]) - 1]} {code[:4]}"
+
+
+def differences(page: str, wanted: Mapping[Where, str]) -> list[str]:
+    """Every place of the page whose figures are not those expected there; drawings may only repeat figures."""
+    found = pieces(page)
+    known = {token for text in wanted.values() for token in tokens(text)}
+    wrong = []
+    for where, text in found.items():
+        printed, computed = tokens(text), tokens(wanted.get(where, ""))
+        is_label = where[0] == "label" and set(printed) <= known
+        if not is_label and printed != computed:
+            wrong.append(f"{' / '.join(where)}: printed {printed}, recomputed {computed}")
+    return wrong + [f"{' / '.join(where)}: not on the page" for where in wanted if where not in found]
+
+
+def expected(told: Return, names: Mapping[str, str]) -> Iterator[tuple[Where, str]]:
+    """Text with the figures of each place, in their order; `names` of lines by their id."""
+    last = told.months[-1]
+    low, middle, high = _ends(told, last)
+    chance = D(str(round(float((told.simulated[last] > 0).mean()), 6)))
+    swings = told.tornado()
+    yield from _answer(told, (low, high), chance, swings)
+    yield from _facts(told, chance)
+    yield from _bridge(told, names)
+    yield from _evidence(told)
+    for name, at_p10, at_p90 in swings[:SHOWN]:
+        yield (TORNADO, name, ""), name
+        yield (TORNADO, name, "At P10"), money(at_p10)
+        yield (TORNADO, name, "At P90"), money(at_p90)
+    yield from _lines(told, names)
+    yield from _felt(told)
+    yield from _cases(told)
+    yield from _assumptions(told)
+    yield from _fan(told, (low, middle, high))
+
+
+def _ends(told: Return, at: str) -> tuple[float, float, float]:
+    low, middle, high = np.quantile(told.simulated[at], [0.1, 0.5, 0.9])
+    return float(low), float(middle), float(high)
+
+
+def _roi(told: Return) -> Decimal:
+    return (told.net / told.present()[1]).quantize(D("0.000001"))
+
+
+def _answer(
+    told: Return, ends: tuple[float, float], chance: Decimal, swings: list[tuple[str, float, float]]
+) -> Iterator[tuple[Where, str]]:
+    yield ("title",), f"{money(told.net)} {percent(_roi(told))}"
+    draws = rounded(D(told.told["simulation"]["draws"]), 0)
+    sure = f"{draws} draws" if chance in (0, 1) else percent(chance)
+    gained = sum(exact(one.counted) or D(0) for one in told.counted)
+    backed = sum(exact(one.counted) or D(0) for one in told.counted if one.grade in "AB")
+    text = f"{money(ends[0])} and {money(ends[1])}; {sure}. {percent(backed / gained)}"
+    yield ("answer", "How sure"), text
+    _, at_p10, at_p90 = swings[0]
+    yield ("answer", "What would change our mind"), f"{money(at_p10)} {money(at_p90)} {_even(told)}"
+
+
+def _even(told: Return) -> str:
+    """Break-even as a share, or what it would take; nothing where it is not needed."""
+    needed = told.break_even
+    if needed > 1:
+        return f"{rounded(D(math.ceil(100 * needed)), 0)}\u202f%"
+    return "" if needed < 0 else percent(needed.quantize(D("0.000001")))
+
+
+def _facts(told: Return, chance: Decimal) -> Iterator[tuple[Where, str]]:
+    yield ("fact", "Return"), percent(_roi(told))
+    yield ("fact", "Chance that it pays"), percent(chance)
+    paid = told.payback
+    yield ("fact", "Payback"), f"month {paid}" if paid else f"not within {len(told.months)} months"
+    yield ("fact", "Break-even realisation"), _even(told)
+    rates = [percent(D(str(rate)).quantize(D("0.000001"))) for rate in told.internal_rates()]
+    yield ("fact", "Internal rate of return"), f"{len(rates)} {rates}" if len(rates) > 1 else " ".join(rates)
+    yield ("fact", "Cost per verified outcome"), money(told.per_outcome.quantize(D("0.01"), "ROUND_HALF_UP"))
+
+
+def _bridge(told: Return, names: Mapping[str, str]) -> Iterator[tuple[Where, str]]:
+    steps = {names[line]: _counted(told.counted, line=line) for line in dict.fromkeys(one.line for one in told.counted)}
+    for one in told.costs:
+        name = f"Cost: {one.category.replace('_', ' ')}"
+        steps[name] = steps.get(name, D(0)) - one.amount
+    steps["Left"] = sum(steps.values(), D(0))
+    (outside,) = told.beside("claimed, not counted")
+    steps["Claimed, not counted"] = sum((exact(node) or D(0) for node in outside["children"]), D(0))
+    for name, amount in steps.items():
+        yield (BRIDGE, name, ""), name
+        yield (BRIDGE, name, "Amount"), money(amount)
+
+
+def _counted(claims: list[Line], **wanted: str) -> Decimal:
+    """The counted amounts of the claims with such a line, grade or use case."""
+    held = [one for one in claims if all(getattr(one, name) == value for name, value in wanted.items())]
+    return sum((exact(one.counted) or D(0) for one in held if one.counted is not None), D(0))
+
+
+def _claimed(claims: list[Line], **wanted: str) -> Decimal:
+    held = [one for one in claims if all(getattr(one, name) == value for name, value in wanted.items())]
+    return sum((exact(one.amount) or D(0) for one in held), D(0))
+
+
+def _evidence(told: Return) -> Iterator[tuple[Where, str]]:
+    words = {"A": "randomised experiment", "B": "comparison group", "C": "before and after", "D": "self-report",
+             "E": "assumption"}  # fmt: skip
+    for grade, says in words.items():
+        name = f"{grade}, {says}"
+        yield (EVIDENCE, name, "Claimed"), money(_claimed(told.claims, grade=grade))
+        yield (EVIDENCE, name, "Counted"), money(_counted(told.claims, grade=grade))
+    (said,) = told.beside("said about another line")
+    by_grade: dict[str, Decimal] = {}
+    for node in said["children"]:
+        grade = node["note"].split()[1].rstrip(";")
+        by_grade[grade] = by_grade.get(grade, D(0)) + (exact(node) or D(0))
+    yield (EVIDENCE, "caption"), " ".join(money(amount) for _, amount in sorted(by_grade.items()) if amount)
+
+
+def _lines(told: Return, names: Mapping[str, str]) -> Iterator[tuple[Where, str]]:
+    for line in dict.fromkeys(one.line for one in told.claims):
+        name = names[line]
+        yield (LINES, name, "Claimed"), money(_claimed(told.claims, line=line))
+        yield (LINES, name, "Counted"), money(_counted(told.claims, line=line))
+        yield (LINES, name, "Standing"), _no_effect([one for one in told.claims if one.line == line])
+
+
+def _no_effect(claims: list[Line]) -> str:
+    """The effect whose interval includes zero, as a reason tells it."""
+    found = [leaf for one in claims if "no effect shown" in one.amount["note"] for leaf in leaves(one.amount, "effect")]
+    return "".join(" ".join(map(three_digits, (D(leaf["value"]), *_range(leaf)))) for leaf in found[:1])
+
+
+def _range(leaf: Json) -> tuple[Decimal, ...]:
+    """Low and high, as the note of a given number says them."""
+    ends = re.search(r"(-?[\d.]+) to (-?[\d.]+)$", leaf["note"])
+    return tuple(D(end) for end in ends.groups()) if ends else ()
+
+
+def _felt(told: Return) -> Iterator[tuple[Where, str]]:
+    for node in told.beside("hours "):
+        kind, case = node["name"].removeprefix("hours ").split(", ")
+        row = case.replace("_", " ")
+        yield (FELT, row, kind.capitalize()), three_digits(exact(node) or D(0))
+        yield (FELT, row, "Months"), str(len(node["children"]))
+
+
+def _cases(told: Return) -> Iterator[tuple[Where, str]]:
+    for case in sorted({one.use_case for one in told.claims} | {one.use_case for one in told.costs}):
+        name = "of no single use case" if case == "whole programme" else case.replace("_", " ")
+        mine = [one for one in told.claims if one.use_case == case]
+        gains, spent = told.present(case=case)
+        is_told = any(one.counted is not None for one in mine)
+        yield (CASES, name, "Counted"), money(_counted(mine))
+        yield (CASES, name, "Costs"), money(sum((one.amount for one in told.costs if one.use_case == case), D(0)))
+        yield (CASES, name, "Net benefit"), money(gains - spent) if is_told else _no_effect(mine)
+
+
+def _assumptions(told: Return) -> Iterator[tuple[Where, str]]:
+    """Figure, range and source of every assumption, as the last month has it."""
+    held: dict[str, Json] = {}
+    for one in sorted(told.claims, key=lambda one: one.month):
+        for leaf in leaves(one.amount, "assumption"):
+            key = leaf["source"].partition(": ")[0]
+            held[re.split(r" from | \(", key)[0]] = leaf
+    for name, leaf in held.items():
+        yield (ASSUMED, name, "Figure (low to high)"), " ".join(map(_plain, (D(leaf["value"]), *_range(leaf))))
+        source = leaf["source"].partition(": ")[2]
+        yield (ASSUMED, name, "Source"), re.sub(r" \([^()]*:\d+\)$", "", source)
+    for part in ("rate", "weight"):
+        one: dict[str, Any] = told.told["simulation"][part]
+        ends = (one["base"],) if D(one["low"]) == D(one["high"]) else (one["base"], one["low"], one["high"])
+        name = re.split(r" from | \(", one["name"])[0]
+        yield (ASSUMED, name, "Figure (low to high)"), " ".join(_plain(D(end)) for end in ends)
+        yield (ASSUMED, name, "Source"), re.sub(r" \([^()]*:\d+\)$", "", one["source"])
+
+
+def _plain(value: Decimal) -> str:
+    return f"{value.normalize():f}"
+
+
+def _fan(told: Return, ends: tuple[float, float, float]) -> Iterator[tuple[Where, str]]:
+    """The range by month since something counts, its axis, and the words around it."""
+    first = min(one.month for one in told.counted)
+    shown = [code for code in told.months if code >= first]
+    values = [0.0]
+    for code in shown:
+        spread, (gains, spent) = _ends(told, code), told.present(code)
+        values += spread
+        texts = (*map(money, spread), money(gains - spent))
+        for head, text in zip(("P10", "P50", "P90", "As counted"), texts, strict=True):
+            yield (FAN, month(code), head), text
+    for at, level in enumerate(_levels(min(values), max(values))):
+        yield ("axis", str(at)), ("\u2212" if level < 0 else "") + f"${rounded(D(str(abs(level))), 0)}"
+    rate = percent(D(told.told["simulation"]["rate"]["base"]))
+    yield ("rest",), f"{rate} {money(ends[0])} and {money(ends[2])} Table of {len(shown)} months"
+
+
+def _levels(low: float, high: float) -> list[float]:
+    """Round levels between the ends of an axis that leaves 4 % of room: the least 1, 2 or 5 that makes five or less."""
+    room = 0.04 * (high - low)
+    low, high = low - room, high + room
+    power = 10.0 ** math.floor(math.log10((high - low) / 5))
+    step = next(one * power for one in (1, 2, 5, 10) if one * power * 5 * (1 + 1e-9) >= high - low)
+    return [step * at for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
