@@ -203,18 +203,36 @@ def what_if(con: duckdb.DuckDBPyConnection, catalog: Catalog, changes: dict[str,
 def _changed(inputs: Inputs, before: RoiResult, changes: dict[str, Decimal]) -> Inputs:
     known = {one.assumption_id for one in before.assumptions} | {row.assumption_id for row in inputs.assumptions}
     known |= {name.split(".")[0] for name in known}
+    known |= {f"{name}.{one.use_case}" for name in known if "." not in name for one in inputs.portfolio}
     unknown = [
         Problem("--set", "E009", f"found {name!r}; {_near(name, known)}") for name in changes if name not in known
     ]
     if unknown:
         raise ConfigurationError("There is no such assumption.", unknown)
-    rows = list(inputs.assumptions)
+    rows, units = list(inputs.assumptions), {name: _unit(name, before) for name in changes}
+    wild = [Problem("--set", "E009", told) for name in changes if (told := _beyond(name, changes[name], units[name]))]
+    if wild:
+        raise ConfigurationError("A figure is not possible.", wild)
     for name, value in changes.items():
         held = [row for row in rows if row.assumption_id == name or row.assumption_id.startswith(f"{name}.")]
-        unit = next((one.unit for one in before.assumptions if one.assumption_id == name), "ratio")
+        unit = units[name]
         rows = [_moved(row, value, inputs.as_of) if row in held else row for row in rows]
-        rows += [] if held else [_made(name, value, unit or "ratio", inputs.as_of)]
+        rows += [] if held else [_made(name, value, unit, inputs.as_of)]
     return replace(inputs, assumptions=tuple(rows))
+
+
+def _unit(name: str, before: RoiResult) -> str:
+    """The unit of an assumption, or of the one it is a special case of."""
+    units = {one.assumption_id: one.unit for one in before.assumptions if one.unit}
+    alike = (unit for known, unit in units.items() if known.split(".")[0] == name.split(".", maxsplit=1)[0])
+    return units.get(name) or next(alike, "ratio")
+
+
+def _beyond(name: str, value: Decimal, unit: str) -> str:
+    """What is wrong with a figure that its unit cannot have; empty when nothing is."""
+    if unit == "ratio" and not 0 <= value <= 1:
+        return f"found {name}={value}, expected a share from 0 to 1"
+    return f"found {name}={value}, expected at least 0 {unit}" if value < 0 else ""
 
 
 def _near(name: str, known: set[str]) -> str:

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.cli_returns import Scenario, _as_json, _what_if_lines
-from pipeline.returns import WhatIf, _changed
+from pipeline.errors import ConfigurationError
+from pipeline.returns import WhatIf, _changed, parse_changes
 from pipeline.roi.assemble import evaluate
 from pipeline.roi.inputs import Inputs
 from pipeline.roi.records import RoiResult
@@ -89,3 +90,32 @@ def test_the_command_wants_to_be_told_what() -> None:
     assert (nothing.exit_code, unknown.exit_code) == (2, 2)
     assert "at least one of --set, --target and" in " ".join(nothing.output.split())
     assert "'low', 'base', 'high'" in " ".join(unknown.output.split())
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("risk=1.5", "found risk=1.5, expected a share from 0 to 1"),
+    ("discount_rate=8", "found discount_rate=8, expected a share from 0 to 1"),
+    ("cost_per_contact=-5", "found cost_per_contact=-5, expected at least 0 USD/contact"),
+])  # fmt: skip
+def test_an_impossible_figure_is_refused(text: str, expected: str) -> None:
+    """A share beyond 0 to 1, or an amount below 0, is a mistake of the command line."""
+    held = inputs()
+    before = evaluate(catalog_of(), held, draws=20)
+    with pytest.raises(ConfigurationError) as caught:
+        _changed(held, before, parse_changes([text]))
+    assert [str(one) for one in caught.value.problems] == [f"--set  E009  {expected}"]
+
+
+def test_one_use_case_can_have_a_figure_of_its_own() -> None:
+    """Risk 0.1 stays for contacts of support; for drafting, which has none of its own, it becomes 0.5."""
+    held = inputs()
+    before = evaluate(catalog_of(), held, draws=20)
+    after = evaluate(catalog_of(), _changed(held, before, parse_changes(["risk.drafting=0.5"])), draws=20)
+    was, now = (
+        [one.gross for one in found.claims if (one.use_case, one.line) == ("drafting", "hours_saved")]
+        for found in (before, after)
+    )
+    assert now == [(gross / D("0.9") * D("0.5")).quantize(D("0.01")) for gross in was if gross]
+    assert [one for one in after.claims if one.use_case == "support"] == [
+        one for one in before.claims if one.use_case == "support"
+    ]
