@@ -18,13 +18,13 @@ from pipeline.engine.explain import edition_standing, explain, parse_period
 from pipeline.errors import ConfigurationError, Problem, RoiError
 from pipeline.roi.assemble import evaluate
 from pipeline.roi.beside import beside
+from pipeline.roi.drawn import Drawn
 from pipeline.roi.evaluate import OUTCOMES
 from pipeline.roi.inputs import Assumption, Inputs
 from pipeline.roi.records import (
     CLAIM_COLUMNS,
     COST_COLUMNS,
     SHARED,
-    Drawn,
     FiscalYear,
     Month,
     Point,

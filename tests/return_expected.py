@@ -230,7 +230,7 @@ def _assumptions(told: Return) -> Iterator[tuple[Where, str]]:
 
 
 def _plain(value: Decimal) -> str:
-    return f"{value.normalize():f}"
+    return f"{value.normalize():,f}".replace(",", "\u202f").replace("-", "\u2212")
 
 
 def _fan(told: Return, ends: tuple[float, float, float]) -> Iterator[tuple[Where, str]]:

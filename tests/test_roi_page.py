@@ -56,6 +56,8 @@ def programme(**changes: Any) -> Inputs:
     """The small programme with verified outcomes, and a register in which every shape and a drawn weight occur."""
     rows = with_assumption(assumption("discount_rate", "0.08", low="0.06", high="0.1"))
     rows = tuple(replace(one, distribution="triangular") if one.assumption_id == "risk" else one for one in rows)
+    rows = tuple(replace(one, **dict.fromkeys(("low", "base", "high"), D(1400))) if one.assumption_id == "agency_spend"
+                 else one for one in rows)  # fmt: skip
     weight = assumption("weight_before_after", "0.5", low="0.3", high="0.6")
     numbers = (*kpis(), *(kpi("task_success_rate", "numerator", month, "7") for month in MONTHS))
     return inputs(**({"kpis": numbers, "assumptions": (*rows, weight)} | changes))
@@ -84,6 +86,7 @@ def test_every_number_of_a_late_payback_is_recomputed(printed: tuple[str, dict[W
     """Paid back in the last month, at an internal rate, a break-even within reach and a chance between 0 and 1."""
     assert not differences(*printed)
     assert "month 6" in printed[1]["fact", "Payback"]
+    assert printed[1]["Assumptions in use", "agency_spend", "Figure (low to high)"] == "1\u202f400"
 
 
 def falsified(page: str) -> Iterator[str]:

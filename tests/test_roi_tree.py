@@ -14,11 +14,13 @@ from roi_room import ASSUMPTIONS, COSTS, MONTHS, assumption, catalog_of, inputs,
 
 from pipeline.errors import ConfigurationError
 from pipeline.roi.assemble import evaluate
+from pipeline.roi.beside import beside
+from pipeline.roi.claims import cents
 from pipeline.roi.inputs import Cost, Invoice, months_between
 from pipeline.roi.records import RoiResult
 from pipeline.roi.store import plain
-from pipeline.roi.text import difference_lines, figures, number, tree_lines
-from pipeline.roi.tree import TREES, tree_of
+from pipeline.roi.text import beside_lines, difference_lines, figures, input_lines, number, tree_lines
+from pipeline.roi.tree import TREES, Held, tree_of
 
 D = Decimal
 METRICS = {
@@ -218,3 +220,30 @@ def test_an_assumption_nobody_asks_for_is_refused(result: RoiResult) -> None:
 
     with pytest.raises(ConfigurationError, match=re.escape("found 'risc'; did you mean risk?")):
         _changed(inputs(), result, {"risc": D(1)})
+
+
+def test_what_stands_beside_the_return_adds_up(result: RoiResult) -> None:
+    """Every tree beside it, from its JSON; felt hours are 6 × 30, measured ones 6 × 10, outcomes 6 × 7."""
+    held = Held(result, result.points[-1])
+    trees = beside(held, {month: D("7.00") for month in MONTHS})
+    for tree in json.loads(json.dumps(plain(trees))):
+        recomputed(tree)
+    assert result.programme.costs is not None
+    assert trees[-1].value == cents(result.programme.costs / 42)
+    assert [tree.value for tree in trees if tree.name.startswith("hours")] == [D("180.00"), D("60.00")]
+    even = next(one for one in trees if one.name.startswith("break"))
+    assert even.value is not None and even.value < 0
+    assert even.note == result.programme.break_even_reason == "not needed: it pays without any of the freed capacity"
+
+
+def test_the_text_beside_the_return_can_be_typed(result: RoiResult) -> None:
+    """A claim that does not count on one line with its standing, hours on one line, inputs with their ends."""
+    lines = list(beside_lines(beside(Held(result, result.points[-1]), {})))
+    assert (
+        "    agency, drafting, 2026-01: 400 × 0.8 × 0.5 × (1 - 0.1) = 144.00 USD  "
+        "[grade E; stated, not measured: A plan]" in lines
+    )
+    assert "    hours of felt_hours, drafting, 2026-01: 30 = 30.000000 h" in lines
+    told = list(input_lines(result.simulated.inputs))
+    assert "  cost_per_contact: pert, 4, 5, 7" in told
+    assert "  risk: pert, 0.05, 0.1, 0.2, kept within 0 to 1" in told

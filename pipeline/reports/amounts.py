@@ -26,6 +26,15 @@ def share(value: Decimal | None, why: str = "") -> Figure:
     return Figure(formats.percent(float(value)), "zero" if value == 0 else "value")
 
 
+def as_entered(value: Decimal) -> str:
+    """A figure with the digits it was entered with, thousands apart.
+
+    >>> as_entered(Decimal("53.550"))
+    '53.55'
+    """
+    return f"{value.normalize():,f}".replace(",", formats.THIN).replace("-", formats.MINUS)
+
+
 def hours(value: Decimal | None) -> Figure:
     """Hours with three significant digits."""
     return Figure("not available", "missing") if value is None else Figure(formats.measured(float(value), "h"), "value")

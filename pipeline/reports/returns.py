@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 
 from pipeline.reports import formats
-from pipeline.reports.amounts import hours, money, month, share
+from pipeline.reports.amounts import as_entered, hours, money, month, share
 from pipeline.reports.downloads import csv_text, printed
 from pipeline.reports.drawings import Fan, Step, bridge, fan
 from pipeline.reports.model import Figure, Mark
@@ -173,8 +173,8 @@ def assumed(one: Standing) -> Figure:
     """The figure of an assumption with its range and unit."""
     if one.base is None or one.low is None or one.high is None:
         return Figure("none", "missing", one.reason)
-    text = f"{one.base.normalize():f}"
-    span = "" if one.low == one.high else f" ({one.low.normalize():f} to {one.high.normalize():f})"
+    low, text, high = (as_entered(part) for part in (one.low, one.base, one.high))
+    span = "" if one.low == one.high else f" ({low} to {high})"
     return Figure(f"{text}{span} {'' if one.unit == 'ratio' else one.unit}".strip(), "value")
 
 

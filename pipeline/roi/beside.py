@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from pipeline.roi.claims import cents, micros, multiplied
+from pipeline.roi.claims import cents, exactly, micros, multiplied
 from pipeline.roi.claims import product as product_of
 from pipeline.roi.evaluate import OUTCOMES, summed
 from pipeline.roi.finance import break_even_realisation
@@ -108,6 +108,7 @@ def _without_realisation(claim: Claim) -> tuple[Term, ...]:
 def _per_outcome(held: Held, outcomes: Mapping[date, Decimal]) -> Iterator[Node]:
     """Costs in dollars of the day by verified outcomes; nothing where nobody counted them."""
     counted = {month: number for month, number in outcomes.items() if held.point.since <= month <= held.point.month}
+    counted = {month: exactly(number) for month, number in counted.items()}
     total, costs = sum(counted.values(), Decimal(0)), summed(one.amount for one in held.costs)
     if not total:
         return

@@ -135,7 +135,7 @@ class Maker:
         low, high = _around(found)
         is_young = found.status == "immature"
         return Term(
-            name, "kpi", factor.unit, _exactly(found.value), low, high,
+            name, "kpi", factor.unit, exactly(found.value), low, high,
             draws_as="interval" if low != high else "", key=f"{name} {at}", source=f"{kpi_id} {at}",
             standing=found.status, reason=f"{kpi_id} {at}: {found.reason}" if is_young else "", may_count=not is_young,
             is_remainder=factor.remainder,
@@ -151,7 +151,7 @@ class Maker:
         return tuple(found)
 
 
-def _exactly(value: Decimal) -> Decimal:
+def exactly(value: Decimal) -> Decimal:
     """A number as it is shown and used: at most six decimals, without zeros behind."""
     shown = value.quantize(_SHOWN).normalize()
     return shown.quantize(Decimal(1)) if shown == shown.to_integral_value() else shown

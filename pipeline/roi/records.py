@@ -6,9 +6,11 @@ None is unknown, and a reason stands beside it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+
+from pipeline.roi.drawn import Simulated
 
 COUNTED, HALVED, STATED = "counted", "counted in part", "stated, not measured"
 KEPT_OUT, BLOCKED, REFUSED = "kept out", "blocked", "refused"
@@ -346,32 +348,6 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """One input of the simulation as it is drawn: low <= base <= high, equal for a constant."""
-
-    name: str
-    shape: str
-    """interval, pert or triangular; empty for a constant."""
-    low: Decimal
-    base: Decimal
-    high: Decimal
-    is_share: bool
-    """Its draws are clipped to 0..1."""
-    source: str = ""
-
-
-@dataclass(frozen=True)
-class Simulated:
-    """What must be known to draw the result again: every input that has a range, and two that stand for all claims."""
-
-    inputs: tuple[Drawn, ...] = ()
-    rate: Drawn | None = None
-    """The yearly discount rate."""
-    weight: Drawn | None = None
-    """The weight of every claim of grade C."""
-
-
-@dataclass(frozen=True)
 class RoiResult:
     """Everything the model says of one edition."""
 
@@ -397,7 +373,7 @@ class RoiResult:
     """Cash lines about spending that fell away."""
     claims: tuple[Claim, ...]
     costs: tuple[CostItem, ...]
-    simulated: Simulated = Simulated()
+    simulated: Simulated = field(default_factory=Simulated)
 
 
 CLAIM_COLUMNS = ("line", "use_case", "business_unit", "month", "ledger", "grade", "status", "gross", "amount", "weight",

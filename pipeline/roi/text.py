@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
+from pipeline.roi.drawn import Drawn
 from pipeline.roi.evaluate import summed
-from pipeline.roi.records import Drawn, FiscalYear, RoiResult, Standing, Worth
+from pipeline.roi.records import FiscalYear, RoiResult, Standing, Worth
 from pipeline.roi.tree import Node
 
 _SIGNS = {"sum": " + ", "subtract": " - ", "product": " × ", "divide": " ÷ "}
@@ -103,13 +104,32 @@ def beside_lines(trees: Sequence[Node]) -> Iterator[str]:
     if trees:
         yield "\nBeside it, over the same months:"
     for tree in trees:
-        yield from tree_lines(tree, 1)
+        yield from _short_lines(tree, 1)
+
+
+def _short_lines(node: Node, depth: int) -> Iterator[str]:
+    """A line for what can be typed into a calculator; sums of many parts have their parts below them."""
+    pad, note = "  " * depth, f"  [{node.note}]" if node.note else ""
+    if not _is_long(node):
+        yield f"{pad}{node.name}: {chain(node)} {'' if node.unit == 'ratio' else node.unit}".rstrip() + note
+        return
+    yield f"{pad}{node.name} = {number(node.value, node.unit)}{note}"
+    if node.op != "sum":
+        yield f"{pad}  = {_SIGNS[node.op].join(number(child.value) for child in node.children)}"
+    for child in node.children[:SHOWN]:
+        yield from _short_lines(child, depth + 1)
+    if rest := node.children[SHOWN:]:
+        yield f"{pad}  and {len(rest)} more = {number(summed(child.value for child in rest), node.unit)}"
+
+
+def _is_long(node: Node) -> bool:
+    return (node.op == "sum" and len(node.children) != 1) or any(map(_is_long, node.children))
 
 
 def input_lines(inputs: Sequence[Drawn]) -> Iterator[str]:
     """One line per uncertain input: its name, low, base and high, and how it spreads between them."""
     for one in inputs:
-        ends = ", ".join(number(end) for end in (one.low, one.base, one.high))
+        ends = ", ".join(number(Decimal(f"{end.normalize():f}")) for end in (one.low, one.base, one.high))
         yield f"  {one.name}: {one.shape}, {ends}{', kept within 0 to 1' if one.is_share else ''}"
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.roi.claims import cents
-from pipeline.roi.records import HALVED, Claim, CostItem, Drawn, Simulated, Spread, Term
+from pipeline.roi.drawn import Drawn, Simulated
+from pipeline.roi.records import HALVED, Claim, CostItem, Spread, Term
 from pipeline.roi.simulation import Uncertain
 
 Floats = NDArray[np.float64]
