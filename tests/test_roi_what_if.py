@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
-from roi_room import assumption, catalog_of, inputs, with_assumption
+from roi_room import COSTS, assumption, catalog_of, inputs, with_assumption
 from typer.testing import CliRunner
 
 from pipeline.cli import app
@@ -15,7 +16,7 @@ from pipeline.cli_returns import Scenario, _as_json, _what_if_lines
 from pipeline.errors import ConfigurationError
 from pipeline.returns import WhatIf, _changed, parse_changes
 from pipeline.roi.assemble import evaluate
-from pipeline.roi.inputs import Inputs
+from pipeline.roi.inputs import Cost, Inputs
 from pipeline.roi.records import RoiResult
 from pipeline.roi.text import scenario_line
 
@@ -119,3 +120,23 @@ def test_one_use_case_can_have_a_figure_of_its_own() -> None:
     assert [one for one in after.claims if one.use_case == "support"] == [
         one for one in before.claims if one.use_case == "support"
     ]
+
+
+def test_at_the_break_even_realisation_nothing_is_left() -> None:
+    """Review costs a share of the hours, realised alike: 30 h x 60 x 0.8 x 0.9 less 5 h x 60 x f; one fixed point."""
+    review = {"name": "Review", "factors": [{"assumption": "review_hours", "unit": "h/month"},
+                                            {"assumption": "loaded_rate", "unit": "USD/h"},
+                                            {"assumption": "realisation", "unit": "ratio"}]}  # fmt: skip
+    catalog = catalog_of(hours_saved={"deductions": [review], "evidence": {
+        "design": "randomised", "experiment": "exp-1", "metric": "settled", "says": "By lot"}})  # fmt: skip
+    known = (*inputs().assumptions, assumption("review_hours", "5", "h/month"), assumption("realisation", "0.25"))
+    spent = Cost("c-9", "coding", "", "build", date(2026, 1, 15), D("3000"), "USD", "costs.csv:9")
+    held = inputs(assumptions=known, costs=(*COSTS, spent))
+    before = evaluate(catalog, held, draws=20)
+    even = before.programme.break_even
+    assert even is not None and 0 < even < 1
+    for start in (before, evaluate(catalog, _changed(held, before, {"realisation": D("0.6")}), draws=20)):
+        assert start.programme.break_even == pytest.approx(even, abs=D("0.00002"))
+    after = evaluate(catalog, _changed(held, before, {"realisation": even}), draws=20)
+    assert before.programme.net != after.programme.net
+    assert abs(after.programme.net or D(99)) < D("0.10"), "cents of twelve claims, each rounded by itself"

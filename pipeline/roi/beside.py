@@ -7,8 +7,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from pipeline.roi.claims import cents, exactly, micros, multiplied
-from pipeline.roi.claims import product as product_of
+from pipeline.roi.claims import cents, exactly, freed, micros, multiplied, product, scaled
 from pipeline.roi.evaluate import OUTCOMES, summed
 from pipeline.roi.finance import break_even_realisation
 from pipeline.roi.records import Claim, Term
@@ -88,21 +87,20 @@ def _weighed(name: str, claims: Sequence[Claim], *, whole: bool) -> Node:
 
 
 def _weighed_claim(claim: Claim, *, whole: bool) -> Node:
-    terms = _without_realisation(claim) if whole else claim.terms
-    gross = product_node("gross", terms, claim.whole if whole else claim.gross)
+    """What of a claim grows with the realisation: its gross less the deductions of which that is a factor as well."""
+    gross, *less = (
+        product_node(name, kept := _kept(claim, terms, whole=whole), product(kept))
+        for name, terms in [("gross", claim.terms), *((one.name, one.terms) for one in scaled(claim))]
+    )
+    left = Node("gross less that", "subtract", freed(claim, in_full=whole), "USD", (gross, *less)) if less else gross
     weight = Node(f"weight of grade {claim.grade}", "given", claim.weight, "ratio")
     factor = Node(f"discount factor of {claim.month:%Y-%m}", "given", claim.discount, "ratio")
-    value = (gross.value or Decimal(0)) * claim.weight * (claim.discount or Decimal(0))
-    return Node(
-        f"{claim.line}, {claim.use_case}, {claim.month:%Y-%m}", "product", value, "USD", (gross, weight, factor)
-    )
+    value = (left.value or Decimal(0)) * claim.weight * (claim.discount or Decimal(0))
+    return Node(f"{claim.line}, {claim.use_case}, {claim.month:%Y-%m}", "product", value, "USD", (left, weight, factor))
 
 
-def _without_realisation(claim: Claim) -> tuple[Term, ...]:
-    """The terms whose product is the claim at a realisation of 1."""
-    places = [place for place, term in enumerate(claim.terms) if term.kind == "assumption" and not term.is_remainder]
-    rests = [claim.terms[:place] + claim.terms[place + 1 :] for place in reversed(places)]
-    return next((rest for rest in rests if product_of(rest) == claim.whole), claim.terms)
+def _kept(claim: Claim, terms: tuple[Term, ...], *, whole: bool) -> tuple[Term, ...]:
+    return tuple(term for term in terms if not (whole and term.name == claim.realisation))
 
 
 def _per_outcome(held: Held, outcomes: Mapping[date, Decimal]) -> Iterator[Node]:

@@ -104,6 +104,7 @@ class Maker:
             grade=evidence.grade,
             status=status,
             reason=reason,
+            realisation=self.line.realisation or "",
             is_perception=self.line.perception_of is not None,
         )
 
@@ -220,6 +221,20 @@ def product(terms: Iterable[Term]) -> Decimal | None:
     """The product of terms to the cent; None when one is unknown."""
     found = multiplied(terms)
     return None if found is None else cents(found)
+
+
+def scaled(claim: Claim) -> tuple[Taken, ...]:
+    """The deductions that grow with the realisation, because it is a factor of them as well."""
+    return tuple(one for one in claim.deductions if any(term.name == claim.realisation for term in one.terms))
+
+
+def freed(claim: Claim, *, in_full: bool) -> Decimal | None:
+    """What of a capacity claim is proportional to the realisation, now or at a realisation of 1; None when unknown."""
+    parts = [claim.terms, *(one.terms for one in scaled(claim))]
+    kept = [tuple(term for term in part if not (in_full and term.name == claim.realisation)) for part in parts]
+    amounts = [product(terms) for terms in kept]
+    known = [amount for amount in amounts if amount is not None]
+    return known[0] - sum(known[1:], Decimal(0)) if len(known) == len(amounts) else None
 
 
 def _taken(name: str, terms: tuple[Term, ...]) -> Taken:

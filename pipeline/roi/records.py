@@ -81,6 +81,8 @@ class Claim:
     counted: Decimal = Decimal("0.00")
     discount: Decimal | None = None
     present: Decimal | None = None
+    realisation: str = ""
+    """Name of the factor that says which share of what is freed becomes money; also of those of deductions."""
     is_perception: bool = False
     """What people say about another line, shown beside it and never added."""
 

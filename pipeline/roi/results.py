@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from pipeline.roi import records as r
 from pipeline.roi.budgets import budgeted
-from pipeline.roi.claims import cents
+from pipeline.roi.claims import cents, freed
 from pipeline.roi.evaluate import OUTCOMES, Ledger, summed
 from pipeline.roi.finance import (
     break_even_realisation,
@@ -92,9 +92,10 @@ class Scope:
     def break_even(self) -> tuple[Decimal | None, str]:
         """The realisation of freed hours at which the net present value is zero."""
         held = [claim for claim in self.claims if claim.ledger == "capacity" and claim.is_in_headline]
-        whole = [(claim.weight * (claim.discount or 0), claim.whole, claim.gross) for claim in held]
-        full = sum((share * (amount or 0) for share, amount, _ in whole), Decimal(0))
-        now = sum((share * (amount or 0) for share, _, amount in whole), Decimal(0))
+        full, now = (
+            sum((one.weight * (one.discount or 0) * (freed(one, in_full=is_full) or 0) for one in held), Decimal(0))
+            for is_full in (True, False)
+        )
         present = [summed(one.present for one in part) for part in (self.claims, self.costs)]
         if None in present:
             return None, "no present values"
