@@ -139,7 +139,7 @@ def _bridge(told: Return, names: Mapping[str, str]) -> Iterator[tuple[Where, str
         steps[name] = steps.get(name, D(0)) - one.amount
     steps["Left"] = sum(steps.values(), D(0))
     (outside,) = told.beside("claimed, not counted")
-    steps["Claimed, not counted"] = sum((exact(node) or D(0) for node in outside["children"]), D(0))
+    steps["Claims that do not count at all"] = sum((exact(node) or D(0) for node in outside["children"]), D(0))
     for name, amount in steps.items():
         yield (BRIDGE, name, ""), name
         yield (BRIDGE, name, "Amount"), money(amount)

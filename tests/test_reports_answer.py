@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from project import ROOT
-from roi_room import MONTHS, catalog_of, inputs
+from roi_room import MONTHS, catalog_of, inputs, kpis
 from test_reports_edition import END, edition, row
 
 from pipeline.catalog.load import load_catalog
@@ -78,6 +78,21 @@ def test_how_sure_has_range_chance_and_evidence(result: RoiResult, chance: str, 
     counted = {one.grade: one.counted for one in result.grades}
     share = (counted["A"] + counted["B"]) / sum(counted.values())
     assert f"{formats.percent(float(share))} of the benefits that count rest on an experiment" in told
+
+
+def test_a_month_that_is_not_settled_says_what_is_missing(result: RoiResult) -> None:
+    """Contacts of the last month are young: 144 less 30 of review are not counted, the month's costs are."""
+    assert "Not settled" not in answer(result).sure
+    young = tuple(
+        replace(one, status="immature") if (one.kpi_id, one.month) == ("settled", MONTHS[-1]) else one for one in kpis()
+    )
+    found = evaluate(catalog_of(), inputs(kpis=young), draws=50)
+    claimed = next(one.amount for one in found.claims if (one.line, one.month) == ("contacts_settled", MONTHS[-1]))
+    assert claimed == 150
+    assert answer(found).sure.endswith(
+        "Not settled yet: $150.00 that 1 line claims for June 2026 are provisional and not in it, the costs of that "
+        "month are."
+    )
 
 
 def test_what_would_change_our_mind_is_the_widest_bar(result: RoiResult) -> None:

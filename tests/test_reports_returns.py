@@ -56,7 +56,7 @@ def test_the_bridge_ends_where_its_steps_lead(result: RoiResult) -> None:
     assert whole.costs is not None
     assert steps[-2].name == "Left"
     assert steps[-2].amount == money(whole.cash + whole.capacity - whole.costs)
-    assert steps[-1].name == "Claimed, not counted"
+    assert steps[-1].name == "Claims that do not count at all"
     gains = [one for one in steps if one.tone == "gain"]
     assert gains[0].x == gains[0].zero
     for before, after in pairwise(gains):

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from pipeline.reports import formats
 from pipeline.reports.amounts import money, month, share
-from pipeline.roi.records import RoiResult, Swing, Worth
+from pipeline.roi.records import PROVISIONAL, RoiResult, Swing, Worth
 
 BACKED = ("A", "B")
 
@@ -64,7 +64,21 @@ def _sure(result: RoiResult) -> str:
     ends = f"{money(spread.p10).text} and {money(spread.p90).text}"
     return (
         f"In 8 of 10 draws the net benefit is between {ends} (P10 to P90); "
-        f"{_chance(spread.chance, result.draws)}. {_backed(result)}"
+        f"{_chance(spread.chance, result.draws)}. {_backed(result)}{_unsettled(result)}"
+    )
+
+
+def _unsettled(result: RoiResult) -> str:
+    """What of the last month is not counted yet although its costs are."""
+    young = [one for one in result.claims if one.month == result.last_month and one.status == PROVISIONAL]
+    if not young:
+        return ""
+    lines = len({one.line for one in young})
+    who = f"{lines} {'lines claim' if lines > 1 else 'line claims'}"
+    claimed = money(sum((one.amount or Decimal(0) for one in young), Decimal(0))).text
+    return (
+        f" Not settled yet: {claimed} that {who} for {month(young[0].month)} are provisional and not in it, the costs of "
+        "that month are."
     )
 
 

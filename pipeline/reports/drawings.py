@@ -65,7 +65,7 @@ def bridge(result: RoiResult) -> tuple[Step, ...]:
     ]
     parts += [(name, None if cost is None else -cost, "cost") for name, cost in _categories(result)]
     net = None if whole.costs is None else whole.cash + whole.capacity - whole.costs
-    stated = Step("Claimed, not counted", money(whole.stated), "none")
+    stated = Step("Claims that do not count at all", money(whole.stated), "none")
     if net is None:
         told = [Step(name, money(amount, whole.reason), "none") for name, amount, _ in parts]
         return (*told, Step("Left", money(None, whole.reason), "none"), stated)

@@ -118,7 +118,7 @@ def _facts(one: Worth) -> Iterator[Row]:
     yield Row("Payback", (paid if one.payback else Figure(_short(one), "not-applicable"),))
     yield Row("Counted benefits: cash", (money(one.cash),))
     yield Row("Counted benefits: hours as money", (money(one.capacity),))
-    yield Row("Claimed, not counted", (money(one.stated),))
+    yield Row("Claims that do not count at all", (money(one.stated),))
     yield Row("Costs in full", (money(one.costs, one.reason),))
     yield from budget_rows(one)
     yield Row("Cost per verified outcome", (money(one.cost_per_outcome, "no verified outcomes"),))
