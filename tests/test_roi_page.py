@@ -97,7 +97,7 @@ def falsified(page: str) -> Iterator[str]:
             at = begin + found.start(1) + found[1].rindex(tokens(found[1])[0])
             digit = re.compile(r"\d").search(page, at)
             assert digit is not None
-            yield page[: digit.start()] + str((int(digit[0]) + 1) % 10) + page[digit.end() :]
+            yield page[: digit.start()] + str((int(digit[0]) + 1) % 10) + page[digit.end() : end]
 
 
 def test_a_changed_number_is_found(printed: tuple[str, dict[Where, str]]) -> None:
