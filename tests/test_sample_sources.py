@@ -35,6 +35,7 @@ SOURCES = {
     "copilot/copilot-usage": "copilot_usage_ndjson",
     "evaluation/evaluation-runs": "evaluation_runs",
     "evaluation/evaluation-scores": "evaluation_scores",
+    "evaluation/judge-calibration": "judge_calibration_csv",
     "feedback/feedback": "feedback_csv",
     "finance/assumptions": "assumptions_csv",
     "finance/budgets": "budgets_csv",
