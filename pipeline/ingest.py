@@ -220,12 +220,16 @@ def _keep(ingest: Ingest, arrival: Arrival, read: _Read, taken: Taken) -> None:
     taken.quarantined += raw.malformed + sum(load.quarantined for load in loads)
 
 
+HELD_FROM = 20
+"""Fewer bad rows than this never hold a file back: in a small file a few bad rows are just those."""
+
+
 def _above_limit(con: duckdb.DuckDBPyConnection, mapping: SourceMapping, raw: RawFile) -> str:
     """Why a file is held back whole: more of its rows break a rule than its source may have; '' when it is not."""
     counts = [con.execute(f"SELECT (SELECT count(*) FROM typed_{name}), (SELECT count(*) FROM verdicts_{name})")
               .fetchall()[0] for name in mapping.tables]  # fmt: skip
     rows, bad = (raw.malformed + sum(column) for column in zip(*counts, strict=True))
-    if bad <= mapping.quarantine_limit * rows:
+    if bad < HELD_FROM or bad <= mapping.quarantine_limit * rows:
         return ""
     most = mapping.quarantine_limit
     return f"{bad} of {rows} rows break a rule ({bad / rows:.0%}, at most {most:.0%} may): the file is held back whole"
