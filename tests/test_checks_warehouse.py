@@ -204,6 +204,18 @@ def test_lines_of_a_readable_file_that_are_no_records_count_as_quarantined(con):
     assert failures(con) == {("quarantine_rate", "feedback_export"): "3 of 2,703 rows of run 7 quarantined (0.11%)"}
 
 
+def test_unreadable_lines_of_a_file_held_back_whole_count_with_it(con):
+    """16 rows of a table and 2 lines that are no records are 18 rows, as in the ledger and the list of quarantine."""
+    con.execute(
+        "INSERT INTO ledger.files VALUES ('h', 'b.csv', 1, 'feedback_export', 'quarantined', 'held back', 0, 8, '')"
+    )
+    con.execute("INSERT INTO ledger.loads VALUES (98, 8, 'h', '', 2, 0, 0, 2), (99, 8, 'h', 'feedback', 16, 0, 0, 16)")
+    found = failures(con)
+    limit, rate = found["quarantine_limit", "feedback_export"], found["quarantine_rate", "feedback_export"]
+    assert limit == "b.csv: 18 of 18 rows quarantined (100.00%, held back whole) since run 8"
+    assert rate == "18 of 18 rows of run 8 quarantined (100.00%)"
+
+
 def test_a_refused_file_is_counted_as_a_file_and_not_as_rows(con):
     """A file refused as a whole does not push its source over the row limits."""
     con.execute(
