@@ -137,7 +137,7 @@ def test_what_rests_on_a_held_file_is_incomplete(house: House) -> None:
     with (house.project.reports / "data" / "checks.csv").open(encoding="utf-8", newline="") as file:
         found = {row["check"]: row for row in csv.DictReader(file) if row["passed"].lower() == "false"}
     held = found["quarantine_limit"]
-    assert held["observed"] == "deployments-3.csv: 4 of 4 rows quarantined (100.00%, held back whole) since run 1"
+    assert held["observed"] == "deployments-3.csv: 4 of 4 rows quarantined (100.00%, held back whole; limit 20%) since run 1"
     assert (held["severity"], held["subject"]) == ("hold", "deployments_csv")
     assert "deployment_frequency" in held["kpis"]
     assert any(line.startswith("quarantine_limit on deployments_csv: ") for line in house.first.checks_failed)
@@ -308,6 +308,8 @@ def test_a_limit_that_is_lifted_lets_the_good_rows_of_a_held_file_in(nights: Nig
     assert [(one.line, one.rows) for one in entries(nights.con)] == [(None, 1), (3, 4)]
     nights.night(TICKETS + "quarantine_limit: 0.8\n")
     assert nights.entered() == [("helpdesk.csv", 5, 1, 0, 4)]
+    said = nights.con.execute("SELECT quarantine_limit FROM ledger.limits WHERE source = 'helpdesk'").fetchall()
+    assert said == [(0.8,)], "the check of the warehouse reads it there"
 
 
 def test_a_row_of_the_future_is_taken_once_its_day_has_come(nights: Nights) -> None:
