@@ -164,8 +164,8 @@ def test_show_tells_line_column_found_and_expected_but_no_person(house: House) -
     """An address in the column `result` is told by the kind of its characters; times and question marks as they are."""
     found = house.json("quarantine", "show", "deployments-2.csv")
     assert [(one["line"], one["column"], one["found"], one["expected"]) for one in found] == [
-        (5, "result", "Aaa.Aaaaaa@aaaaaaa.aaa", "one of success, failed, rolled_back, cancelled"),
-        (9, "is_rework", "rework = aaaaaaa", "a true-or-false value"),
+        (5, "result", "Aaa.Aaaaaa@aaaaaaa.aaa (masked)", "one of success, failed, rolled_back, cancelled"),
+        (9, "is_rework", "rework = aaaaaaa (masked)", "a true-or-false value"),
         (9, "started_at, finished_at", "started_at = 2026-10-08T10:00:00Z, finished_at = 2026-10-08T09:30:00Z",
          "started_at not after finished_at"),
     ]  # fmt: skip
@@ -277,7 +277,7 @@ def test_a_mended_mapping_takes_the_rows_in_on_the_next_night(nights: Nights) ->
     assert nights.entered() == [("helpdesk-1.csv", 10, 9, 0, 1), ("helpdesk-2.csv", 3, 0, 0, 3)]
     (held, _) = held_files(nights.con)
     (fault,) = faults(nights.con, held, nights.folder / "received", load_mappings([nights.folder / "maps"]))
-    assert (fault.line, fault.found, fault.expected) == (11, "opened = 99.99.9999 99:99", "a time")
+    assert (fault.line, fault.found, fault.expected) == (11, "opened = 99.99.9999 99:99 (masked)", "a time")
     assert nights.night(TICKETS) == Taken(), "without a change nothing is tried again"
     mended = "coalesce(try_strptime(opened, '%d.%m.%Y %H:%M'), try_cast(opened as timestamp))"
     done = nights.night(TICKETS.replace("created_at: opened", f'created_at: "{mended}"'))
@@ -359,11 +359,13 @@ def test_mended_and_refused_in_one_run_are_settled_too(nights: Nights) -> None:
         (None, False, "(nothing)"),
         ("-3.5", False, "-3.5"),
         ("2026-13-01T10:00:00Z", False, "2026-13-01T10:00:00Z"),
-        ("48.000 EUR", False, "99.999 AAA"),
-        ("0171 2345678", False, "9999 9999999"),
-        ("Zoë Müller", True, "Aaa Aaaaaa"),
-        ("12345", True, "99999"),
-        ("x" * 80, True, "a" * 57 + "..."),
+        ("48.000 EUR", False, "99.999 AAA (masked)"),
+        ("0171 2345678", False, "9999 9999999 (masked)"),
+        ("Zoë Müller", True, "Aaa Aaaaaa (masked)"),
+        ("12345", True, "99999 (masked)"),
+        ("x" * 80, True, "a" * 57 + "... (masked)"),
+        ("31/31/2026", False, "99/99/9999 (masked)"),
+        ("?", True, "?"),
     ],
 )
 def test_a_value_is_told_by_the_kind_of_its_characters(value: str | None, is_text: bool, told: str) -> None:
