@@ -152,6 +152,7 @@ def pages_hash() -> str:
 
 
 def _sources(con: duckdb.DuckDBPyConnection) -> list[Record]:
+    """One row per source that was recognised, with the rows of its files, those held back whole too."""
     found = rows(
         con,
         """SELECT f.source, count(DISTINCT f.file_hash) AS files, coalesce(sum(l.rows_in), 0)::BIGINT AS rows_in,
@@ -161,7 +162,7 @@ def _sources(con: duckdb.DuckDBPyConnection) -> list[Record]:
                ::BIGINT AS open,
              string_agg(DISTINCT nullif(l.table_name, ''), ', ' ORDER BY nullif(l.table_name, '')) AS tables
            FROM ledger.files AS f LEFT JOIN ledger.loads AS l USING (file_hash)
-           WHERE f.source <> '' AND f.status = 'loaded' GROUP BY f.source ORDER BY f.source""",
+           WHERE f.source <> '' AND f.status IN ('loaded', 'quarantined') GROUP BY f.source ORDER BY f.source""",
     )
     spans = {str(row["source"]): row for row in rows(con, _through_sql())}
     for source in found:

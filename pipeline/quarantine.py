@@ -246,13 +246,17 @@ def _frequent(con: duckdb.DuckDBPyConnection, rows: str, name: str) -> frozenset
 
 
 def redacted(value: str | None, *, is_common: bool, is_text: bool) -> str:
-    """A value as it may be told: digits become 9, letters a and A, unless it is a number, a time or a common word."""
+    """A value as it may be told: digits become 9, letters a and A, unless it is a number, a time or a common word.
+
+    What is not told as it stands is marked as masked.
+    """
     if value is None:
         return "(nothing)"
     if is_common or (not is_text and _PLAIN.fullmatch(value)):
         return value
     shape = re.sub(r"[^\W\d_]", lambda letter: "A" if letter[0].isupper() else "a", re.sub(r"\d", "9", value))
-    return shape if len(shape) <= 60 else f"{shape[:57]}..."
+    told = shape if len(shape) <= 60 else f"{shape[:57]}..."
+    return value if told == value else f"{told} (masked)"
 
 
 def _faults(values: _Values, table: str, line: int, reason: str) -> Iterator[Fault]:

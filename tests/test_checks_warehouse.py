@@ -70,6 +70,7 @@ CREATE TABLE ledger.files(file_hash VARCHAR, name VARCHAR, bytes BIGINT, source 
   records_in BIGINT, run_id BIGINT, mappings_hash VARCHAR);
 CREATE TABLE ledger.loads(load_id BIGINT, run_id BIGINT, file_hash VARCHAR, table_name VARCHAR, rows_in BIGINT,
   loaded BIGINT, duplicate BIGINT, quarantined BIGINT);
+CREATE TABLE ledger.limits(source VARCHAR, quarantine_limit DOUBLE);
 CREATE TABLE ledger.superseded(file_hash VARCHAR, by_hash VARCHAR, by_name VARCHAR);
 """
 APPLICABLE = {
@@ -185,7 +186,7 @@ def test_a_source_of_which_more_than_a_fifth_is_quarantined_blocks(con):
     """1,000 of 4,700 rows are 21.28 %, above both limits."""
     quarantine(con, "feedback", 1_000, of=4_700)
     assert failures(con) == {
-        ("quarantine_limit", "feedback_export"): ("feedback.csv: 1,000 of 4,700 rows quarantined (21.28%) since run 7"),
+        ("quarantine_limit", "feedback_export"): "feedback.csv: 1,000 of 4,700 rows quarantined (21.28%; limit 20%) since run 7",
         ("quarantine_rate", "feedback_export"): "1,000 of 4,700 rows of run 7 quarantined (21.28%)",
     }
 
@@ -198,10 +199,31 @@ def test_a_fifth_quarantined_is_still_published_with_a_warning(con):
     }
 
 
+@pytest.mark.parametrize(("limit", "shown"), [(0.3, None), (0.4, None), (0.25, "25%"), (0.125, "12.5%")])
+def test_the_limit_is_that_of_the_mapping(con, limit, shown):
+    """810 of 2,700 rows are 30 %: allowed where the mapping allows 30 % or more, too many where it allows less."""
+    con.execute("INSERT INTO ledger.limits VALUES ('feedback_export', ?), ('other', 0)", [limit])
+    quarantine(con, "feedback", 810, of=2_700)
+    said = f"feedback.csv: 810 of 2,700 rows quarantined (30.00%; limit {shown}) since run 7"
+    assert failures(con).get(("quarantine_limit", "feedback_export")) == (said if shown else None)
+
+
 def test_lines_of_a_readable_file_that_are_no_records_count_as_quarantined(con):
     """Three broken lines beside 2,700 good ones: 3 / 2,703 = 0.11 %."""
     con.execute("INSERT INTO ledger.loads VALUES (99, 7, 'hash of feedback', '', 3, 0, 0, 3)")
     assert failures(con) == {("quarantine_rate", "feedback_export"): "3 of 2,703 rows of run 7 quarantined (0.11%)"}
+
+
+def test_unreadable_lines_of_a_file_held_back_whole_count_with_it(con):
+    """16 rows of a table and 2 lines that are no records are 18 rows, as in the ledger and the list of quarantine."""
+    con.execute(
+        "INSERT INTO ledger.files VALUES ('h', 'b.csv', 1, 'feedback_export', 'quarantined', 'held back', 0, 8, '')"
+    )
+    con.execute("INSERT INTO ledger.loads VALUES (98, 8, 'h', '', 2, 0, 0, 2), (99, 8, 'h', 'feedback', 16, 0, 0, 16)")
+    found = failures(con)
+    limit, rate = found["quarantine_limit", "feedback_export"], found["quarantine_rate", "feedback_export"]
+    assert limit == "b.csv: 18 of 18 rows quarantined (100.00%, held back whole; limit 20%) since run 8"
+    assert rate == "18 of 18 rows of run 8 quarantined (100.00%)"
 
 
 def test_a_refused_file_is_counted_as_a_file_and_not_as_rows(con):
@@ -220,6 +242,19 @@ def test_a_file_nobody_recognised_is_counted_under_its_own_name(con):
     """Files without a source stand together."""
     con.execute("INSERT INTO ledger.files VALUES ('h', 'x.bin', 1, '', 'quarantined', 'not recognised', 0, 7, '')")
     assert failures(con) == {("refused_files", "unrecognised files"): "files refused: 1 of 1 (x.bin)"}
+
+
+@pytest.mark.parametrize(
+    ("files", "named"), [(2, "0.bin, 1.bin"), (3, "0.bin, 1.bin, 2.bin"), (5, "0.bin, 1.bin, 2.bin and 2 more")]
+)
+def test_refused_files_are_named(con, files, named):
+    """Up to three by name, of more the number."""
+    con.execute(
+        "INSERT INTO ledger.files SELECT 'h' || i, i || '.bin', 1, '', 'quarantined', 'not recognised', 0, 7, '' "
+        "FROM range(?) AS r(i)",
+        [files],
+    )
+    assert failures(con) == {("refused_files", "unrecognised files"): f"files refused: {files} of {files} ({named})"}
 
 
 def test_a_file_without_rows_is_named(con):
@@ -243,7 +278,7 @@ def test_a_warning_lasts_until_its_cause_is_mended(con):
     """What an earlier run left in quarantine still warns, undiluted by later runs, but blocks no later batch."""
     old_run(con)
     assert failures(con) == {
-        ("quarantine_limit", "feedback_export"): "part.csv: 100 of 200 rows quarantined (50.00%) since run 6",
+        ("quarantine_limit", "feedback_export"): "part.csv: 100 of 200 rows quarantined (50.00%; limit 20%) since run 6",
         ("quarantine_rate", "feedback_export"): "100 of 200 rows of run 6 quarantined (50.00%)",
         ("refused_files", "unrecognised files"): "files refused: 1 of 1 (old.csv)",
     }

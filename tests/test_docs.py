@@ -38,6 +38,19 @@ def test_the_source_of_the_guide_works(tmp_path: Path) -> None:
     ]
 
 
+def test_the_flag_of_the_guide_does_not_make_unknown_words_false(tmp_path: Path) -> None:
+    """Of bot = yes, yes, no (junk, left out) and maybe the last is refused as missing, and no row is false."""
+    project = Project.new(tmp_path / "project")
+    (project.root / "sources").mkdir()
+    (project.root / "sources" / "helpdesk_csv.yaml").write_text(_block("yaml"), encoding="utf-8")
+    export = tmp_path / "helpdesk-2026-10.csv"
+    odd = "T-4,2026-10-06 09:00:00,4711,billing,mail,maybe,,no\n"
+    export.write_text(_block("csv") + odd, encoding="utf-8")
+    ((table,),) = [one["tables"] for one in project.json("sources", "probe", export)]
+    reasons = [(one["first_line"], one["reason"]) for one in table["reasons"]]
+    assert (table["rows"], table["bad"], reasons) == (3, 1, [(5, "ai_involved: missing (bot in the file)")])
+
+
 def test_every_key_of_a_mapping_is_in_the_guide() -> None:
     """The table of keys names each one the mapping language has."""
     from pipeline.sources.model import SourceMapping, TableMapping

@@ -145,7 +145,7 @@ def test_what_rests_on_a_held_file_is_incomplete(house: House) -> None:
     with (house.project.reports / "data" / "checks.csv").open(encoding="utf-8", newline="") as file:
         found = {row["check"]: row for row in csv.DictReader(file) if row["passed"].lower() == "false"}
     held = found["quarantine_limit"]
-    assert held["observed"] == "deployments-3.csv: 4 of 4 rows quarantined (100.00%, held back whole) since run 1"
+    assert held["observed"] == "deployments-3.csv: 4 of 4 rows quarantined (100.00%, held back whole; limit 20%) since run 1"
     assert (held["severity"], held["subject"]) == ("hold", "deployments_csv")
     assert "deployment_frequency" in held["kpis"]
     assert any(line.startswith("quarantine_limit on deployments_csv: ") for line in house.first.checks_failed)
@@ -172,8 +172,8 @@ def test_show_tells_line_column_found_and_expected_but_no_person(house: House) -
     """An address in the column `result` is told by the kind of its characters; times and question marks as they are."""
     found = house.json("quarantine", "show", "deployments-2.csv")
     assert [(one["line"], one["column"], one["found"], one["expected"]) for one in found] == [
-        (5, "result", "Aaa.Aaaaaa@aaaaaaa.aaa", "one of success, failed, rolled_back, cancelled"),
-        (9, "is_rework", "rework = aaaaaaa", "a true-or-false value"),
+        (5, "result", "Aaa.Aaaaaa@aaaaaaa.aaa (masked)", "one of success, failed, rolled_back, cancelled"),
+        (9, "is_rework", "rework = aaaaaaa (masked)", "a true-or-false value"),
         (9, "started_at, finished_at", "started_at = 2026-10-08T10:00:00Z, finished_at = 2026-10-08T09:30:00Z",
          "started_at not after finished_at"),
     ]  # fmt: skip
@@ -285,7 +285,7 @@ def test_a_mended_mapping_takes_the_rows_in_on_the_next_night(nights: Nights) ->
     assert nights.entered() == [("helpdesk-1.csv", 10, 9, 0, 1), ("helpdesk-2.csv", 3, 0, 0, 3)]
     (held, _) = held_files(nights.con)
     (fault,) = faults(nights.con, held, nights.folder / "received", load_mappings([nights.folder / "maps"]))
-    assert (fault.line, fault.found, fault.expected) == (11, "opened = 99.99.9999 99:99", "a time")
+    assert (fault.line, fault.found, fault.expected) == (11, "opened = 99.99.9999 99:99 (masked)", "a time")
     assert nights.night(TICKETS) == Taken(), "without a change nothing is tried again"
     mended = "coalesce(try_strptime(opened, '%d.%m.%Y %H:%M'), try_cast(opened as timestamp))"
     done = nights.night(TICKETS.replace("created_at: opened", f'created_at: "{mended}"'))
@@ -316,6 +316,8 @@ def test_a_limit_that_is_lifted_lets_the_good_rows_of_a_held_file_in(nights: Nig
     assert [(one.line, one.rows) for one in entries(nights.con)] == [(None, 1), (3, 4)]
     nights.night(TICKETS + "quarantine_limit: 0.8\n")
     assert nights.entered() == [("helpdesk.csv", 5, 1, 0, 4)]
+    said = nights.con.execute("SELECT quarantine_limit FROM ledger.limits WHERE source = 'helpdesk'").fetchall()
+    assert said == [(0.8,)], "the check of the warehouse reads it there"
 
 
 def test_a_row_of_the_future_is_taken_once_its_day_has_come(nights: Nights) -> None:
@@ -365,11 +367,13 @@ def test_mended_and_refused_in_one_run_are_settled_too(nights: Nights) -> None:
         (None, False, "(nothing)"),
         ("-3.5", False, "-3.5"),
         ("2026-13-01T10:00:00Z", False, "2026-13-01T10:00:00Z"),
-        ("48.000 EUR", False, "99.999 AAA"),
-        ("0171 2345678", False, "9999 9999999"),
-        ("Zoë Müller", True, "Aaa Aaaaaa"),
-        ("12345", True, "99999"),
-        ("x" * 80, True, "a" * 57 + "..."),
+        ("48.000 EUR", False, "99.999 AAA (masked)"),
+        ("0171 2345678", False, "9999 9999999 (masked)"),
+        ("Zoë Müller", True, "Aaa Aaaaaa (masked)"),
+        ("12345", True, "99999 (masked)"),
+        ("x" * 80, True, "a" * 57 + "... (masked)"),
+        ("31/31/2026", False, "99/99/9999 (masked)"),
+        ("?", True, "?"),
     ],
 )
 def test_a_value_is_told_by_the_kind_of_its_characters(value: str | None, is_text: bool, told: str) -> None:

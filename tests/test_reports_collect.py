@@ -39,6 +39,14 @@ INSERT INTO ledger.files VALUES
 INSERT INTO ledger.arrivals VALUES ('b.csv', 'part2', NULL, 2), ('c.csv', 'cut2', NULL, 2);
 INSERT INTO ledger.loads VALUES (5, 2, 'part2', 'calls', 10, 2, 8, 0), (6, 2, 'cut2', 'calls', 9, 9, 0, 0);
 """
+HELD = """
+INSERT INTO ledger.files VALUES ('held', 'e.csv', 1, 'alpha', 'quarantined', 'the file is held back whole', 5, 1, '');
+INSERT INTO ledger.arrivals VALUES ('e.csv', 'held', NULL, 1);
+INSERT INTO ledger.loads VALUES (5, 1, 'held', '', 1, 0, 0, 1), (6, 1, 'held', 'calls', 4, 0, 0, 4);
+INSERT INTO ledger.quarantine VALUES
+  (5, 'held', '', 2, '2 columns where 3 were expected'), (6, 'held', 'calls', 3, 'call_id: missing'),
+  (6, 'held', 'calls', NULL, 'held back with its file');
+"""
 COUNTS = ("rows_in", "loaded", "duplicate", "quarantined")
 
 
@@ -115,6 +123,18 @@ def test_a_newer_file_of_the_same_name_mends(con: duckdb.DuckDBPyConnection) -> 
     assert mended == {"part": "b.csv", "cut": "c.csv"}
     (alpha,) = data.sources
     assert (alpha["quarantined"], alpha["open"]) == (2, 0)
+
+
+def test_the_rows_of_a_file_held_back_whole_are_those_of_its_source(con: duckdb.DuckDBPyConnection) -> None:
+    """Of 10 + 10 + 5 rows 18 are loaded and 2 + 5 quarantined, as many as its reasons count: 2 + 1 + 4."""
+    con.execute(HELD)
+    data = collected(con)
+    (alpha,) = data.sources
+    assert [alpha[name] for name in ("files", *COUNTS, "open")] == [3, 25, 18, 0, 7, 7]
+    assert sum(int(found["rows"]) for found in data.quarantine if found["source"] == "alpha") == 7
+    con.execute("UPDATE ledger.files SET source = 'beta' WHERE file_hash = 'held'")
+    found = {source["source"]: (source["quarantined"], source["data_through"]) for source in collected(con).sources}
+    assert found == {"alpha": (2, None), "beta": (5, None)}, "a source of which every file is held back is shown too"
 
 
 def test_definitions_are_held_against_the_edition_before(con: duckdb.DuckDBPyConnection) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,6 +53,13 @@ def start_run(con: duckdb.DuckDBPyConnection, *, started_at: datetime) -> int:
     run_id = int(_scalar(con, "SELECT coalesce(max(run_id), 0) + 1 FROM ledger.runs"))
     con.execute("INSERT INTO ledger.runs VALUES (?, ?, NULL)", [run_id, started_at])
     return run_id
+
+
+def enter_limits(con: duckdb.DuckDBPyConnection, limits: Mapping[str, float]) -> None:
+    """Enter per source which share of the rows of a file may break a rule, in place of what was said before."""
+    con.execute("DELETE FROM ledger.limits")
+    for source, share in sorted(limits.items()):
+        con.execute("INSERT INTO ledger.limits VALUES (?, ?)", [source, share])
 
 
 def enter_arrival(con: duckdb.DuckDBPyConnection, arrival: Arrival, *, duplicate_of: str | None, run_id: int) -> None:
