@@ -48,7 +48,7 @@ def test_the_flag_of_the_guide_does_not_make_unknown_words_false(tmp_path: Path)
     export.write_text(_block("csv") + odd, encoding="utf-8")
     ((table,),) = [one["tables"] for one in project.json("sources", "probe", export)]
     reasons = [(one["first_line"], one["reason"]) for one in table["reasons"]]
-    assert (table["rows"], table["bad"], reasons) == (3, 1, [(5, "ai_involved: missing (bot in the file)")])
+    assert (table["rows"], table["bad"], reasons) == (3, 1, [(5, "ai_involved: missing")])
 
 
 def test_every_key_of_a_mapping_is_in_the_guide() -> None:
