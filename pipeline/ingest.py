@@ -64,7 +64,8 @@ class Ingest:
 def take_in(ingest: Ingest, arrivals: Iterable[Arrival], *, progress: Callable[[str], None] = lambda _: None) -> Taken:
     """Take in every file that is new, or could not be taken before and may be now."""
     taken, arrivals = Taken(), list(arrivals)
-    ledger.enter_limits(ingest.con, {one.source: one.quarantine_limit for one in ingest.mappings})
+    limits = {one.source: one.quarantine_limit for one in ingest.mappings}
+    ledger.enter_limits(ingest.con, limits, held_from=HELD_FROM)
     ingest = replace(ingest, present=frozenset(one.name for one in arrivals))
     known = ledger.known(ingest.con, mappings_hash=ingest.mappings_hash, again=ingest.again, present=ingest.present)
     first_name = dict(known.first_name)

@@ -70,7 +70,7 @@ CREATE TABLE ledger.files(file_hash VARCHAR, name VARCHAR, bytes BIGINT, source 
   records_in BIGINT, run_id BIGINT, mappings_hash VARCHAR);
 CREATE TABLE ledger.loads(load_id BIGINT, run_id BIGINT, file_hash VARCHAR, table_name VARCHAR, rows_in BIGINT,
   loaded BIGINT, duplicate BIGINT, quarantined BIGINT);
-CREATE TABLE ledger.limits(source VARCHAR, quarantine_limit DOUBLE);
+CREATE TABLE ledger.limits(source VARCHAR, quarantine_limit DOUBLE, held_from BIGINT);
 CREATE TABLE ledger.superseded(file_hash VARCHAR, by_hash VARCHAR, by_name VARCHAR);
 """
 APPLICABLE = {
@@ -186,7 +186,10 @@ def test_a_source_of_which_more_than_a_fifth_is_quarantined_blocks(con):
     """1,000 of 4,700 rows are 21.28 %, above both limits."""
     quarantine(con, "feedback", 1_000, of=4_700)
     assert failures(con) == {
-        ("quarantine_limit", "feedback_export"): "feedback.csv: 1,000 of 4,700 rows quarantined (21.28%; limit 20%) since run 7",
+        (
+            "quarantine_limit",
+            "feedback_export",
+        ): "feedback.csv: 1,000 of 4,700 rows quarantined (21.28%; limit 20%) since run 7",
         ("quarantine_rate", "feedback_export"): "1,000 of 4,700 rows of run 7 quarantined (21.28%)",
     }
 
@@ -202,10 +205,18 @@ def test_a_fifth_quarantined_is_still_published_with_a_warning(con):
 @pytest.mark.parametrize(("limit", "shown"), [(0.3, None), (0.4, None), (0.25, "25%"), (0.125, "12.5%")])
 def test_the_limit_is_that_of_the_mapping(con, limit, shown):
     """810 of 2,700 rows are 30 %: allowed where the mapping allows 30 % or more, too many where it allows less."""
-    con.execute("INSERT INTO ledger.limits VALUES ('feedback_export', ?), ('other', 0)", [limit])
+    con.execute("INSERT INTO ledger.limits VALUES ('feedback_export', ?, 20), ('other', 0, 20)", [limit])
     quarantine(con, "feedback", 810, of=2_700)
     said = f"feedback.csv: 810 of 2,700 rows quarantined (30.00%; limit {shown}) since run 7"
     assert failures(con).get(("quarantine_limit", "feedback_export")) == (said if shown else None)
+
+
+@pytest.mark.parametrize(("bad", "rows", "is_told"), [(6, 20, False), (19, 40, False), (20, 40, True), (15, 15, True)])
+def test_a_few_bad_rows_of_a_small_file_are_just_those(con, bad, rows, is_told):
+    """Fewer than twenty never hold a file back, whatever their share, unless all of its rows are bad."""
+    con.execute("INSERT INTO ledger.limits VALUES ('feedback_export', 0.2, 20)")
+    quarantine(con, "feedback", bad, of=rows)
+    assert (("quarantine_limit", "feedback_export") in failures(con)) == is_told
 
 
 def test_lines_of_a_readable_file_that_are_no_records_count_as_quarantined(con):
@@ -278,7 +289,10 @@ def test_a_warning_lasts_until_its_cause_is_mended(con):
     """What an earlier run left in quarantine still warns, undiluted by later runs, but blocks no later batch."""
     old_run(con)
     assert failures(con) == {
-        ("quarantine_limit", "feedback_export"): "part.csv: 100 of 200 rows quarantined (50.00%; limit 20%) since run 6",
+        (
+            "quarantine_limit",
+            "feedback_export",
+        ): "part.csv: 100 of 200 rows quarantined (50.00%; limit 20%) since run 6",
         ("quarantine_rate", "feedback_export"): "100 of 200 rows of run 6 quarantined (50.00%)",
         ("refused_files", "unrecognised files"): "files refused: 1 of 1 (old.csv)",
     }

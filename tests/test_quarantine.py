@@ -145,7 +145,10 @@ def test_what_rests_on_a_held_file_is_incomplete(house: House) -> None:
     with (house.project.reports / "data" / "checks.csv").open(encoding="utf-8", newline="") as file:
         found = {row["check"]: row for row in csv.DictReader(file) if row["passed"].lower() == "false"}
     held = found["quarantine_limit"]
-    assert held["observed"] == "deployments-3.csv: 4 of 4 rows quarantined (100.00%, held back whole; limit 20%) since run 1"
+    assert (
+        held["observed"]
+        == "deployments-3.csv: 4 of 4 rows quarantined (100.00%, held back whole; limit 20%) since run 1"
+    )
     assert (held["severity"], held["subject"]) == ("hold", "deployments_csv")
     assert "deployment_frequency" in held["kpis"]
     assert any(line.startswith("quarantine_limit on deployments_csv: ") for line in house.first.checks_failed)

@@ -55,11 +55,14 @@ def start_run(con: duckdb.DuckDBPyConnection, *, started_at: datetime) -> int:
     return run_id
 
 
-def enter_limits(con: duckdb.DuckDBPyConnection, limits: Mapping[str, float]) -> None:
-    """Enter per source which share of the rows of a file may break a rule, in place of what was said before."""
+def enter_limits(con: duckdb.DuckDBPyConnection, limits: Mapping[str, float], *, held_from: int) -> None:
+    """Enter per source which share of the rows of a file may break a rule, in place of what was said before.
+
+    Fewer rows than `held_from` may in any case.
+    """
     con.execute("DELETE FROM ledger.limits")
     for source, share in sorted(limits.items()):
-        con.execute("INSERT INTO ledger.limits VALUES (?, ?)", [source, share])
+        con.execute("INSERT INTO ledger.limits VALUES (?, ?, ?)", [source, share, held_from])
 
 
 def enter_arrival(con: duckdb.DuckDBPyConnection, arrival: Arrival, *, duplicate_of: str | None, run_id: int) -> None:
