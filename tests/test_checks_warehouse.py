@@ -186,7 +186,10 @@ def test_a_source_of_which_more_than_a_fifth_is_quarantined_blocks(con):
     """1,000 of 4,700 rows are 21.28 %, above both limits."""
     quarantine(con, "feedback", 1_000, of=4_700)
     assert failures(con) == {
-        ("quarantine_limit", "feedback_export"): "feedback.csv: 1,000 of 4,700 rows quarantined (21.28%; limit 20%) since run 7",
+        (
+            "quarantine_limit",
+            "feedback_export",
+        ): "feedback.csv: 1,000 of 4,700 rows quarantined (21.28%; limit 20%) since run 7",
         ("quarantine_rate", "feedback_export"): "1,000 of 4,700 rows of run 7 quarantined (21.28%)",
     }
 
@@ -278,7 +281,10 @@ def test_a_warning_lasts_until_its_cause_is_mended(con):
     """What an earlier run left in quarantine still warns, undiluted by later runs, but blocks no later batch."""
     old_run(con)
     assert failures(con) == {
-        ("quarantine_limit", "feedback_export"): "part.csv: 100 of 200 rows quarantined (50.00%; limit 20%) since run 6",
+        (
+            "quarantine_limit",
+            "feedback_export",
+        ): "part.csv: 100 of 200 rows quarantined (50.00%; limit 20%) since run 6",
         ("quarantine_rate", "feedback_export"): "100 of 200 rows of run 6 quarantined (50.00%)",
         ("refused_files", "unrecognised files"): "files refused: 1 of 1 (old.csv)",
     }
