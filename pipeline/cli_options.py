@@ -26,6 +26,12 @@ def with_warehouse(chosen: Settings) -> Settings:
     return chosen
 
 
+def with_ledger(chosen: Settings) -> Path:
+    """The database that tells what was refused: the warehouse, or what a run took in that could publish nothing yet."""
+    is_unpublished = chosen.unpublished.exists() and not chosen.warehouse.exists()
+    return chosen.unpublished if is_unpublished else with_warehouse(chosen).warehouse
+
+
 def print_json(value: object) -> None:
     """Print a value as JSON; dates and paths as their text."""
     typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))

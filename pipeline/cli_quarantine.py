@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli_options import Exports, Json, Now, print_json, with_warehouse
+from pipeline.cli_options import Exports, Json, Now, print_json, with_ledger
 from pipeline.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def quarantine_list(exports: Exports = None, as_json: Json = False) -> None:
     from pipeline.summary import print_table
     from pipeline.warehouse.connection import warehouse
 
-    with warehouse(with_warehouse(settings(exports=exports)).warehouse, read_only=True) as con:
+    with warehouse(with_ledger(settings(exports=exports)), read_only=True) as con:
         found = entries(con)
     if as_json:
         print_json([asdict(one) for one in found])
@@ -56,8 +56,8 @@ def quarantine_show(
     from pipeline.summary import print_table
     from pipeline.warehouse.connection import warehouse
 
-    chosen = with_warehouse(settings(exports=exports))
-    with warehouse(chosen.warehouse, read_only=True) as con:
+    chosen = settings(exports=exports)
+    with warehouse(with_ledger(chosen), read_only=True) as con:
         found = [
             (held, fault)
             for held in held_files(con, file)
@@ -86,8 +86,8 @@ def quarantine_export(
     from pipeline.quarantine_files import export
     from pipeline.warehouse.connection import warehouse
 
-    chosen = with_warehouse(settings(exports=exports))
-    with warehouse(chosen.warehouse, read_only=True) as con:
+    chosen = settings(exports=exports)
+    with warehouse(with_ledger(chosen), read_only=True) as con:
         written = export(con, _chosen(con, files), chosen.received, _mappings(chosen), out=folder)
     if as_json:
         print_json([asdict(one) for one in written])
@@ -109,8 +109,8 @@ def quarantine_retry(files: Files = None, exports: Exports = None, now: Now = No
     from pipeline.summary import print_summary, progress_line
     from pipeline.warehouse.connection import warehouse
 
-    chosen = with_warehouse(settings(exports=exports, now=now))
-    with warehouse(chosen.warehouse, read_only=True) as con:
+    chosen = settings(exports=exports, now=now)
+    with warehouse(with_ledger(chosen), read_only=True) as con:
         again = frozenset(one.file_hash for one in _chosen(con, files))
     with progress_line(quiet=as_json) as progress:
         summary = run_nightly(chosen, again=again, progress=progress)

@@ -233,8 +233,8 @@ def _above_limit(con: duckdb.DuckDBPyConnection, mapping: SourceMapping, raw: Ra
     rows, bad = (raw.malformed + sum(column) for column in zip(*counts, strict=True))
     if bad < HELD_FROM or bad <= mapping.quarantine_limit * rows:
         return ""
-    most = mapping.quarantine_limit
-    return f"{bad} of {rows} rows break a rule ({bad / rows:.0%}, at most {most:.0%} may): the file is held back whole"
+    share, most = f"{100 * bad / rows:.4g}%", f"at most {100 * mapping.quarantine_limit:.4g}% may: quarantine_limit"
+    return f"{bad} of {rows} rows break a rule ({share}; {most}): the file is held back whole"
 
 
 def _hold(ingest: Ingest, arrival: Arrival, read: _Read, taken: Taken) -> None:

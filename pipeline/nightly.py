@@ -127,11 +127,17 @@ def _publish(run: _Run, *, rebuild: bool) -> Summary:
     """Make the next edition beside the published one and put it in its place."""
     settings = run.settings
     start_work_copy(settings.warehouse, settings.work, empty=rebuild)
-    with warehouse(settings.work, key=load_key(settings.key), threads=settings.threads) as con:
-        summary = _work(con, run)
-        con.execute("CHECKPOINT")
+    try:
+        with warehouse(settings.work, key=load_key(settings.key), threads=settings.threads) as con:
+            summary = _work(con, run)
+            con.execute("CHECKPOINT")
+    except RoiError:
+        if not settings.warehouse.exists():
+            publish_file(settings.work, settings.unpublished)
+        raise
     _stage_pages(settings, run.catalog, settings.work, run.progress)
     publish_file(settings.work, settings.warehouse)
+    settings.unpublished.unlink(missing_ok=True)
     publish_folder(settings.staged_reports, settings.reports)
     summary.pages_drawn = True
     return summary
@@ -345,7 +351,7 @@ def _nothing_usable(con: duckdb.DuckDBPyConnection, run: _Run, *, run_id: int) -
     what = "could be used" if run.arrivals else "was found"
     return RoiError(
         f"Nothing below {run.settings.exports} {what}, so there is nothing to publish. `roi sources list` names what "
-        "can be read; `roi sources probe FILE` says what a file lacks.",
+        "can be read; `roi sources probe FILE` says what a file lacks; `roi quarantine list` what to do.",
         _reasons(con, run_id=run_id),
     )
 

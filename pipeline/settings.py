@@ -64,6 +64,11 @@ class Settings:
         return self.root / "data" / "warehouse" / f".{self.name}.work.duckdb"
 
     @property
+    def unpublished(self) -> Path:
+        """What the last run took in while there is no edition: it tells what was refused, and nothing else reads it."""
+        return self.root / "data" / "warehouse" / f".{self.name}.unpublished.duckdb"
+
+    @property
     def lock(self) -> Path:
         """Lock file of the project: one run at a time."""
         return self.root / "data" / "warehouse" / ".lock"

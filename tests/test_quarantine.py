@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from pipeline import ingest
 from pipeline.catalog.load import load_catalog
 from pipeline.cli import app
-from pipeline.errors import BlockedError, ConfigurationError
+from pipeline.errors import BlockedError, ConfigurationError, RoiError
 from pipeline.ingest import Ingest, Taken, take_in
 from pipeline.nightly import Summary, run_nightly
 from pipeline.quarantine import entries, faults, held_files, next_step, redacted
@@ -135,7 +135,7 @@ def test_a_file_with_too_many_bad_rows_is_held_back_alone(house: House) -> None:
         ("deployments-3.csv", 4, 0, 0, 4),
     ]
     assert house.rows("SELECT reason FROM ledger.files WHERE status = 'quarantined'") == [
-        ("3 of 4 rows break a rule (75%, at most 20% may): the file is held back whole",)
+        ("3 of 4 rows break a rule (75%; at most 20% may: quarantine_limit): the file is held back whole",)
     ]
     assert house.rows("SELECT count(*) FROM core.deployments") == [(18,)]
 
@@ -247,6 +247,29 @@ def test_a_check_that_blocks_keeps_the_old_edition(
     assert [problem.code for problem in caught.value.problems] == ["rows_held"]
     assert project.digests() == before
     assert project.rows("exports", "SELECT max(number) FROM kpi.editions") == editions
+
+
+def test_what_a_first_run_refused_is_told_without_an_edition(house: House, tmp_path: Path) -> None:
+    """6 of 20 rows are 30 %: the message says so, and list, show, export and retry work though nothing is published."""
+    exports = tmp_path / "first"
+    rows = [row.replace("dep-", f"{name}-") for name in ("a", "b") for row in GOOD]
+    path = write(exports, "deployments.csv", [*(row.replace("success", "?") for row in rows[:6]), *rows[6:]])
+    first = House(house.project, Settings(house.project.root, exports, NOW), house.first)
+    why = "deployments.csv  quarantined  6 of 20 rows break a rule (30%; at most 20% may: quarantine_limit)"
+    with pytest.raises(RoiError, match="nothing to publish") as caught:
+        run_nightly(first.settings)
+    assert str(caught.value.problems[0]).startswith(why)
+    listed = first.json("quarantine", "list")
+    assert [(one["line"], one["rows"]) for one in listed] == [(None, 14), (2, 6)]
+    assert [one["found"] for one in first.json("quarantine", "show", "deployments.csv")] == ["?"] * 6
+    first.roi("quarantine", "retry", exit_code=1)
+    first.roi("quarantine", "export", tmp_path / "out")
+    assert (tmp_path / "out" / "mended" / "deployments.csv").read_bytes() == path.read_bytes()
+    assert first.settings.unpublished.stat().st_mode & 0o077 == 0
+    write(exports, "deployments.csv", rows)
+    first.roi("nightly")
+    assert not first.settings.unpublished.exists()
+    assert first.roi("quarantine", "list") == "Nothing is quarantined.\n"
 
 
 class Nights:

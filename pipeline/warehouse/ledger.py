@@ -148,12 +148,17 @@ class Refusal:
 
 
 def refusals(con: duckdb.DuckDBPyConnection, *, run_id: int) -> list[Refusal]:
-    """Why a run quarantined what it did, the most frequent reasons first."""
+    """Why a run quarantined what it did: first the files held back whole, then the most frequent reasons."""
     found = con.execute(
-        """SELECT f.name, min(q.line), q.reason, count(*) FROM ledger.quarantine AS q
-            JOIN ledger.loads AS l ON l.load_id = q.load_id JOIN ledger.files AS f ON f.file_hash = q.file_hash
-            WHERE l.run_id = ? GROUP BY f.name, q.reason ORDER BY count(*) DESC, f.name, min(q.line)""",
-        [run_id],
+        """SELECT name, line, reason, rows FROM (
+              SELECT name, NULL AS line, reason, 1 AS rows, source <> '' AS is_held FROM ledger.files
+              WHERE run_id = $run AND status = 'quarantined'
+              UNION ALL
+              SELECT f.name, min(q.line), q.reason, count(*), FALSE FROM ledger.quarantine AS q
+              JOIN ledger.loads AS l USING (load_id) JOIN ledger.files AS f ON f.file_hash = q.file_hash
+              WHERE l.run_id = $run AND (q.line IS NOT NULL OR f.status <> 'quarantined') GROUP BY f.name, q.reason
+            ) AS why ORDER BY is_held DESC, rows DESC, name, line""",
+        {"run": run_id},
     ).fetchall()
     return [Refusal(*row) for row in found]
 
