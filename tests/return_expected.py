@@ -108,7 +108,7 @@ def _answer(
     gained = sum(exact(one.counted) or D(0) for one in told.counted)
     backed = sum(exact(one.counted) or D(0) for one in told.counted if one.grade in "AB")
     text = f"{money(ends[0])} and {money(ends[1])}; {sure}. {percent(backed / gained)}"
-    yield ("answer", "How sure"), text
+    yield ("answer", "How sure"), text + _unsettled(told)
     _, at_p10, at_p90 = swings[0]
     yield ("answer", "What would change our mind"), f"{money(at_p10)} {money(at_p90)} {_even(told)}"
 
@@ -130,6 +130,17 @@ def _facts(told: Return, chance: Decimal) -> Iterator[tuple[Where, str]]:
     rates = [percent(D(str(rate)).quantize(D("0.000001"))) for rate in told.internal_rates()]
     yield ("fact", "Internal rate of return"), f"{len(rates)} {rates}" if len(rates) > 1 else " ".join(rates)
     yield ("fact", "Cost per verified outcome"), money(told.per_outcome.quantize(D("0.01"), "ROUND_HALF_UP"))
+
+
+def _unsettled(told: Return) -> str:
+    """What the lines claim for the last month that is provisional, and how many lines those are."""
+    (outside,) = told.beside("claimed, not counted")
+    parts = [node["name"].split(", ") for node in outside["children"]]
+    young = [
+        (name[0], exact(node) or D(0)) for name, node in zip(parts, outside["children"], strict=True)
+        if name[2] == told.months[-1] and "; provisional: " in node["note"]
+    ]  # fmt: skip
+    return f" {money(sum((amount for _, amount in young), D(0)))} {len({line for line, _ in young})}" if young else ""
 
 
 def _bridge(told: Return, names: Mapping[str, str]) -> Iterator[tuple[Where, str]]:
