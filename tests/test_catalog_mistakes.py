@@ -781,3 +781,20 @@ def test_one_mistake_gives_one_problem(tmp_path: Path, old: str, new: str, at: s
     text = broken(old, new)
     _, problems = examine(written(tmp_path, text), facts=FACTS)
     assert problems == [Problem(place(text, at), code, message)]
+
+
+def test_mistakes_of_one_kpi_are_told_at_once(tmp_path: Path) -> None:
+    """A key that cannot be read hides no mistake elsewhere in the KPI, and is told once itself."""
+    text = GOOD
+    for old, new in (
+        ("    cadence: weekly\n    dimensions: [department]", "    cadence: hourly\n    dimensions: [department]"),
+        ("denominator: distinct(person_id)\n    unit: ratio", "denominator: distinct(person)\n    unit: ratio"),
+        ("    name: Adoption\n    owner: head", "    owner: haed"),
+    ):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    _, problems = examine(written(tmp_path, text), facts=FACTS)
+    assert [one.code for one in problems] == ["C011", "C020", "C032", "C012"]
+    assert [one.where for one in problems[1:]] == [
+        place(text, mark) for mark in ("    §owner: haed", "    §denominator: distinct(person)", "    §cadence: hourly")
+    ]

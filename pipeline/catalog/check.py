@@ -33,6 +33,7 @@ def examine(path: Path, *, facts: Facts) -> tuple[Reading, list[Problem]]:
     found = list(reading.problems)
     if reading.catalog is not None:
         found += check_catalog(reading.catalog, reading.positions, facts=facts, set_aside=reading.set_aside)
+        found += _check_patched(reading, reading.catalog, facts=facts)
     return reading, list(in_file_order(found))
 
 
@@ -65,13 +66,33 @@ def check_catalog(
     ]
     if not set_aside:  # else what was left out may be what an idle role reads
         found += _idle_roles(catalog, positions)
-    identifying = identifying_columns(catalog)
-    for kpi_id, metric in catalog.metrics.items():
-        found += check_unit(kpi_id, metric, positions, facts)
-        found += check_target(kpi_id, metric, positions)
-        found += check_columns(kpi_id, metric, positions, facts=facts, identifying=identifying.get(metric.fact, set()))
+    found += _measures(catalog, positions, facts)
     found += check_benefits(catalog, positions, facts=facts, set_aside=set_aside)
     return list(in_file_order(found))
+
+
+def _check_patched(reading: Reading, catalog: Catalog, *, facts: Facts) -> Iterator[Problem]:
+    """What else is wrong in KPIs of which some keys could not be read; of those keys themselves it was told."""
+    stood_in = {reading.positions.where(*path) for path in reading.stood_in}
+    patched = catalog.model_copy(update={"metrics": dict(reading.patched)})
+    found = [
+        *_owners(patched, reading.positions, reading.set_aside),
+        *_lists(patched.model_copy(update={"roles": {}}), reading.positions),
+        *_measures(patched, reading.positions, facts, whole=catalog),
+    ]
+    yield from (one for one in found if one.where not in stood_in)
+
+
+def _measures(
+    catalog: Catalog, positions: Positions, facts: Facts, *, whole: Catalog | None = None
+) -> Iterator[Problem]:
+    """Problems of units, targets and columns of its KPIs; which columns identify somebody, the whole catalogue says."""
+    identifying = identifying_columns(whole or catalog)
+    for kpi_id, metric in catalog.metrics.items():
+        yield from check_unit(kpi_id, metric, positions, facts)
+        yield from check_target(kpi_id, metric, positions)
+        columns = identifying.get(metric.fact, set())
+        yield from check_columns(kpi_id, metric, positions, facts=facts, identifying=columns)
 
 
 def _names(section: str, present: Mapping[str, object], set_aside: frozenset[KeyPath]) -> list[str]:

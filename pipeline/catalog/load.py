@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from pydantic import ValidationError
 
 from pipeline.catalog import codes
 from pipeline.catalog.document import Document, KeyPath, Positions, read_document
-from pipeline.catalog.model import Catalog
+from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.catalog.validation import found_by
 from pipeline.catalog.wording import problem
 from pipeline.errors import ConfigurationError, Problem
@@ -26,6 +27,18 @@ class Reading:
     problems: tuple[Problem, ...] = ()
     set_aside: frozenset[KeyPath] = frozenset()
     """Records, as ("roles", "metrics" or "benefits", id), that have problems of their own and are not in `catalog`."""
+    patched: Mapping[str, AnyMetric] = field(default_factory=dict)
+    """KPIs of `set_aside` whose other keys can still be judged: stand-ins are put in for those that cannot be read."""
+    stood_in: frozenset[KeyPath] = frozenset()
+    """The keys that stand-ins were put in for."""
+
+
+_STAND_INS: dict[str, object] = {
+    "name": "a name", "owner": "nobody", "question": "a question", "leaves_out": "nothing", "pitfall": "none",
+    "cadence": "monthly", "min_n": 1, "matures_after_days": 0, "dimensions": [], "references": [], "examples": [],
+    "target": None, "aim": None,
+}  # fmt: skip
+"""Keys of a KPI that say nothing about what its other keys must be, with a value that is never told to anybody."""
 
 
 def load_catalog(path: Path) -> Catalog:
@@ -49,9 +62,15 @@ def read_catalog(path: Path) -> Reading:
     bad = {path for path, _ in findings} | document.broken
     problems.extend(finding for _, finding in findings)
     set_aside = frozenset(path[:2] for path in bad if len(path) >= 2)
-    if catalog is None:
-        catalog = _sound_part(document.data, set_aside)
-    return Reading(catalog, document.positions, in_file_order(problems), set_aside)
+    if catalog is not None:
+        return Reading(catalog, document.positions, in_file_order(problems), set_aside)
+    stood_in = frozenset(path[:3] for path in bad if len(path) >= 3 and path[2] in _STAND_INS)
+    whole = {path[:2] for path in bad if path[:1] == ("metrics",)} - {
+        path[:2] for path in bad if path[:3] not in stood_in
+    }
+    catalog = _sound_part(document.data, set_aside)
+    patched = {str(kpi_id): _patched(document.data, str(kpi_id), stood_in) for _, kpi_id in whole} if catalog else {}
+    return Reading(catalog, document.positions, in_file_order(problems), set_aside, patched, stood_in)
 
 
 def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -87,6 +106,14 @@ def _sound_part(data: object, set_aside: frozenset[KeyPath]) -> Catalog | None:
         return Catalog.model_validate({"version": 1, **kept})
     except ValidationError:
         return None
+
+
+def _patched(data: object, kpi_id: str, stood_in: frozenset[KeyPath]) -> AnyMetric:
+    """This KPI with stand-ins for the keys that cannot be read."""
+    metrics = cast("Mapping[str, Mapping[str, Mapping[str, object]]]", data)["metrics"]
+    stand_ins = {str(path[2]): _STAND_INS[str(path[2])] for path in stood_in if path[1] == kpi_id}
+    metric = {**metrics[kpi_id], **stand_ins}
+    return Catalog.model_validate({"version": 1, "roles": {}, "metrics": {kpi_id: metric}}).metrics[kpi_id]
 
 
 def _place(found: Problem) -> tuple[int, int, str, str]:
