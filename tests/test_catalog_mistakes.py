@@ -654,6 +654,18 @@ MISTAKES = [
         id="distinct total",
     ),
     pytest.param(
+        "    unit: ratio\n    direction: up\n    cadence: weekly\n    dimensions: [department]",
+        "    unknown: count(*) where is_active = 0\n    unit: ratio\n    direction: up\n    cadence: weekly\n"
+        "    dimensions: [department]", "§unknown: count(*) where is_active", "C035",
+        "found unknown beside distinct(person_id) where is_active = 1, expected it beside sums and counts alone",
+        id="unknown beside distinct",
+    ),
+    pytest.param(
+        "    value: latency_s\n", "    value: latency_s\n    unknown: count(*)\n", "§unknown: count(*)\n", "C010",
+        "found the key 'unknown', expected a key of ratio, snapshot, total, derived, judged only",
+        id="unknown of a kind that leaves it out",
+    ),
+    pytest.param(
         "    unit: USD/session", "    unit: ratio", "§unit: ratio\n    direction: down", "C040",
         "found unit 'ratio', expected USD/session for this ratio", id="money as ratio",
     ),

@@ -214,6 +214,11 @@ class _Checker:
                 found, expected = f"{key} {parsed[key].text()}", "sum(column) or count(*), which add up over days"
                 yield problem(self.where(key), codes.MIXED_AGGREGATES, found=found, expected=expected)
 
+        counted = next((key for key, one in parsed.items() if key != "unknown" and one.aggregate == "distinct"), None)
+        if "unknown" in parsed and counted is not None:
+            found, expected = f"unknown beside {parsed[counted].text()}", "it beside sums and counts alone"
+            yield problem(self.where("unknown"), codes.MIXED_AGGREGATES, found=found, expected=expected)
+
     def people(self, parsed: Mapping[str, Measure]) -> Iterator[Problem]:
         """A KPI that counts people withholds small groups of them."""
         counted = {key: one.column for key, one in parsed.items() if one.aggregate == "distinct"}

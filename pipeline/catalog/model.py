@@ -97,8 +97,6 @@ class _Measured(_Metric):
     min_n: Annotated[Whole, Field(ge=1)]
     matures_after_days: Annotated[Whole, Field(ge=0)] = 0
     """Days after the end of a period before its cohort is closed."""
-    unknown: Text | None = None
-    """Aggregate that counts what could not be measured; above zero the value is not available."""
     cumulative: ClassVar[bool] = False
     headline: Literal["value", "upper_bound"] = "value"
     """`upper_bound` when none seen is no proof that there is none: pages lead with the upper end of the interval."""
@@ -119,7 +117,20 @@ class _Measured(_Metric):
         return self.facts
 
 
-class Ratio(_Measured):
+class _Summed(_Measured):
+    """What is added up over days, and so cannot be told when some of it could not be measured."""
+
+    unknown: Text | None = None
+    """Aggregate that counts what could not be measured; above zero the value is not available."""
+
+
+class _Told(_Measured):
+    """What rows of no value are left out of, or have no place in."""
+
+    unknown: ClassVar[str | None] = None
+
+
+class Ratio(_Summed):
     """Numerator over denominator, recomputed from sums or distinct counts in every period."""
 
     kind: Literal["ratio"]
@@ -133,7 +144,7 @@ class Ratio(_Measured):
     """A dimension whose worst value is the overall one; values of different tests are never pooled."""
 
 
-class Snapshot(_Measured):
+class Snapshot(_Summed):
     """A ratio on the last day of the period that has data."""
 
     kind: Literal["snapshot"]
@@ -142,7 +153,7 @@ class Snapshot(_Measured):
     interval: Literal["exact", "wilson"]
 
 
-class Total(_Measured):
+class Total(_Summed):
     """A sum over the period."""
 
     kind: Literal["total"]
@@ -151,7 +162,7 @@ class Total(_Measured):
     cluster: AnyColumn | None = None
 
 
-class Mean(_Measured):
+class Mean(_Told):
     """The mean of a column over the rows that have a value."""
 
     kind: Literal["mean"]
@@ -160,7 +171,7 @@ class Mean(_Measured):
     cluster: AnyColumn
 
 
-class Median(_Measured):
+class Median(_Told):
     """The exact median of a column over the rows that have a value."""
 
     kind: Literal["median"]
@@ -168,7 +179,7 @@ class Median(_Measured):
     interval: Literal["order_statistics"]
 
 
-class Percentile(_Measured):
+class Percentile(_Told):
     """A quantile of a column, from histograms with 1 % relative error."""
 
     kind: Literal["percentile"]
@@ -177,7 +188,7 @@ class Percentile(_Measured):
     interval: Literal["order_statistics"]
 
 
-class SurvivalMedian(_Measured):
+class SurvivalMedian(_Told):
     """Kaplan-Meier median of end - start, open ones censored."""
 
     kind: Literal["survival_median"]
@@ -186,7 +197,7 @@ class SurvivalMedian(_Measured):
     interval: Literal["greenwood"]
 
 
-class Difference(_Measured):
+class Difference(_Told):
     """Share of `value` in the treated arm minus the control arm, in percentage points.
 
     Values are 1 and 0, or for a net promoter score 1, 0 and -1 with `interval: multinomial`.
@@ -201,7 +212,7 @@ class Difference(_Measured):
     interval: Literal["newcombe", "multinomial"]
 
 
-class PairedDifference(_Measured):
+class PairedDifference(_Told):
     """Share of rows with `first` minus share of the same rows with `second`, in percentage points; both are 1 or 0."""
 
     kind: Literal["paired_difference"]
@@ -210,7 +221,7 @@ class PairedDifference(_Measured):
     interval: Literal["newcombe_paired"]
 
 
-class Uplift(_Measured):
+class Uplift(_Told):
     """Relative difference of the mean of `value` between the arms of a randomised experiment, by unit exposed.
 
     Each row is a unit; `share` is the share of units that was to be treated. When the arms are too uneven for that
@@ -227,7 +238,7 @@ class Uplift(_Measured):
     interval: Literal["delta"]
 
 
-class Recurrence(_Measured):
+class Recurrence(_Told):
     """Share of the members seen in the period that were seen with at least so many different values of `per`.
 
     `per: week` counts the period in steps of seven days from its first day; then only periods of four weeks or more
@@ -243,7 +254,7 @@ class Recurrence(_Measured):
     interval: Literal["exact", "wilson"]
 
 
-class Peak(_Measured):
+class Peak(_Told):
     """The most rows that fell into one minute."""
 
     kind: Literal["peak"]
@@ -253,7 +264,7 @@ class Peak(_Measured):
     interval: Literal["exact"]
 
 
-class Episodes(_Measured):
+class Episodes(_Told):
     """Bursts of rows: one begins when nothing was seen for more than `gap_minutes`."""
 
     kind: Literal["episodes"]
@@ -266,7 +277,7 @@ class Episodes(_Measured):
     interval: Literal["poisson"]
 
 
-class Ranking(_Measured):
+class Ranking(_Told):
     """Mean over judged queries of a measure of ranked lists, through ir_measures; each row is a document of a query."""
 
     kind: Literal["ranking"]
@@ -278,7 +289,7 @@ class Ranking(_Measured):
     interval: Literal["clustered"]
 
 
-class Derived(_Measured):
+class Derived(_Summed):
     """A measure of one fact over a measure of another, each summed by itself so that no join multiplies rows."""
 
     kind: Literal["derived"]
@@ -294,7 +305,7 @@ class Derived(_Measured):
         return {"fact": self.fact, "over": self.over}
 
 
-class Judged(_Measured):
+class Judged(_Summed):
     """A share as judges tell it, corrected by items that people labelled as well."""
 
     kind: Literal["judged"]
