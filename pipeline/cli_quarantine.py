@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.sources.mapping import SourceMapping
 
 app = typer.Typer(no_args_is_help=True, help="Rows and files that were refused: why, and how they get in.")
-File = Annotated[str, typer.Argument(metavar="FILE|LOAD", help="Name of a file, its content hash, or a load number.")]
+File = Annotated[str, typer.Argument(metavar="FILE|LOAD", help="Name of a file, or its hash, or a load number.")]
 Files = Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="Only these files; all when not given.")]
 
 

@@ -111,14 +111,14 @@ def next_step(whole: str, reason: str) -> str:
 
 
 def held_files(con: duckdb.DuckDBPyConnection, name: str | None = None) -> list[HeldFile]:
-    """The files with open quarantine; of these the one with this name, beginning of a hash, or load number.
+    """The files with open quarantine, or only those that `name` names; raises ConfigurationError when there is none.
 
-    Raises ConfigurationError when there is none.
+    It may be a path, the end of a path, the beginning of a hash, or the number of a load.
     """
     found = con.execute(
         """SELECT DISTINCT f.name, f.file_hash, f.source, f.status = 'quarantined'
            FROM ledger.open_quarantine AS q JOIN ledger.files AS f USING (file_hash)
-           WHERE $name IS NULL OR f.name = $name OR q.load_id::VARCHAR = $name
+           WHERE $name IS NULL OR f.name = $name OR ends_with(f.name, '/' || $name) OR q.load_id::VARCHAR = $name
              OR (len($name) >= 8 AND starts_with(f.file_hash, $name)) ORDER BY ALL""",
         {"name": name},
     ).fetchall()

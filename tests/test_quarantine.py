@@ -86,7 +86,7 @@ def fill(exports: Path) -> None:
     more[7] = more[7].replace("2026-10-08T10:30", "2026-10-08T09:30").replace("false", "perhaps")
     write(exports, "deployments-2.csv", more)
     small = [row.replace("dep-", "odd-") for row in GOOD[:4]]
-    write(exports, "deployments-3.csv", [small[0], *(row.replace("success", "?") for row in small[1:])])
+    write(exports, "late/deployments-3.csv", [small[0], *(row.replace("success", "?") for row in small[1:])])
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def test_a_file_with_too_many_bad_rows_is_held_back_alone(house: House) -> None:
     assert house.rows(ENTERED) == [
         ("deployments-1.csv", 10, 10, 0, 0),
         ("deployments-2.csv", 10, 8, 0, 2),
-        ("deployments-3.csv", 4, 0, 0, 4),
+        ("late/deployments-3.csv", 4, 0, 0, 4),
     ]
     assert house.rows("SELECT reason FROM ledger.files WHERE status = 'quarantined'") == [
         ("3 of 4 rows break a rule (75%; at most 20% may: quarantine_limit): the file is held back whole",)
@@ -147,14 +147,14 @@ def test_what_rests_on_a_held_file_is_incomplete(house: House) -> None:
     held = found["quarantine_limit"]
     assert (
         held["observed"]
-        == "deployments-3.csv: 4 of 4 rows quarantined (100.00%, held back whole; limit 20%) since run 1"
+        == "late/deployments-3.csv: 4 of 4 rows quarantined (100.00%, held back whole; limit 20%) since run 1"
     )
     assert (held["severity"], held["subject"]) == ("hold", "deployments_csv")
     assert "deployment_frequency" in held["kpis"]
     assert any(line.startswith("quarantine_limit on deployments_csv: ") for line in house.first.checks_failed)
     owner = load_catalog(house.settings.catalog).metrics["deployment_frequency"].owner
     page = (house.project.reports / f"{owner}.html").read_text(encoding="utf-8")
-    assert "deployments-3.csv: 4 of 4 rows quarantined" in page
+    assert "late/deployments-3.csv: 4 of 4 rows quarantined" in page
 
 
 def test_list_counts_every_row_once_and_says_what_to_do(house: House) -> None:
@@ -164,8 +164,8 @@ def test_list_counts_every_row_once_and_says_what_to_do(house: House) -> None:
     assert told == [
         ("deployments-2.csv", 5, 1, "result"),
         ("deployments-2.csv", 9, 1, "is_rework"),
-        ("deployments-3.csv", None, 1, "held back with its file"),
-        ("deployments-3.csv", 3, 3, "result"),
+        ("late/deployments-3.csv", None, 1, "held back with its file"),
+        ("late/deployments-3.csv", 3, 3, "result"),
     ]
     assert all(one["next_step"] for one in found)
     assert "deployments-2.csv" in house.roi("quarantine", "list")
@@ -204,8 +204,8 @@ def test_export_writes_the_rows_as_they_came_and_for_their_owner_alone(house: Ho
     written = tmp_path / "out" / "mended" / "deployments-2.csv"
     assert written.read_text(encoding="utf-8") == source[0] + source[4] + source[8]
     assert stat.S_IMODE(written.stat().st_mode) == 0o600
-    whole = (house.settings.exports / "deployments-3.csv").read_bytes()
-    assert (tmp_path / "out" / "mended" / "deployments-3.csv").read_bytes() == whole
+    whole = (house.settings.exports / "late/deployments-3.csv").read_bytes()
+    assert (tmp_path / "out" / "mended" / "late/deployments-3.csv").read_bytes() == whole
     house.roi("quarantine", "export", tmp_path / "out", exit_code=1)
 
 
@@ -216,10 +216,11 @@ def test_refused_retried_mended_and_complete(house: House, tmp_path: Path) -> No
     assert tried["retried"] == {"files": 2, "loaded": 0, "duplicate": 0, "quarantined": 2 + 4}
     assert (house.rows(REFUSED), house.rows(ENTERED)) == before
     house.roi("quarantine", "export", tmp_path / "out")
-    for path in sorted((tmp_path / "out" / "mended").iterdir()):
+    mended = tmp_path / "out" / "mended"
+    for path in sorted(mended.rglob("*.csv")):
         text = path.read_text(encoding="utf-8").replace(CANARY, "failed").replace(",?,", ",failed,")
         text = text.replace("2026-10-08T09:30", "2026-10-08T10:40").replace("perhaps", "false")
-        write(house.settings.exports / "mended", path.name, text.splitlines()[1:])
+        write(house.settings.exports / "mended", str(path.relative_to(mended)), text.splitlines()[1:])
     done = run_nightly(house.settings)
     assert (done.rows["loaded"], done.rows["duplicate"], done.still_quarantined) == (2 + 4, 0, "")
     assert house.roi("quarantine", "list") == "Nothing is quarantined.\n"
