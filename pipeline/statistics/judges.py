@@ -81,7 +81,7 @@ def pooled(weights: ArrayLike, values: ArrayLike, low: ArrayLike, high: ArrayLik
 def pooled_by(
     group: NDArray[np.int64], weights: ArrayLike, values: ArrayLike, low: ArrayLike, high: ArrayLike
 ) -> tuple[Floats, Floats, Floats]:
-    """`pooled` of each group of estimates; `group` has the number of each estimate's group, from 0 on, none left out."""
+    """`pooled` of each group of estimates; `group` has the number of each one's group, from 0 on, none left out."""
     weight, value, below, above = floats(weights, values, low, high)
 
     def total(amounts: Floats) -> Floats:
