@@ -37,7 +37,17 @@ def definition_hash(metric: AnyMetric) -> str:
     min_n, maturity, unknown, interval, cluster. Out: PROSE. A key at its default counts as absent, so a key that a
     later version of the catalogue adds leaves every hash as it was.
     """
-    record: dict[str, Any] = metric.model_dump(mode="json", exclude=set(PROSE), exclude_defaults=True)
+    return _of_record(metric, metric.model_dump(mode="json", exclude_defaults=True))
+
+
+def definition_hashes(catalog: Catalog) -> dict[str, str]:
+    """`definition_hash` of every KPI; all records are written out at once, which a single one does not make cheaper."""
+    records = catalog.model_dump(mode="json", exclude_defaults=True).get("metrics", {})
+    return {kpi_id: _of_record(metric, records[kpi_id]) for kpi_id, metric in catalog.metrics.items()}
+
+
+def _of_record(metric: AnyMetric, written: dict[str, Any]) -> str:
+    record = {key: value for key, value in written.items() if key not in PROSE}
     record.update({key: _canonical(text) for key, text in measures(metric).items()})
     if "dimensions" in record:
         record["dimensions"] = sorted(record["dimensions"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import duckdb
 
 from pipeline.catalog.model import AnyMetric, Catalog
@@ -11,25 +13,29 @@ from pipeline.engine.leaves import aggregates_of, dimensions_of, measured, read_
 from pipeline.engine.scope import find_scope
 
 _EMPTY = """
-SELECT grain, period_start, period_end, '' AS dimension, '' AS dimension_value,
+INSERT INTO rolled BY NAME
+WITH counted AS ($counted), asked(kpi_id, fact) AS (VALUES $asked)
+SELECT kpi_id, grain, period_start, period_end, '' AS dimension, '' AS dimension_value,
   CASE WHEN rows > 0 THEN 0 END AS numerator, CASE WHEN rows > 0 THEN 0 END AS denominator
-FROM periods LEFT JOIN (FROM summed WHERE dimension = '') USING (grain, period_start, period_end)
+FROM scope JOIN asked USING (kpi_id) LEFT JOIN counted USING (fact, grain, period_start, period_end)
+ANTI JOIN (FROM rolled WHERE dimension = '') AS told USING (kpi_id, grain, period_start, period_end)
 """
 """Periods in total, of which nothing is counted: 0 of 0 where there are rows, unknown where there are none."""
 
 
+def days_of(con: duckdb.DuckDBPyConnection, facts: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """The first and the last day (ISO) of each of the facts that has any data."""
+    parts = [
+        f"SELECT '{fact}' AS fact, min(day)::VARCHAR AS first, max(day)::VARCHAR AS last FROM states.cells_{fact}"
+        for fact in facts
+    ]
+    found = con.execute(f"FROM ({' UNION ALL '.join(parts)}) WHERE first IS NOT NULL").fetchall() if parts else []
+    return {fact: (first, last) for fact, first, last in found}
+
+
 def as_of_day(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> str | None:
     """Return the last day any fact has data for (ISO), or None when there is none."""
-    parts = " UNION ALL ".join(f"SELECT max(day) AS day FROM states.cells_{fact}" for fact in read_facts(catalog))
-    ((last,),) = con.execute(f"SELECT max(day)::VARCHAR FROM ({parts})").fetchall()
-    return None if last is None else str(last)
-
-
-def first_day(con: duckdb.DuckDBPyConnection, *facts: str) -> str | None:
-    """Return the first day any of the facts has data for (ISO), or None when they have none."""
-    parts = " UNION ALL ".join(f"SELECT min(day) AS day FROM states.cells_{fact}" for fact in facts)
-    ((first,),) = con.execute(f"SELECT min(day)::VARCHAR FROM ({parts})").fetchall()
-    return None if first is None else str(first)
+    return max((last for _, last in days_of(con, read_facts(catalog)).values()), default=None)
 
 
 def roll_up(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: str, anew: bool = True) -> None:
@@ -44,33 +50,40 @@ def roll_up(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: str, ane
     names = ", ".join(f"{name} {sql_type}" for name, sql_type in ROLLED.items())
     con.execute(f"CREATE OR REPLACE TEMP TABLE rolled({keys}, {names})")
     facts = read_facts(catalog)
-    begun = {fact: first for fact in facts if (first := first_day(con, fact)) is not None}
+    begun = {fact: first for fact, (first, _) in days_of(con, facts).items()}
     find_scope(con, catalog, begun=begun, as_of=as_of, anew=anew)
     since = dict(con.execute("SELECT kpi_id, min(period_start)::VARCHAR FROM scope GROUP BY kpi_id").fetchall())
-    for fact in facts:
+    told = {
+        kpi_id: metric
+        for kpi_id, metric in measured(catalog).items()
+        if kpi_id in since and begun.keys() & set(metric.counted_facts)
+    }
+    summed = {fact for metric in told.values() for fact in metric.counted_facts}
+    for fact in summed:
         _sum_up(con, fact, facts[fact], since)
-    for kpi_id, metric in measured(catalog).items():
-        if kpi_id in since and begun.keys() & set(metric.counted_facts):
-            _roll_kpi(con, kpi_id, metric, since[kpi_id])
+    for kpi_id, metric in told.items():
+        _roll_kpi(con, kpi_id, metric, since[kpi_id])
+    if told:
+        _tell_empty(con, told)
 
 
 def _sum_up(con: duckdb.DuckDBPyConnection, fact: str, metrics: dict[str, AnyMetric], since: dict[str, str]) -> None:
-    """Sum the cells of a fact by day and slice, as far back as the scope goes, and by period and slice.
+    """Sum the cells of a fact by period and slice, once for all its KPIs: `summed_<fact>`.
 
-    Both are done once for all KPIs of the fact: `daily_<fact>` and `summed_<fact>`.
+    Those KPIs that look at the days themselves have the same by day, as far back as the scope goes: `daily_<fact>`.
     """
     columns, groups = slices(dimensions_of(fact, metrics))
     sums = ", ".join(f"sum({column_of(sql)}) AS {column_of(sql)}" for sql in aggregates_of(fact, metrics))
     first = min((since[kpi_id] for kpi_id in metrics if kpi_id in since), default="9999-12-31")
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE daily_{fact} AS SELECT day, {columns}, {sums} FROM states.cells_{fact} "
-        f"WHERE day >= DATE '{first}' GROUP BY {groups}"
-    )
+    daily = f"SELECT day, {columns}, {sums} FROM states.cells_{fact} WHERE day >= DATE '{first}' GROUP BY {groups}"
+    if any(kind_of(metric).looks_at_days for metric in metrics.values()):
+        con.execute(f"CREATE OR REPLACE TEMP TABLE daily_{fact} AS {daily}")
+        daily = f"FROM daily_{fact}"
     wanted = ", ".join(f"'{kpi_id}'" for kpi_id in metrics)
-    days = in_periods(f"daily_{fact}").replace(FIRST_DAY, f"DATE '{first}'")
+    days = in_periods("days").replace(FIRST_DAY, f"DATE '{first}'")
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE summed_{fact} AS "
-        f"WITH periods AS (SELECT DISTINCT grain, period_start, period_end FROM scope WHERE kpi_id IN ({wanted})) "
+        f"CREATE OR REPLACE TEMP TABLE summed_{fact} AS WITH days AS MATERIALIZED ({daily}), "
+        f"periods AS (SELECT DISTINCT grain, period_start, period_end FROM scope WHERE kpi_id IN ({wanted})) "
         f"SELECT {KEYS}, {sums} FROM {days} GROUP BY {KEYS}"
     )
 
@@ -78,14 +91,23 @@ def _sum_up(con: duckdb.DuckDBPyConnection, fact: str, metrics: dict[str, AnyMet
 def _roll_kpi(con: duckdb.DuckDBPyConnection, kpi_id: str, metric: AnyMetric, since: str) -> None:
     periods = f"SELECT grain, period_start, period_end FROM scope WHERE kpi_id = '{kpi_id}'"
     found = kind_of(metric).roll(con, kpi_id, metric, periods).replace(FIRST_DAY, f"DATE '{since}'")
+    daily = f"daily AS ({_daily(metric)}), " if kind_of(metric).looks_at_days else ""
     con.execute(
-        f"INSERT INTO rolled BY NAME WITH daily AS ({_daily(metric)}), periods AS ({periods}), "
+        f"INSERT INTO rolled BY NAME WITH {daily}periods AS ({periods}), "
         f"summed AS ({_measures(metric, metric.fact, 'summed', KEYS)} "
-        f"AND (grain, period_start, period_end) IN (FROM periods)), found AS ({found}), empty AS ({_EMPTY}) "
-        f"SELECT '{kpi_id}' AS kpi_id, * FROM (FROM found UNION ALL BY NAME "
-        "SELECT * FROM empty WHERE (grain, period_start) NOT IN "
-        "(SELECT (grain, period_start) FROM found WHERE dimension = ''))"
+        f"AND (grain, period_start, period_end) IN (FROM periods)) SELECT '{kpi_id}' AS kpi_id, * FROM ({found})"
     )
+
+
+def _tell_empty(con: duckdb.DuckDBPyConnection, told: dict[str, AnyMetric]) -> None:
+    """Add the total of each period in which nothing of a KPI was found."""
+    counted = (
+        f"SELECT '{fact}' AS fact, grain, period_start, period_end, {column_of('count(*)')} AS rows "
+        f"FROM summed_{fact} WHERE dimension = ''"
+        for fact in dict.fromkeys(metric.fact for metric in told.values())
+    )
+    asked = ", ".join(f"('{kpi_id}', '{metric.fact}')" for kpi_id, metric in told.items())
+    con.execute(_EMPTY.replace("$counted", " UNION ALL ".join(counted)).replace("$asked", asked))
 
 
 def _daily(metric: AnyMetric) -> str:

@@ -115,9 +115,10 @@ def _list_kpis(con: duckdb.DuckDBPyConnection, catalog: Catalog, since: dict[str
     )
     told = dict(con.execute("SELECT kpi_id, rests_on FROM states.told").fetchall())
     rebuilt = {fact for (fact,) in con.execute("SELECT fact FROM touched WHERE day IS NULL").fetchall()}
+    records = catalog.model_dump(mode="json")["metrics"]
     rows = []
     for kpi_id, metric in catalog.metrics.items():
-        rests_on = _rests_on(metric, since[kpi_id])
+        rests_on = _rests_on(records[kpi_id], since[kpi_id])
         is_new = told.get(kpi_id) != rests_on or not since[kpi_id] or not rebuilt.isdisjoint(metric.facts)
         reach, is_open = (
             (kind_of(metric).reach_days(metric), kind_of(metric).may_be_open) if metric.facts else (0, False)
@@ -144,10 +145,10 @@ def _wanted(kpi_id: str, metric: AnyMetric, *, since: str, as_of: str) -> str:
     )
 
 
-def _rests_on(metric: AnyMetric, since: str) -> str:
+def _rests_on(record: dict[str, object], since: str) -> str:
     """Hash of everything a value depends on besides the states of its period."""
-    record = json.dumps(metric.model_dump(mode="json"), sort_keys=True)
-    return hashlib.sha256("\n".join([record, since, _code_hash()]).encode()).hexdigest()
+    text = json.dumps(record, sort_keys=True)
+    return hashlib.sha256("\n".join([text, since, _code_hash()]).encode()).hexdigest()
 
 
 @cache

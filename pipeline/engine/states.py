@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import duckdb
 
 from pipeline.catalog.model import Catalog
+from pipeline.engine.dirty import Dirty, find_dirty
 from pipeline.engine.kinds import Leaf
 from pipeline.engine.leaves import leaf_hash, leaves
 from pipeline.engine.sets import begin_numbers, outgrown, packed
-from pipeline.facts import Fact, calendar_worked_out, fact_sql, load_facts, rows_between, touched_days
+from pipeline.facts import Fact, fact_sql, helpers_worked_out, load_facts, rows_between
 
 
 @dataclass(frozen=True)
@@ -37,42 +38,62 @@ def build_states(
     A fact whose definition or measures changed is built anew for every day. Returns what was built, per fact; the temp
     table `touched` (fact, day) holds which days that was, with an empty day for a fact that was built anew.
     """
-    con.execute(
-        "CREATE TABLE IF NOT EXISTS states.built(fact VARCHAR, day DATE);"
-        "CREATE TABLE IF NOT EXISTS states.hashes(state VARCHAR PRIMARY KEY, hash VARCHAR, fact VARCHAR)"
-    )
-    con.execute("CREATE OR REPLACE TEMP TABLE touched(fact VARCHAR, day DATE)")
+    con.execute(_TABLES)
     wanted = leaves(catalog)
-    _drop_unwanted(con, wanted)
+    held = dict(con.execute("SELECT state, hash FROM states.hashes").fetchall())
+    hashes = {leaf: leaf_hash(leaf) for states in wanted.values() for leaf in states}
+    _drop_unwanted(con, held.keys() - {leaf.table for leaf in hashes})
+    whole = {name for name, states in wanted.items() if any(held.get(one.table) != hashes[one] for one in states)}
     con.execute("SET preserve_insertion_order = false")  # a state is a set of rows
     try:
-        with calendar_worked_out(con):
-            return [entry for entry in _rebuilt(con, wanted, since_load=since_load, progress=progress) if entry.days]
+        with helpers_worked_out(con):
+            dirty = find_dirty(con, [name for name in wanted if name not in whole], since_load=since_load)
+            for name, states in wanted.items():
+                progress(name)
+                if name in whole or (name in dirty and not _built_days(con, dirty[name], states)):
+                    _build_whole(con, name, states)
+                    whole.add(name)
+            con.execute("CREATE OR REPLACE TABLE states.calendar AS FROM facts._calendar")
     finally:
         con.execute("SET preserve_insertion_order = true")
+    rows = [(leaf.table, told, leaf.fact) for leaf, told in hashes.items() if held.get(leaf.table) != told]
+    if rows:
+        con.executemany("INSERT OR REPLACE INTO states.hashes VALUES (?, ?, ?)", rows)
+    return _enter(con, [name for name in wanted if name in whole or name in dirty], whole)
 
 
-def _rebuilt(
-    con: duckdb.DuckDBPyConnection, wanted: dict[str, list[Leaf]], *, since_load: int, progress: Callable[[str], None]
-) -> Iterator[Rebuilt]:
-    for name, states in wanted.items():
-        progress(name)
-        fact = load_facts()[name]
-        whole = _stale(con, states)
-        if not whole and not _find_dirty(con, fact, since_load=since_load):
-            continue
-        if not whole:
-            _lay_out(con, fact, states, source=_dirty_rows(con, fact))
-            whole = any(outgrown(con, leaf.sql, fact=name) for leaf in states)
-        if whole:
-            con.execute("DELETE FROM states.built WHERE fact = ?", [fact.name])
-            _lay_out(con, fact, states, source=f"facts.{name}")
+_TABLES = """
+CREATE TABLE IF NOT EXISTS states.built(fact VARCHAR, day DATE);
+CREATE TABLE IF NOT EXISTS states.calendar(day DATE);
+CREATE TABLE IF NOT EXISTS states.hashes(state VARCHAR PRIMARY KEY, hash VARCHAR, fact VARCHAR);
+"""
+
+
+def _built_days(con: duckdb.DuckDBPyConnection, dirty: Dirty, states: list[Leaf]) -> bool:
+    """Build the states of a fact for its dirty days; false when it must be built whole."""
+    fact = load_facts()[dirty.fact]
+    _lay_out(con, fact, states, source=f"({rows_between(fact, dirty.first, dirty.last)} WHERE {dirty.condition})")
+    may_go_on = not any(outgrown(con, leaf.sql, fact=fact.name) for leaf in states)
+    if may_go_on:
         for leaf in states:
-            _build(con, leaf, whole=whole)
-        if whole:
-            con.execute(f"CREATE OR REPLACE TEMP TABLE dirty AS SELECT DISTINCT day FROM states.cells_{name}")
-        con.execute(f"DROP VIEW IF EXISTS rows_{name}" if _is_plain(fact) else f"DROP TABLE rows_{name}")
-        yield _enter(con, fact, whole=whole)
+            con.execute(f"DELETE FROM states.{leaf.table} WHERE {dirty.condition}")
+            _fill(con, leaf)
+    _take_away(con, fact)
+    return may_go_on
+
+
+def _build_whole(con: duckdb.DuckDBPyConnection, name: str, states: list[Leaf]) -> None:
+    """Build the states of a fact for every day."""
+    fact = load_facts()[name]
+    _lay_out(con, fact, states, source=f"facts.{name}")
+    for leaf in states:
+        if leaf.through is not None:
+            con.execute(f"CREATE OR REPLACE TABLE states.{leaf.table}({leaf.types})")
+            _fill(con, leaf)
+        else:
+            begin_numbers(con, leaf.sql, fact=name)
+            con.execute(f"CREATE OR REPLACE TABLE states.{leaf.table} AS {packed(con, leaf.sql, fact=name)}")
+    _take_away(con, fact)
 
 
 def _is_plain(fact: Fact) -> bool:
@@ -80,67 +101,33 @@ def _is_plain(fact: Fact) -> bool:
     return not re.search(r"\b(join|group|distinct|over|union)\b", fact_sql(fact), re.IGNORECASE)
 
 
-def _dirty_rows(con: duckdb.DuckDBPyConnection, fact: Fact) -> str:
-    """SQL of the rows of a fact on the days in `dirty`."""
-    ((first, last),) = con.execute("SELECT min(day)::VARCHAR, max(day)::VARCHAR FROM dirty").fetchall()
-    days = f"day >= DATE '{first}' AND day <= DATE '{last}' AND day IN (SELECT day FROM dirty)"
-    return f"({rows_between(fact, first, last)} WHERE {days})"
-
-
 def _lay_out(con: duckdb.DuckDBPyConnection, fact: Fact, states: list[Leaf], *, source: str) -> None:
     """Read the rows of a fact once for all its states, with the columns they use, into table `rows_<fact>`."""
     if _is_plain(fact):
         con.execute(f"CREATE OR REPLACE TEMP VIEW rows_{fact.name} AS SELECT * FROM {source}")
         return
-    used = set(re.findall(r"\w+", " ".join(leaf.sql for leaf in states)))
-    described = con.execute(f"DESCRIBE facts.{fact.name}").fetchall()
-    columns = ", ".join(str(row[0]) for row in described if row[0] in used or row[0] == "day")
+    used = ", ".join(
+        f"'{word}'" for word in sorted({"day", *re.findall(r"\w+", " ".join(leaf.sql for leaf in states))})
+    )
+    columns = f"COLUMNS(lambda name: name IN ({used}))"
     con.execute(f"CREATE OR REPLACE TEMP TABLE rows_{fact.name} AS SELECT {columns} FROM {source}")
 
 
-def _drop_unwanted(con: duckdb.DuckDBPyConnection, wanted: dict[str, list[Leaf]]) -> None:
-    keep = {leaf.table for states in wanted.values() for leaf in states}
-    for (state,) in con.execute("SELECT state FROM states.hashes").fetchall():
-        if state not in keep:
-            con.execute(f"DROP TABLE IF EXISTS states.{state}")
-            con.execute("DELETE FROM states.hashes WHERE state = ?", [state])
+def _take_away(con: duckdb.DuckDBPyConnection, fact: Fact) -> None:
+    con.execute(f"DROP VIEW rows_{fact.name}" if _is_plain(fact) else f"DROP TABLE rows_{fact.name}")
 
 
-def _stale(con: duckdb.DuckDBPyConnection, states: list[Leaf]) -> bool:
-    held = dict(con.execute("SELECT state, hash FROM states.hashes").fetchall())
-    return any(held.get(leaf.table) != leaf_hash(leaf) for leaf in states)
+def _drop_unwanted(con: duckdb.DuckDBPyConnection, states: Iterable[str]) -> None:
+    for state in states:
+        con.execute(f"DROP TABLE IF EXISTS states.{state}")
+        con.execute("DELETE FROM states.hashes WHERE state = ?", [state])
 
 
-def _find_dirty(con: duckdb.DuckDBPyConnection, fact: Fact, *, since_load: int) -> bool:
-    """Write the days that new rows may have changed into `dirty`; false when there are none."""
-    source = f"SELECT day FROM ({touched_days(fact, since_load=since_load)}) AS touched"
-    if fact.continuous:  # days on which nothing happened are days of it, too
-        built = f"SELECT day FROM states.built WHERE fact = '{fact.name}'"
-        source += f" UNION SELECT day FROM facts._calendar WHERE day NOT IN ({built})"
-    con.execute(f"CREATE OR REPLACE TEMP TABLE dirty AS {source}")
-    ((days,),) = con.execute("SELECT count(*) FROM dirty").fetchall()
-    return bool(days)
-
-
-def _build(con: duckdb.DuckDBPyConnection, leaf: Leaf, *, whole: bool) -> None:
-    if leaf.through is not None:
-        _build_through(con, leaf, whole=whole)
-    elif whole:
-        begin_numbers(con, leaf.sql, fact=leaf.fact)
-        con.execute(f"CREATE OR REPLACE TABLE states.{leaf.table} AS {packed(con, leaf.sql, fact=leaf.fact)}")
-    else:
-        con.execute(f"DELETE FROM states.{leaf.table} WHERE day IN (SELECT day FROM dirty)")
+def _fill(con: duckdb.DuckDBPyConnection, leaf: Leaf) -> None:
+    """Add the rows laid out to a state; where no SQL can work it out, they go through a function on their way."""
+    if leaf.through is None:
         con.execute(f"INSERT INTO states.{leaf.table} {packed(con, leaf.sql, fact=leaf.fact)}")
-    con.execute("INSERT OR REPLACE INTO states.hashes VALUES (?, ?, ?)", [leaf.table, leaf_hash(leaf), leaf.fact])
-
-
-def _build_through(con: duckdb.DuckDBPyConnection, leaf: Leaf, *, whole: bool) -> None:
-    """Build a state that no SQL can work out: rows go through a function on their way into the table."""
-    assert leaf.through is not None  # noqa: S101 - the caller asked
-    if whole:
-        con.execute(f"CREATE OR REPLACE TABLE states.{leaf.table}({leaf.types})")
-    else:
-        con.execute(f"DELETE FROM states.{leaf.table} WHERE day IN (SELECT day FROM dirty)")
+        return
     frame = con.execute(leaf.sql).df()
     if not frame.empty:
         con.register("through_rows", leaf.through(frame))
@@ -148,19 +135,22 @@ def _build_through(con: duckdb.DuckDBPyConnection, leaf: Leaf, *, whole: bool) -
         con.unregister("through_rows")
 
 
-def _enter(con: duckdb.DuckDBPyConnection, fact: Fact, *, whole: bool) -> Rebuilt:
+def _enter(con: duckdb.DuckDBPyConnection, facts: list[str], whole: set[str]) -> list[Rebuilt]:
     """Note the days built; days on which the fact has no row, before and after, are not counted."""
+    con.execute("CREATE OR REPLACE TEMP TABLE touched(fact VARCHAR, day DATE)")
+    if not facts:
+        return []
+    anew = "(" + ", ".join(f"'{fact}'" for fact in ["", *sorted(whole)]) + ")"
+    cells = " UNION ALL ".join(f"SELECT '{fact}' AS fact, day FROM states.cells_{fact}" for fact in facts)
     con.execute(
-        f"""DELETE FROM dirty WHERE day NOT IN (SELECT day FROM states.cells_{fact.name})
-            AND day NOT IN (SELECT day FROM states.built WHERE fact = ?)""",
-        [fact.name],
+        f"""DELETE FROM states.built WHERE fact IN {anew};
+        INSERT INTO touched WITH held AS (SELECT DISTINCT fact, day FROM ({cells}))
+        FROM held WHERE fact IN {anew}
+        UNION ALL (FROM dirty WHERE fact NOT IN {anew} AND
+          ((fact, day) IN (FROM held) OR (fact, day) IN (FROM states.built))) ORDER BY ALL;
+        INSERT INTO states.built FROM touched ANTI JOIN states.built USING (fact, day) ORDER BY ALL"""
     )
-    if not whole:
-        con.execute("DELETE FROM states.built WHERE fact = ? AND day IN (SELECT day FROM dirty)", [fact.name])
-    con.execute("INSERT INTO states.built SELECT ?, day FROM dirty ORDER BY day", [fact.name])
-    con.execute("INSERT INTO touched SELECT ?, day FROM dirty", [fact.name])
-    if whole:
-        con.execute("INSERT INTO touched VALUES (?, NULL)", [fact.name])
-    counted = "SELECT count(*), coalesce(min(day)::VARCHAR, ''), coalesce(max(day)::VARCHAR, '') FROM dirty"
-    ((days, first_day, last_day),) = con.execute(counted).fetchall()
-    return Rebuilt(fact.name, days, first_day, last_day)
+    counted = "SELECT fact, count(*), min(day)::VARCHAR, max(day)::VARCHAR FROM touched GROUP BY fact"
+    found = {fact: Rebuilt(fact, *rest) for fact, *rest in con.execute(counted).fetchall()}
+    con.execute("INSERT INTO touched SELECT unnest($1::VARCHAR[]), NULL", [sorted(whole)])
+    return [found[fact] for fact in facts if fact in found]

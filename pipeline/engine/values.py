@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.catalog.expressions import parse_measure
-from pipeline.catalog.hashes import definition_hash
+from pipeline.catalog.hashes import definition_hashes
 from pipeline.catalog.model import Catalog, Formula, Metric
 from pipeline.engine.kinds import kind_of
 from pipeline.engine.kinds.base import ROLLED, Floats, quotient
 from pipeline.engine.kinds.base import floats as _floats
-from pipeline.engine.rollup import first_day
+from pipeline.engine.leaves import read_facts
+from pipeline.engine.rollup import days_of
 from pipeline.engine.suppression import suppress
 from pipeline.facts import load_facts
 from pipeline.statistics.process_behaviour import signal_words
@@ -113,7 +114,7 @@ class _Rows:
         published = {
             "owner": each(lambda one: one.owner),
             "unit": each(lambda one: one.unit),
-            "definition_hash": each(definition_hash),
+            "definition_hash": np.array(list(definition_hashes(catalog).values()))[place],
             "interval_method": each(lambda one: METHODS[one.interval]),
         }
         return cls(
@@ -207,12 +208,12 @@ def _take_worst(frame: pd.DataFrame, metric: Metric) -> None:
 def _note_short_window(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, catalog: Catalog) -> None:
     """Say of 28 days that the data do not fill how many of them they do."""
     trailing = frame[(frame["grain"] == "28d") & frame["value"].notna()]
+    held = days_of(con, read_facts(catalog))
     for kpi_id, part in trailing.groupby("kpi_id", sort=False):
-        first = first_day(con, *catalog.metrics[kpi_id].counted_facts)
+        first = min(held[fact][0] for fact in catalog.metrics[kpi_id].counted_facts if fact in held)
         begin = np.datetime64(first)
         short = part[part["period_start"] < begin]
-        held = (short["period_end"] - begin).dt.days
-        notes = [f"data begin on {first}: {days} of 28 days" for days in held]
+        notes = [f"data begin on {first}: {days} of 28 days" for days in (short["period_end"] - begin).dt.days]
         frame.loc[short.index, "reason"] = [_joined(*both) for both in zip(short["reason"], notes, strict=True)]
 
 

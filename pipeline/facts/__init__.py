@@ -9,8 +9,11 @@ Each `*.sql` file is a view `facts.<file name>`. The comment at its head is YAML
                 span  every day for which the row is valid
                 since every day from the first on which it is valid: where a row ends the one before it
                 all   every day
-                or a query over `changed` (the changed rows) that gives those days
+                or a query over `changed` (the changed rows) that gives those days; a list gives several of these
+    within:   for a table of which rows of other days matter as well, a query of the rowids of those that the days from
+              $first to $last need; a table that only touches its own days is read for those alone
     continuous: true when the view has rows on days on which nothing happened (a roster, an entitlement)
+    small:    true for a helper of few rows, which is worked out once for all that is built in a run
 
 A view whose name begins with an underscore only helps others and has no days.
 """
@@ -30,7 +33,7 @@ from pipeline.errors import ConfigurationError, Problem
 from pipeline.tables import Table, load_tables
 
 _FOLDER = Path(__file__).parent
-_KEYS = {"meaning", "needs", "reads", "continuous"}
+_KEYS = {"meaning", "needs", "reads", "within", "continuous", "small"}
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,11 @@ class Fact:
     name: str
     meaning: str
     needs: tuple[str, ...]
-    reads: dict[str, str]
+    reads: dict[str, tuple[str, ...]]
+    within: dict[str, str]
     sql: str
     continuous: bool = False
+    small: bool = False
 
     @property
     def helper(self) -> bool:
@@ -81,18 +86,20 @@ def create_views(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def rows_between(fact: Fact, first: str, last: str) -> str:
-    """Return SQL of a fact that is right for its days from `first` to `last` (ISO), and reads little more than them.
-
-    A table whose rows touch their own day alone is read for those days only.
-    """
+    """Return SQL of a fact that is right for its days from `first` to `last` (ISO), and reads little more than them."""
     tables = load_tables()
-    own = [name for name, rule in fact.reads.items() if rule == "own"]
-    parts = {f"own_{name}": f"FROM core.{name} WHERE {_within(tables[name], first, last)}" for name in own}
+    own = {name: _within(tables[name], first, last) for name, rules in fact.reads.items() if rules == ("own",)}
+    for name, query in fact.within.items():
+        days = query.replace("$first", f"DATE '{first}'").replace("$last", f"DATE '{last}'")
+        own[name] = f"rowid IN ({days})"
+    parts = {f"own_{name}": f"FROM core.{name} WHERE {condition}" for name, condition in own.items()}
     for need in _below(fact):
         if any(f"core.{name}" in fact_sql(need) for name in own):
-            parts[need.name] = _narrowed(need.sql, own, parts)
+            parts[need.name] = _narrowed(need.sql, list(own), parts)
     heads = ", ".join(f"{name} AS ({sql})" for name, sql in parts.items())
-    return (f"WITH {heads} " if heads else "") + f"SELECT * FROM ({_narrowed(fact.sql, own, parts)}) AS rows_between"
+    return (
+        f"WITH {heads} " if heads else ""
+    ) + f"SELECT * FROM ({_narrowed(fact.sql, list(own), parts)}) AS between_days"
 
 
 def _narrowed(sql: str, own: list[str], parts: Mapping[str, str]) -> str:
@@ -120,19 +127,21 @@ def _below(fact: Fact) -> list[Fact]:
 
 
 @contextmanager
-def calendar_worked_out(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Work the calendar out once for everything that is asked within; it is a view again afterwards."""
-    if not con.execute(
-        "SELECT 1 FROM duckdb_views() WHERE schema_name = 'facts' AND view_name = '_calendar'"
-    ).fetchall():
-        yield
-        return
-    con.execute("CREATE TABLE facts.worked_out AS FROM facts._calendar")
-    con.execute("DROP VIEW facts._calendar; ALTER TABLE facts.worked_out RENAME TO _calendar")
+def helpers_worked_out(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Work small helpers out once for everything that is asked within; they are views again afterwards."""
+    views = "SELECT view_name FROM duckdb_views() WHERE schema_name = 'facts'"
+    held = {name for (name,) in con.execute(views).fetchall()}
+    small = [fact for fact in load_facts().values() if fact.small and fact.name in held]
+    for fact in small:
+        con.execute(
+            f"CREATE TABLE facts.worked_out AS FROM facts.{fact.name}; DROP VIEW facts.{fact.name};"
+            f"ALTER TABLE facts.worked_out RENAME TO {fact.name}"
+        )
     try:
         yield
     finally:
-        con.execute(f"DROP TABLE facts._calendar; CREATE VIEW facts._calendar AS {load_facts()['_calendar'].sql}")
+        for fact in small:
+            con.execute(f"DROP TABLE facts.{fact.name}; CREATE VIEW facts.{fact.name} AS {fact.sql}")
 
 
 def fact_columns(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
@@ -150,9 +159,25 @@ def fact_columns(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
 
 def touched_days(fact: Fact, *, since_load: int) -> str:
     """Return SQL giving the days of `fact` that rows loaded from load `since_load` on may have changed."""
-    tables = load_tables()
-    parts = [f"SELECT day FROM ({_touch(tables[table], rule, since_load)})" for table, rule in fact.reads.items()]
+    parts = [f"SELECT day FROM ({sql})" for table in fact.reads for sql in touches(fact, table, since_load=since_load)]
     return "SELECT DISTINCT day FROM (" + " UNION ALL ".join(parts) + ") WHERE day IS NOT NULL"
+
+
+def touches(fact: Fact, table: str, *, since_load: int) -> list[str]:
+    """SQL per rule of the days of a fact that changed rows of a table touch; facts that share a rule have the same."""
+    return [_touch(load_tables()[table], rule, since_load) for rule in fact.reads[table]]
+
+
+def changed_tables(con: duckdb.DuckDBPyConnection, *, since_load: int) -> frozenset[str]:
+    """Tables that rows entered or left since a load."""
+    sides = {"core": "_load_id", "history": "_replaced_by"}
+    newest = [
+        f"SELECT '{name}' AS name, max({column}) AS load FROM {schema}.{name}"
+        for name in load_tables()
+        for schema, column in sides.items()
+    ]
+    found = con.execute(f"SELECT name FROM ({' UNION ALL '.join(newest)}) WHERE load >= {since_load}").fetchall()
+    return frozenset(name for (name,) in found)
 
 
 def fact_sql(fact: Fact) -> str:
@@ -198,12 +223,17 @@ def _parse(path: Path) -> Fact:
         found = f"found {', '.join(unknown)}" if unknown else "found no meaning"
         problem = Problem(f"pipeline/facts/{path.name}:1", "F001", f"{found}; expected {', '.join(sorted(_KEYS))}")
         raise ConfigurationError("A fact is not well declared.", [problem])
-    reads = {table: str(rule) for table, rule in header.get("reads", {}).items()}
+    reads = {
+        table: tuple(rules) if isinstance(rules, list) else (str(rules),)
+        for table, rules in header.get("reads", {}).items()
+    }
     return Fact(
         name=path.stem,
         meaning=header["meaning"],
         needs=tuple(header.get("needs", ())),
         reads=reads,
+        within=dict(header.get("within", {})),
         sql=body.strip().rstrip(";"),
         continuous=bool(header.get("continuous", False)),
+        small=bool(header.get("small", False)),
     )

@@ -1,5 +1,6 @@
 /*
 meaning: Every UTC day from the first to the last day on which something happened.
+small: true
 */
 SELECT unnest(range(first_day, last_day + INTERVAL 1 DAY, INTERVAL 1 DAY))::DATE AS day
 FROM (

@@ -1,5 +1,6 @@
 /*
 meaning: The staff directory with spans that never overlap, so that a join on a day finds one row at most.
+small: true
 */
 SELECT person_id, valid_from,
   least(coalesce(valid_to, DATE '9999-12-31'),

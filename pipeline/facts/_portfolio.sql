@@ -1,5 +1,6 @@
 /*
 meaning: The portfolio of use cases with spans that never overlap, so that a join on a day finds one row at most.
+small: true
 */
 SELECT use_case_id AS use_case, valid_from,
   least(coalesce(valid_to, DATE '9999-12-31'),

@@ -4,6 +4,7 @@ meaning: >-
   above_200k, or priority_above_200k, holds for the whole of a call whose input is longer than that, whatever class its
   tokens are of; a class it does not name keeps the price of the band below. A later price ends an earlier one of the same
   class and tier; a class without a price in a span stays empty, because unknown is not free.
+small: true
 */
 WITH named AS (
   SELECT *, lower(tier_rule) AS rule, regexp_extract(lower(tier_rule), '(?:^|_)above_([0-9]+)k$', 1) AS thousands

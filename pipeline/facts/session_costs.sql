@@ -5,12 +5,12 @@ meaning: >-
   when one of its calls is unpriced, and when no tokens of any of its calls were counted.
 needs: [priced_calls, _directory, _identity]
 reads:
-  calls: >-
-    SELECT CAST(started_at AS DATE) AS day FROM changed
-    UNION ALL SELECT CAST(s.started_at AS DATE) FROM changed JOIN core.sessions AS s USING (session_id)
-  sessions: >-
-    SELECT CAST(started_at AS DATE) AS day FROM changed
-    UNION ALL SELECT CAST(c.started_at AS DATE) FROM changed JOIN core.calls AS c USING (session_id)
+  calls:
+    - own
+    - SELECT CAST(s.started_at AS DATE) AS day FROM changed JOIN core.sessions AS s USING (session_id)
+  sessions:
+    - own
+    - SELECT CAST(c.started_at AS DATE) AS day FROM changed JOIN core.calls AS c USING (session_id)
   prices: >-
     SELECT day FROM facts._calendar WHERE day >= (SELECT min(valid_from) FROM changed)
     UNION ALL
@@ -19,6 +19,12 @@ reads:
       AND CAST(s.started_at AS DATE) < CAST(c.started_at AS DATE)
   people: since
   identities: all
+within:
+  calls: >-
+    SELECT rowid FROM core.calls WHERE CAST(started_at AS DATE) BETWEEN $first AND $last
+    UNION ALL
+    SELECT c.rowid FROM core.calls AS c JOIN core.sessions AS s USING (session_id)
+    WHERE CAST(s.started_at AS DATE) BETWEEN $first AND $last
 */
 WITH spent AS (
   SELECT known_session_id AS session_id, sum(cost_usd) AS cost_usd, sum(unpriced_calls) AS unpriced_calls,

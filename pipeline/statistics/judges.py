@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from pipeline.statistics.arrays import NO_VARIATION, Bounds, Floats, floats, tail, where_valid
 
@@ -72,11 +72,25 @@ def pooled(weights: ArrayLike, values: ArrayLike, low: ArrayLike, high: ArrayLik
     >>> [round(end, 3) for end in pooled([300, 100], [0.9, 0.7], [0.85, 0.6], [0.94, 0.79])]
     [0.85, 0.805, 0.888]
     """
+    value, below, above = (
+        float(one[0]) for one in pooled_by(np.zeros(np.size(weights), dtype=np.int64), weights, values, low, high)
+    )
+    return value, below, above
+
+
+def pooled_by(
+    group: NDArray[np.int64], weights: ArrayLike, values: ArrayLike, low: ArrayLike, high: ArrayLike
+) -> tuple[Floats, Floats, Floats]:
+    """`pooled` of each group of estimates; `group` has the number of each one's group, from 0 on, none left out."""
     weight, value, below, above = floats(weights, values, low, high)
-    total = float(weight.sum())
-    if not total > 0:
-        return np.nan, np.nan, np.nan
-    share = weight / total
-    middle = float((share * value).sum())
-    down, up = (float(np.sqrt(((share * (value - end)) ** 2).sum())) for end in (below, above))
+
+    def total(amounts: Floats) -> Floats:
+        return np.bincount(group, weights=amounts)
+
+    whole = total(weight)
+    whole = np.where(whole > 0, whole, np.nan)
+    share = weight / whole[group]
+    middle = total(share * value)
+    down, up = (np.sqrt(total((share * (value - end)) ** 2)) for end in (below, above))
+    middle = np.where(np.isnan(whole), np.nan, middle)
     return middle, middle - down, middle + up

@@ -147,6 +147,9 @@ class Kind(ABC):
     may_be_open: ClassVar[bool] = False
     """Whether the last day with data changes values of periods before it, of which the numerator then falls short."""
 
+    looks_at_days: ClassVar[bool] = False
+    """Whether the roll-up reads `daily`."""
+
     def reach_days(self, m: Any) -> int:
         """How many days after it a day may change."""
         return 0
@@ -171,7 +174,8 @@ class Kind(ABC):
     def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
         """SQL of one row per period and slice: KEYS and some of ROLLED.
 
-        It reads `summed` (what `measures` names, by period and slice), `daily` (the same by day), `periods` and states.
+        It reads `summed` (what `measures` names, by period and slice), `periods` and states; and, when it says so in
+        `looks_at_days`, `daily` (what `measures` names, by day and slice).
 
         `periods` is SQL of the same periods, for a kind that works on them outside the database.
         """

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.engine.kinds.base import Floats, Leaf, Look, Measured, from_rows, nothing, slices
 from pipeline.engine.kinds.sums import Sums
 from pipeline.statistics.intervals import wilson
-from pipeline.statistics.judges import judge_corrected, judge_corrected_interval, pooled
+from pipeline.statistics.judges import judge_corrected, judge_corrected_interval, pooled_by
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,11 +58,12 @@ class JudgedKind(Sums):
         """The corrected share of each row of the frame, and what the judges said before in its note."""
         value, low, high = nothing(frame), nothing(frame), nothing(frame)
         judged = _by_judge(con, frame, kpi_id)
-        for place, part in judged.groupby("place", sort=True):
-            at = int(str(place))
-            told = _Told(*(part[name].to_numpy(dtype=float) for name in ("x", "y", *_COUNTS)))
-            value[at], low[at], high[at] = pooled(told.y, *told.corrected())
-            frame.loc[at, "note"] = told.note(part["judge"].notna().to_numpy())
+        told = _Told(*(judged[name].to_numpy(dtype=float) for name in ("x", "y", *_COUNTS)))
+        places, group = np.unique(judged["place"].to_numpy(dtype=np.int64), return_inverse=True)
+        value[places], low[places], high[places] = pooled_by(group, told.y, *told.corrected())
+        note = frame["note"].to_numpy(dtype=object, copy=True)
+        note[places] = told.notes(group, judged["judge"].notna().to_numpy())
+        frame["note"] = note
         return value, low, high
 
     def rows_sql(self, m: Any, look: Look) -> str:
@@ -108,7 +109,7 @@ def _by_judge(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str) 
 
 @dataclass(frozen=True)
 class _Told:
-    """What judges said in one period and slice, and what labels say of them; an entry per judge."""
+    """What judges said in periods and slices, and what labels say of them; an entry per judge of each."""
 
     x: Floats
     y: Floats
@@ -134,9 +135,18 @@ class _Told:
         low, high = (np.where(self.is_known & ~np.isnan(a), a, b) for a, b in zip(ends, plain, strict=True))
         return value, np.minimum(low, value), np.maximum(high, value)
 
-    def note(self, is_judge: NDArray[np.bool_]) -> str:
-        """What the judges said, and how much of it could not be corrected."""
-        uncorrected = int(self.y[is_judge & ~self.is_known].sum())
-        share = f"{100 * self.x.sum() / self.y.sum():.1f} % as told, before correction"
-        left = f"{uncorrected} of {int(self.y.sum())} by judges without labels, uncorrected"
-        return "; ".join(part for part, is_told in ((share, self.is_known.any()), (left, uncorrected > 0)) if is_told)
+    def notes(self, group: NDArray[np.int64], is_judge: NDArray[np.bool_]) -> list[str]:
+        """Of each group of judges, what they said, and how much of it could not be corrected."""
+
+        def total(amounts: Floats) -> Floats:
+            return np.bincount(group, weights=amounts)
+
+        passed, judged, left = total(self.x), total(self.y), total(self.y * (is_judge & ~self.is_known))
+        is_corrected = total(self.is_known.astype(float)) > 0
+        return [_note(*one) for one in zip(passed, judged, left, is_corrected, strict=True)]
+
+
+def _note(passed: float, judged: float, left: float, is_corrected: bool) -> str:
+    share = f"{100 * passed / judged:.1f} % as told, before correction"
+    uncorrected = f"{int(left)} of {int(judged)} by judges without labels, uncorrected"
+    return "; ".join(part for part, is_told in ((share, is_corrected), (uncorrected, left > 0)) if is_told)

@@ -168,6 +168,8 @@ def clustered(frame: pd.DataFrame, *, is_share: bool) -> tuple[Floats, Floats]:
 class SnapshotKind(RatioKind):
     """A ratio on the last day of the period that has data."""
 
+    looks_at_days = True
+
     def source(self, m: Any) -> str:
         """The sums of that day alone."""
         last = "SELECT max(d.day) FROM daily AS d WHERE d.dimension = '' AND d.day >= p.period_start"
@@ -242,6 +244,8 @@ class MeanKind(Sums):
 
 class DerivedKind(Kind):
     """A measure of one fact over a measure of another; each is summed by itself, and they meet in the period."""
+
+    looks_at_days = True
 
     def measures(self, m: Any, fact: str) -> dict[str, str]:
         """The side that belongs to the fact."""
