@@ -10,7 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.catalog.document import MAX_BYTES, MAX_DEPTH, parse_document, plain_scalar
+from pipeline.catalog.document import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    _parsed_carefully,
+    _parsed_fast,
+    parse_document,
+    plain_scalar,
+)
 from pipeline.catalog.load import load_catalog, read_catalog
 from pipeline.catalog.model import Catalog, Role, Target
 from pipeline.errors import ConfigurationError, Problem
@@ -231,3 +238,35 @@ def test_no_damage_ends_in_a_traceback(tmp_path: Path, start: int, cut: int, pie
     assert all(problem.where.startswith("metrics_catalog.yaml") and problem.code for problem in reading.problems)
     assert all(len(str(problem).encode("utf-8").splitlines()) == 1 for problem in reading.problems)
     assert reading.catalog is not None or reading.problems
+
+
+MAPPINGS = ("azure_cost", "litellm_spend_logs", "langfuse_export", "survey_csv", "tau_bench")
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_the_fast_reader_reads_what_the_careful_one_reads(name: str) -> None:
+    """Values, places and texts of mappings of the package are the same whichever parser read them."""
+    text = (ROOT / "pipeline" / "sources" / f"{name}.yaml").read_text(encoding="utf-8")
+    assert _parsed_fast(text, "m.yaml") == _parsed_carefully(text, "m.yaml")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    at=st.integers(0, len(ROLE)),
+    put=st.sampled_from(
+        [":", ": ", "#", "- ", "[", "{", "}", "'", '"', "|", ">", "&", "*", "!", "%", "\\", "\n", " ", "é"]
+    ),
+    gone=st.integers(0, 3),
+)
+def test_a_text_that_was_changed_is_read_as_the_careful_parser_reads_it(at: int, put: str, gone: int) -> None:
+    """A character put in and some taken out anywhere: the same document with the same problems at the same places."""
+    text = ROLE[:at] + put + ROLE[at + gone :]
+    assert parse_document(text, file="c.yaml") == _parsed_carefully(text, "c.yaml")
+
+
+@pytest.mark.parametrize("text", ["a:\tb\n", "[b\ufeffc, d]\n", "a: b\u2028c\n", 'a: ["b":]\n'])
+def test_what_the_two_parsers_read_differently_is_left_to_the_careful_one(text: str) -> None:
+    """A tab, a byte-order mark, a line end of YAML 1.1 and a key with its value right behind: libyaml reads others."""
+    careful = _parsed_carefully(text, "c.yaml")
+    assert _parsed_fast(text, "c.yaml") != careful
+    assert parse_document(text, file="c.yaml") == careful

@@ -59,6 +59,19 @@ class _Report:
 
 
 def _composed(text: str, report: _Report) -> Node | None:
+    """The nodes of the text, read by libyaml; what is wrong is told in the words of ruamel.yaml."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", None)  # not there in a PyYAML that was built without libyaml
+    try:
+        if loader is not None:
+            return cast("Node | None", yaml.compose(text, Loader=loader))
+    except yaml.YAMLError:
+        pass
+    return _composed_carefully(text, report)
+
+
+def _composed_carefully(text: str, report: _Report) -> Node | None:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
