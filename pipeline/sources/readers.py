@@ -16,9 +16,13 @@ from pipeline.sources.model import SourceMapping
 from pipeline.sources.shapes import absent, raw_names
 from pipeline.sources.sql import FILE_COLUMNS, count, identifier, lines_of, literal
 from pipeline.warehouse.connection import parsed
+from pipeline.warehouse.receive import most_unpacked
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+_CALLED = ("file_stem", "file_name")
+_NUL = "a NUL character in a value; text has none"
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ def read_raw(
             _read_parquet(con, path, mapping, called)
         else:
             _read_text(con, path, mapping, called, limits)
+        if mapping.reader != "csv":
+            _refuse_nul(con)
         if mapping.nulls:
             _blank(con, mapping.nulls)
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException) as error:
@@ -60,6 +66,15 @@ def read_raw(
     return RawFile(records_in=good + malformed, malformed=malformed)
 
 
+def _refuse_nul(con: DuckDBPyConnection) -> None:
+    """Move records with a NUL in a text from `raw` to `raw_malformed`; escapes and binary formats can hold one."""
+    texts = [name for name, kind, *_ in con.execute("DESCRIBE raw").fetchall() if kind == "VARCHAR"]
+    has_nul = " OR ".join(f"contains({identifier(name)}, chr(0))" for name in texts if name not in _CALLED)
+    if has_nul and count(con, f"SELECT count(*) FROM raw WHERE {has_nul}"):
+        con.execute(f"INSERT INTO raw_malformed SELECT line, {literal(_NUL)} FROM raw WHERE {has_nul}")
+        con.execute(f"DELETE FROM raw WHERE {has_nul}")
+
+
 def _blank(con: DuckDBPyConnection, nulls: tuple[str, ...]) -> None:
     """Make every text of `raw` that stands for nothing NULL."""
     columns = [name for name, kind, *_ in con.execute("DESCRIBE raw").fetchall() if kind == "VARCHAR"]
@@ -67,7 +82,7 @@ def _blank(con: DuckDBPyConnection, nulls: tuple[str, ...]) -> None:
     values = ", ".join(
         f"CASE WHEN trim({identifier(name)}) NOT IN ({texts}) THEN {identifier(name)} END AS {identifier(name)}"
         for name in columns
-        if name not in {"file_stem", "file_name"}
+        if name not in _CALLED
     )
     con.execute(f"CREATE OR REPLACE TEMP TABLE raw AS SELECT * REPLACE ({values}) FROM raw")
 
@@ -165,6 +180,7 @@ def _keep_rows(con: DuckDBPyConnection, path: Path, *, width: int, called: list[
 
 
 def _read_parquet(con: DuckDBPyConnection, path: Path, mapping: SourceMapping, called: list[str]) -> None:
+    _refuse_bomb(con, path)
     source = "read_parquet(?, hive_partitioning=false)"
     described = con.execute(f"DESCRIBE SELECT * FROM {source}", [str(path)]).fetchall()
     own = [row[0] for row in described]
@@ -179,6 +195,19 @@ def _read_parquet(con: DuckDBPyConnection, path: Path, mapping: SourceMapping, c
             SELECT row_number() OVER () AS line{columns}, {FILE_COLUMNS} FROM {source}""",
         [*called, str(path)],
     )
+
+
+def _refuse_bomb(con: DuckDBPyConnection, path: Path) -> None:
+    """Raise FileRefusedError when run lengths make far more rows, or pages far more bytes, than the file has bytes."""
+    limit = most_unpacked(path.stat().st_size)
+    for what, sql in (
+        ("rows", "SELECT sum(num_rows) FROM parquet_file_metadata(?)"),
+        ("bytes unpacked", "SELECT sum(total_uncompressed_size) FROM parquet_metadata(?)"),
+    ):
+        ((found,),) = con.execute(sql, [str(path)]).fetchall()
+        if found is not None and found > limit:
+            told = f"too large: {found} {what} where a Parquet file of this size may have {limit}"
+            raise FileRefusedError(FileProblem("too large", told))
 
 
 def _text_of(name: str, sql_type: str) -> str:

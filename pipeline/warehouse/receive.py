@@ -100,6 +100,11 @@ def unpacked(path: Path) -> Iterator[Path]:
         yield plain
 
 
+def most_unpacked(size: int) -> int:
+    """How many bytes a packed file of this size may unpack to; more is a bomb."""
+    return min(MAX_BYTES, size * MAX_GZIP_RATIO + _CHUNK)
+
+
 def _refusal(error: Exception) -> str:
     """Why a file cannot be stored unpacked."""
     if isinstance(error, _TooLargeError):
@@ -145,7 +150,7 @@ class _TooLargeError(Exception):
 
 def _content(path: Path) -> Iterator[bytes]:
     packed = path.suffix == ".gz"
-    limit = min(MAX_BYTES, path.stat().st_size * MAX_GZIP_RATIO + _CHUNK) if packed else MAX_BYTES
+    limit = most_unpacked(path.stat().st_size) if packed else MAX_BYTES
     size = 0
     with gzip.open(path) if packed else path.open("rb") as file:
         while chunk := file.read(_CHUNK):
