@@ -61,7 +61,7 @@ test-pages: $(VENV)/ready-dev ## Open the published pages in Chromium: requests,
 proof-kill: $(VENV)/ready-dev ## Kill twenty runs at random moments and hold each rerun to the bytes of an unkilled one
 	@ROI_PROOF_KILLS=20 $(BIN)/python -m pytest -n 0 tests/test_nightly_killed.py -o log_cli=true -o log_cli_level=INFO
 
-proof-roi: $(VENV)/ready ## Hold the intervals of planted effects to their promise over 100 made-up organisations (three minutes)
+proof-roi: $(VENV)/ready ## Hold the intervals of planted effects to their promise over 100 made-up organisations (about a minute)
 	@$(BIN)/python -m bench.proof
 
 format: $(VENV)/ready-dev ## Rewrite the code in the house format
