@@ -64,7 +64,7 @@ proof-kill: $(VENV)/ready-dev ## Kill twenty runs at random moments and hold eac
 proof-faults: $(VENV)/ready-dev ## Print what may be wrong with a file, promise by format
 	@$(BIN)/python -m pytest -n 0 tests/test_fault_matrix.py -o log_cli=true -o log_cli_level=INFO -o log_cli_format="%(message)s"
 
-proof-roi: $(VENV)/ready ## Hold the intervals of planted effects to their promise over 100 made-up organisations (three minutes)
+proof-roi: $(VENV)/ready ## Hold the intervals of planted effects to their promise over 100 made-up organisations (about a minute)
 	@$(BIN)/python -m bench.proof
 
 format: $(VENV)/ready-dev ## Rewrite the code in the house format

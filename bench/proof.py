@@ -11,7 +11,8 @@ refuse at most 10 of 100 organisations whose waves did, and more than half of th
 apart by `DRIFT` from those that do not.
 
 At a true coverage of 90 % a study misses the first bar by chance under 4 of 100 sets of a hundred seeds; `chance` says
-how often intervals that keep their promise would do no better than those counted.
+how often intervals that keep their promise would do no better than those counted. Rates are told per 100 seeds with
+their 95 % interval (Wilson), for any number of seeds; these are always 0 to N - 1, so that none can be chosen.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from pipeline.sample import studies
 from pipeline.sample.chance import Chance
 from pipeline.sample.clock import Span, span_of
 from pipeline.statistics.causal import before_after
+from pipeline.statistics.intervals import wilson
 from pipeline.warehouse.connection import create_schemas
 
 PROMISED = 0.9
@@ -193,22 +195,34 @@ def _line(plan: studies.Plan) -> Benefit:
     })  # fmt: skip
 
 
+def per_hundred(count: int, seeds: int) -> str:
+    """A rate per 100 seeds with its 95 % interval (Wilson 1927).
+
+    >>> per_hundred(83, 100)
+    '83.0 (74.5 to 89.1)'
+    """
+    low, high = wilson(count, seeds)
+    return f"{100 * count / seeds:.1f} ({100 * float(low):.1f} to {100 * float(high):.1f})"
+
+
 def table(found: Sequence[Tally], people: int) -> Iterator[str]:
     """The outcome as lines of text."""
-    yield f"{found[0].seeds} organisations of {people} people each, seeds 0 to {found[0].seeds - 1}"
-    yield f"{'study':<18}{'design':<14}{'effect':>8}  {'in 90 %':>8}{'chance':>8}  {'null quiet':>10}  {'refused':>7}"
+    yield f"{found[0].seeds} organisations of {people} people each, seeds 0 to {found[0].seeds - 1}, per 100 seeds"
+    yield f"{'study':<18}{'design':<14}{'effect':>6}  {'in 90 %':>20}{'chance':>7}  {'null quiet':>20}{'refused':>9}"
     for one in found:
-        told = f"{one.plan.experiment:<18}{one.plan.design:<14}{one.plan.effect:>8g}  {one.held:>8}{one.chance:>8.3f}"
-        yield f"{told}  {one.quiet:>10}  {one.ungraded:>7}  {'met' if one.is_met else 'MISSED'}"
+        plan, refused = one.plan, f"{100 * one.ungraded / one.seeds:.1f}"
+        held, quiet = (per_hundred(count, one.seeds) for count in (one.held, one.quiet))
+        told = f"{plan.experiment:<18}{plan.design:<14}{plan.effect:>6g}  {held:>20}{one.chance:>7.3f}  {quiet:>20}"
+        yield f"{told}{refused:>9}  {'met' if one.is_met else 'MISSED'}"
     yield f"bars: {BAR_HELD:.0%} within the 90 % interval, {BAR_QUIET:.0%} of the nulls not called a benefit"
 
 
 def check_table(found: Sequence[Refusals]) -> Iterator[str]:
     """The outcome of the check of parallel waves as lines of text."""
-    yield f"{'waves of teams':<18}{'refused: parallel':>18}{f'drift {DRIFT:g} min/month':>22}"
+    yield f"{'waves of teams':<18}{'refused: parallel':>22}{f'drift {DRIFT:g} min/month':>24}"
     for one in found:
-        told = f"{one.teams:<18}{one.parallel:>18}{one.drifting:>22}"
-        yield f"{told}  {'met' if one.is_met else 'MISSED'}"
+        parallel, drifting = (per_hundred(count, one.seeds) for count in (one.parallel, one.drifting))
+        yield f"{one.teams:<18}{parallel:>22}{drifting:>24}  {'met' if one.is_met else 'MISSED'}"
     yield f"bars: at most {BAR_PASSED:.0%} of the parallel ones refused, more than {BAR_CAUGHT:.0%} of those that drift"
 
 

@@ -160,6 +160,9 @@ def explain(
     rows: Annotated[
         Path | None, typer.Option(help="Write the rows behind the value to a .csv or .parquet file.")
     ] = None,
+    course: Annotated[
+        bool, typer.Option("--course", help="Every period of it too; --rows then writes the rows of all of them.")
+    ] = False,
     exports: Exports = None,
     as_json: Json = False,
 ) -> None:
@@ -174,10 +177,10 @@ def explain(
     catalog = load_catalog(chosen.catalog)
     _require(kpi, catalog.metrics, what="KPI")
     if is_return(kpi) and by is None:
-        explain_return(chosen, catalog, kpi, period=period, as_of=as_of, rows=rows, as_json=as_json)
+        explain_return(chosen, catalog, kpi, period=period, as_of=as_of, rows=rows, course=course, as_json=as_json)
         return
     with warehouse(chosen.warehouse, read_only=True) as con:
-        found = explain_value(con, catalog, kpi, period=period, by=by, as_of=as_of)
+        found = explain_value(con, catalog, kpi, period=period, by=by, as_of=as_of, course=course)
         written = export_rows(con, found, rows) if rows else {}
     print_explanation(found, written, as_json=as_json)
 

@@ -12,6 +12,7 @@ import typer
 
 from pipeline.cli_options import Exports, Json, print_json, with_warehouse
 from pipeline.settings import settings
+from pipeline.summary import print_course
 
 if TYPE_CHECKING:
     from pipeline.catalog.model import Catalog
@@ -35,9 +36,12 @@ def explain_return(
     period: str | None,
     as_of: str | None,
     rows: Path | None,
+    course: bool,
     as_json: bool,
 ) -> None:
     """Print the tree of a KPI of the model, and write the claims and costs behind it where that is asked for."""
+    from pipeline.engine.course import course_of, defined
+    from pipeline.engine.explain import edition_standing
     from pipeline.returns import explain_return as explained
     from pipeline.returns import write_rows
     from pipeline.roi.store import plain, stored_result
@@ -46,11 +50,15 @@ def explain_return(
     with warehouse(chosen.warehouse, read_only=True) as con:
         found = explained(con, catalog, kpi, period=period, as_of=as_of)
         result = stored_result(con, found.edition) if rows else None
+        every = course_of(con, kpi, ("", ""), edition=found.edition) if course else []
+        through = str(edition_standing(con, as_of)["as_of"])[:10]
     written = write_rows(result, rows) if result and rows else 0
     if as_json:
-        print_json(plain(found) | {"written": {str(rows): written} if rows else {}})  # type: ignore[operator]
+        more = {"definition": defined(catalog.metrics[kpi]), "data_through": through, "course": plain(every)}
+        print_json(plain(found) | more | {"written": {str(rows): written} if rows else {}})  # type: ignore[operator]
         return
     _print(found)
+    print_course(every)
     if rows:
         typer.echo(f"{written} claims and costs written to {rows}")
 

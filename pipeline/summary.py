@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import pairwise
@@ -107,6 +107,7 @@ def print_probe(found: dict[str, Any]) -> None:
 def print_explanation(explanation: Explanation, written: Mapping[Path, int], *, as_json: bool) -> None:
     """Print where a value comes from, or the same as JSON; `written` are files with its rows."""
     from pipeline.catalog.formulas import formula_line
+    from pipeline.engine.course import defined
 
     metric, published = explanation.metric, explanation.published
     formula = ", over ".join([formula_line(metric), *metric.facts[:1]])
@@ -123,6 +124,9 @@ def print_explanation(explanation: Explanation, written: Mapping[Path, int], *, 
             "from_rows": explanation.from_rows,
             "sql": explanation.sql,
             "files": explanation.files,
+            "definition": defined(metric),
+            "data_through": explanation.data_through,
+            "course": explanation.course,
             "written": {str(path): count for path, count in written.items()},
         }
         typer.echo(json.dumps(record, indent=2, default=str))
@@ -142,8 +146,18 @@ def print_explanation(explanation: Explanation, written: Mapping[Path, int], *, 
             for f in explanation.files
         ],
     )
+    print_course(explanation.course)
     for path, count in written.items():
         typer.echo(f"{count} rows written to {path}")
+
+
+def print_course(course: Sequence[dict[str, object]]) -> None:
+    """Print every period of a KPI as a table; nothing where that was not asked for."""
+    if course:
+        typer.echo("\nEvery period (a period ends before its last day):")
+        names = ("grain", "period_start", "period_end", "value", "interval_low", "interval_high", "n", "status", "signal")
+        told = [tuple("" if row[name] is None else row[name] for name in names) for row in course]
+        print_table(("grain", "from", "to", "value", "low", "high", "n", "status", "signal"), told)
 
 
 def _explained(explanation: Explanation, formula: str, published: dict[str, object]) -> Iterator[tuple[str, str]]:

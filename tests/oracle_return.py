@@ -232,12 +232,15 @@ class Return:
         return [one for one in self.told["simulation"]["inputs"] if D(one["low"]) < D(one["high"])]
 
     @cached_property
+    def draws(self) -> dict[str, Floats]:
+        """The draws of every input that has a range."""
+        held = self.told["simulation"]
+        return {one["name"]: quantile(one, uniforms(one["name"], held["seed"], held["draws"])) for one in self.inputs}
+
+    @cached_property
     def simulated(self) -> dict[str, Floats]:
         """Net benefit to the end of each month, one value per draw."""
-        held = self.told["simulation"]
-        return self.nets({
-            one["name"]: quantile(one, uniforms(one["name"], held["seed"], held["draws"])) for one in self.inputs
-        })  # fmt: skip
+        return self.nets(self.draws)
 
     def nets(self, draws: dict[str, Floats]) -> dict[str, Floats]:
         """Net benefit to the end of each month for any values of the inputs; the rest stands at base."""

@@ -53,6 +53,15 @@ def test_bars_and_chance_by_hand() -> None:
     assert proof.Tally(ASSIST, 3, 1, 3, 0).chance == pytest.approx(0.1**3 + comb(3, 1) * 0.9 * 0.1**2)
 
 
+def test_rates_are_per_hundred_seeds_with_wilson() -> None:
+    """83 of 100 and 830 of 1000 are 83.0; Wilson (1927): (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n)."""
+    for seeds in (100, 1000):
+        p, z = 0.83, 1.959964
+        half = z * (p * (1 - p) / seeds + z**2 / (4 * seeds**2)) ** 0.5
+        low, high = ((p + z**2 / (2 * seeds) + sign * half) / (1 + z**2 / seeds) for sign in (-1, 1))
+        assert proof.per_hundred(83 * seeds // 100, seeds) == f"83.0 ({100 * low:.1f} to {100 * high:.1f})"
+
+
 def test_teams_that_drift_are_refused_more_often() -> None:
     """Of 8 organisations of 60 teams most that drift by a minute a month, and at most 2 that do not."""
     found = proof.refusals(WAVES, range(8), SPAN, teams=60)
@@ -79,6 +88,6 @@ def test_a_missed_bar_is_told_and_fails(monkeypatch: pytest.MonkeyPatch) -> None
     done = CliRunner().invoke(app, ["--seeds", "2", "--people", "40"])
     lines = done.stdout.splitlines()
     assert done.exit_code == 1
-    assert lines[0] == "2 organisations of 40 people each, seeds 0 to 1"
+    assert lines[0] == "2 organisations of 40 people each, seeds 0 to 1, per 100 seeds"
     assert [line.endswith("MISSED") for line in lines[2:8]] == [True] * 6
     assert [line.split()[0] for line in lines if line.endswith("met")] == ["20", "30", "60"]

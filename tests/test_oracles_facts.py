@@ -15,8 +15,9 @@ import pytest
 from engine_room import CATALOG
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles import FORMULAS, ORACLES, held_against
+from oracles import held_against
 from oracles_intervals import Row
+from oracles_kpis import FORMULAS, ORACLES
 from oracles_rows import CLOCK, EDGES, RANDOM, days, midnight
 
 from pipeline.assurance import bound_facts

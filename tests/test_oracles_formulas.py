@@ -11,7 +11,7 @@ import pytest
 from engine_room import CATALOG
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from oracles import FORMULAS
+from oracles_kpis import FORMULAS
 
 from pipeline.catalog.formulas import evaluate
 from pipeline.catalog.model import Formula

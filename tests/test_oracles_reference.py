@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import differences, held_against, periods
+from oracles import differences, held_against
 from oracles_intervals import clopper_pearson, fieller, poisson, wilson_of
 from oracles_kinds import kaplan_meier, ndcg
+from oracles_kpis import periods
 from scipy import stats
 
 from pipeline.assurance import bound_facts

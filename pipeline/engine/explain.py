@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import duckdb
 
 from pipeline.catalog.model import Catalog, Metric, Percentile
+from pipeline.engine.course import course_of
 from pipeline.engine.editions import latest_edition
 from pipeline.engine.kinds import Look, kind_of
 from pipeline.engine.kinds.base import literal
@@ -58,6 +59,10 @@ class Explanation:
     """What each edition said, the oldest first; one entry when it was never restated."""
     look: Look | None = None
     """Which rows it was computed from; None when the value was withheld."""
+    course: list[Record] = field(default_factory=list)
+    """Every period of the same slice, where that was asked for."""
+    data_through: str = ""
+    """The last day with data (ISO) of the edition."""
 
 
 def parse_period(text: str) -> Period:
@@ -92,18 +97,22 @@ def explain(
     period: str | None = None,
     by: str | None = None,
     as_of: str | None = None,
+    course: bool = False,
 ) -> Explanation:
     """Explain one value of the newest edition; without `period`, the one its owner's page headlines.
 
     `by` is `dimension=value`; with `as_of`, a date, the value is the one that stood at the end of that day, while the
-    rows are those held now. Raises ConfigurationError when the KPI, the dimension or the value is not there.
+    rows are those held now. `course` adds every other period. Raises ConfigurationError when the KPI, the dimension or the value is not there.
     """
     metric = catalog.metrics[kpi_id]
     slice_of = _slice(kpi_id, metric, by)
-    edition = int(str(edition_standing(con, as_of)["number"]))
+    standing = edition_standing(con, as_of)
+    edition = int(str(standing["number"]))
     published = _published(con, kpi_id, metric, parse_period(period) if period else None, slice_of, edition=edition)
     found = Period(str(published["grain"]), _day(published["period_start"]), _day(published["period_end"]))
     explanation = Explanation(kpi_id, metric, found, *slice_of, published, "", _bound(metric), edition)
+    explanation.data_through = str(standing["as_of"])[:10]
+    explanation.course = course_of(con, kpi_id, slice_of, edition=edition) if course else []
     if not metric.facts or str(published["reason"]) == REASON:  # what was withheld shall not be read from the rows
         return explanation
     look = _look(found, *slice_of, until=_day((latest_edition(con) or {})["as_of"]))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 
+from pipeline.engine.course import withheld
 from pipeline.engine.explain import Explanation
+from pipeline.engine.kinds.base import Look
 from pipeline.errors import ConfigurationError, Problem
 
 _RUN_BY_SPREADSHEETS = r"^[=+@\t\r-]"
@@ -16,6 +20,7 @@ def export_rows(con: duckdb.DuckDBPyConnection, explanation: Explanation, path: 
     """Write the rows of the fact behind a value to a CSV or Parquet file; returns the files and their rows.
 
     A KPI of two facts gets a second file, with the fact in its name. Text that a spreadsheet would run is disarmed.
+    With the course of the KPI, the rows of all days are written, but for those of periods that are withheld.
     ConfigurationError when the value was withheld, has no rows, or the ending is another one.
     """
     if explanation.look is None:
@@ -27,8 +32,17 @@ def export_rows(con: duckdb.DuckDBPyConnection, explanation: Explanation, path: 
     written = {}
     for place, fact in enumerate(dict.fromkeys(explanation.metric.facts)):
         target = path if place == 0 else path.with_name(f"{path.stem}-{fact}{path.suffix}")
-        written[target] = _export(con, explanation.look.source(fact), target)
+        written[target] = _export(con, _source(explanation, explanation.look, fact), target)
     return written
+
+
+def _source(explanation: Explanation, look: Look, fact: str) -> str:
+    """FROM and WHERE of the rows of the value, or of its whole course."""
+    if not explanation.course:
+        return look.source(fact)
+    spans = withheld(explanation.course, explanation.metric.grain)
+    kept = [f" AND NOT (day >= DATE '{start}' AND day < DATE '{end}')" for start, end in spans]
+    return replace(look, end=look.until + timedelta(days=1)).history(fact) + "".join(kept)
 
 
 def _export(con: duckdb.DuckDBPyConnection, source: str, target: Path) -> int:
