@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11+, make and git: `make nightly` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-roi bench-roi format lint types catalog docs docs-check check bench lock clean
+.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-roi proof-groups bench-roi format lint types catalog docs docs-check check bench lock clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -60,6 +60,9 @@ test-pages: $(VENV)/ready-dev ## Open the published pages in Chromium: requests,
 
 proof-kill: $(VENV)/ready-dev ## Kill twenty runs at random moments and hold each rerun to the bytes of an unkilled one
 	@ROI_PROOF_KILLS=20 $(BIN)/python -m pytest -n 0 tests/test_nightly_killed.py -o log_cli=true -o log_cli_level=INFO
+
+proof-groups: $(VENV)/ready-dev ## Send a solver after groups of fewer than five people in 150 small organisations
+	@ROI_PROOF_ORGANISATIONS=150 $(BIN)/python -m pytest tests/test_suppression.py
 
 proof-roi: $(VENV)/ready ## Hold the intervals of planted effects to their promise over 100 made-up organisations (three minutes)
 	@$(BIN)/python -m bench.proof
