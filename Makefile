@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11+, make and git: `make nightly` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-faults proof-roi bench-roi format lint types catalog docs docs-check check bench lock clean
+.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-faults proof-roi bench-roi format lint types catalog docs docs-check check bench lock clean proof-groups
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -63,6 +63,9 @@ proof-kill: $(VENV)/ready-dev ## Kill twenty runs at random moments and hold eac
 
 proof-faults: $(VENV)/ready-dev ## Print what may be wrong with a file, promise by format
 	@$(BIN)/python -m pytest -n 0 tests/test_fault_matrix.py -o log_cli=true -o log_cli_level=INFO -o log_cli_format="%(message)s"
+
+proof-groups: $(VENV)/ready-dev ## Send a solver after groups of fewer than five people in 150 small organisations
+	@ROI_PROOF_ORGANISATIONS=150 $(BIN)/python -m pytest tests/test_suppression.py
 
 proof-roi: $(VENV)/ready ## Hold the intervals of planted effects to their promise over 100 made-up organisations (about a minute)
 	@$(BIN)/python -m bench.proof

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from pipeline.annotations import annotations
 from pipeline.catalog.model import Catalog
 from pipeline.engine.editions import edition_values, editions, latest_edition
 from pipeline.errors import RoiError
@@ -132,6 +133,7 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
         editions=editions(con),
         before=stored_result(con, number - 1),
         roi=stored_result(con, number),
+        annotations=annotations(con, catalog),
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from pipeline.annotations import misplaced
 from pipeline.assurance import bound_facts, no_exports, unwritable
 from pipeline.catalog.check import load_checked
 from pipeline.catalog.hashes import catalog_hash
@@ -284,6 +285,7 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
     summary.rows = {fate: getattr(taken, fate) for fate in ("rows_in", "loaded", "duplicate", "quarantined")}
     summary.retried = {key: taken.retried[key] for key in _RETRIED} if taken.retried else {}
     summary.warnings += result.problems
+    summary.warnings += [f"a note stands on no chart: {one}" for one in misplaced(con, run.catalog)]
     summary.still_quarantined = _still_quarantined(con)
     if summary.still_quarantined:
         summary.warnings.append(f"{summary.still_quarantined}: reports/run.html says why")

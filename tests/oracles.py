@@ -138,19 +138,24 @@ def is_hidden(row: Row) -> bool:
 
 
 def _given_away(answers: Mapping[Place, Answer | None], found: Mapping[Place, Row]) -> Iterator[tuple[Place, str]]:
-    """Groups of fewer than five people that are shown or can be worked out, and others that are hidden for nothing."""
+    """Groups of fewer than five people that are shown or can be worked out, and periods hidden for nothing."""
     groups: dict[tuple[Period, str], dict[str, int]] = defaultdict(dict)
     for (period, dimension, value), answer in answers.items():
         if answer is not None and (people := answer.n if answer.people is None else answer.people):
             groups[period, dimension][value] = people
+    is_small_anywhere = any(0 < many < SMALLEST_GROUP for people in groups.values() for many in people.values())
     for (period, dimension), people in groups.items():
         small = {value for value, many in people.items() if many < SMALLEST_GROUP}
         hidden = {value for value in people if is_hidden(found.get((period, dimension, value), {}))}
         if shown := small - hidden:
             yield (period, dimension, min(shown)), f"{people[min(shown)]} people shown"
-        beside = int(len(small) == 1 and len(people) > 1)  # a single hidden group is the total less the others
-        if len(hidden - small) != beside:
-            yield (period, dimension, min(people)), f"hidden are {sorted(hidden)} of {people}"
+        whole = groups.get((period, ""), {}).get("", 0)
+        rest = whole - sum(many for value, many in people.items() if value not in hidden)
+        is_told = not is_hidden(found.get((period, "", ""), {}))
+        if dimension and hidden and is_told and 0 < rest < SMALLEST_GROUP:
+            yield (period, dimension, min(people)), f"the {rest} of {sorted(hidden)} are the total less the others"
+        if hidden and not is_small_anywhere and period.grain != "28d":
+            yield (period, dimension, min(people)), f"hidden for nothing are {sorted(hidden)} of {people}"
 
 
 # Running the engine on rows

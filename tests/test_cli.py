@@ -281,5 +281,5 @@ def test_what_is_withheld_cannot_be_explained(tmp_path: Path) -> None:
     told = project.json(
         "explain", "adoption_rate", "--period", withheld[0][2][:7], "--by", f"department={withheld[0][5]}"
     )
-    assert told["published"]["reason"] == "suppressed: fewer than 5 people"
+    assert told["published"]["reason"] == "suppressed: fewer than 5 people, or what would tell of them"
     assert told["from_rows"] == {}

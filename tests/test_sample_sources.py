@@ -47,6 +47,7 @@ SOURCES = {
     "langfuse/traces": "langfuse_traces",
     "litellm/spend-logs": "litellm_spend_logs",
     "lms/lms-training": "lms_csv",
+    "notes/annotations": "annotations_csv",
     "ops/availability": "availability_csv",
     "ops/deployments": "deployments_csv",
     "ops/pagerduty-incidents": "pagerduty_incidents",

@@ -120,6 +120,7 @@ def _list_kpis(con: duckdb.DuckDBPyConnection, catalog: Catalog, since: dict[str
     for kpi_id, metric in catalog.metrics.items():
         rests_on = _rests_on(records[kpi_id], since[kpi_id])
         is_new = told.get(kpi_id) != rests_on or not since[kpi_id] or not rebuilt.isdisjoint(metric.facts)
+        is_new = is_new or metric.people  # whether a small group can be worked out rests on all periods at once
         reach, is_open = (
             (kind_of(metric).reach_days(metric), kind_of(metric).may_be_open) if metric.facts else (0, False)
         )

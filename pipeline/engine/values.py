@@ -72,7 +72,7 @@ def compute_values(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: s
     _set_status(frame, rows, end)
     _note_short_window(con, frame, catalog)
     frame["verdict"] = np.where(frame["status"] == "computed", _verdicts(frame, rows), rows.without_value)
-    suppress(frame[rows.people], frame)
+    suppress(con, frame[rows.people], frame, catalog, end=end)
     _set_signals(con, frame, catalog)
     days = {name: frame[name].dt.date for name in ("period_start", "period_end")}
     return frame.assign(**days, **rows.published)[PUBLISHED]

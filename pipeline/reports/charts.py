@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.catalog.model import AnyMetric
 from pipeline.reports import formats, words
-from pipeline.reports.model import Chart, ChartRow, Value
+from pipeline.reports.model import Chart, ChartRow, Note, Record, Value
 from pipeline.reports.values import QUIET
 
 if TYPE_CHECKING:
@@ -211,23 +211,49 @@ def _restated(rows: Sequence[Value], restated: frozenset[date]) -> dict[str, Any
     return _points(found) | {"mode": "markers", "marker": marker, "hoverinfo": "skip", "name": "restated"}
 
 
+def _noted(rows: Sequence[Value], notes: Sequence[Note], shown: Frame) -> dict[str, Any] | None:
+    """The analyst's notes at the foot of the chart, by number; their texts stand below it."""
+    places = [(row.start.isoformat(), note) for note in notes for row in rows if row.start <= note.day < row.end]
+    if not places:
+        return None
+    return {"type": "scatter", "mode": "markers+text", "x": [at for at, _ in places],
+            "y": [_significant(shown.low)] * len(places), "text": [str(note.number) for _, note in places],
+            "textposition": "top center", "cliponaxis": False, "name": "note",
+            "hovertext": [escape(note.text) for _, note in places], "hovertemplate": "%{hovertext}<extra></extra>",
+            "marker": {"color": "--ink", "size": 9, "symbol": "triangle-up-open"}}  # fmt: skip
+
+
 def figure(
     rows: Sequence[Value],
     metric: AnyMetric,
     basis: Sequence[Value] | None = None,
     restated: frozenset[date] = frozenset(),
+    notes: Sequence[Note] = (),
 ) -> dict[str, Any]:
-    """The figure of one KPI: interval band, usual range, line, points not judged, target, signals and restatements."""
+    """The figure of one KPI: interval band, usual range, line, points not judged, target, signals, what was restated
+    and noted."""
     shown = frame(rows, metric, basis)
     line, thin = _line(rows, metric.name), _thin(rows, metric)
     for trace in (line, thin or {}):
         trace["hovertemplate"] = f"%{{y:{_ticks(metric.unit)}}}, n = %{{customdata:,}}<extra></extra>"
     ranges = [_band(rows, shown), _limits(rows, metric, shown.usual), _mean(rows, shown.usual)]
     traces = [*ranges, line, thin, _target(rows, metric), _marked(rows), _restated(rows, restated)]
+    traces += [_noted(rows, notes, shown)]
     return {"data": [trace for trace in traces if trace], "layout": _layout(metric, rows[0].grain, shown)}
 
 
-def _row(row: Value, metric: AnyMetric) -> ChartRow:
+def notes_on(annotations: Sequence[Record], kpi_id: str, rows: Sequence[Value]) -> tuple[Note, ...]:
+    """The notes on a KPI, or on every one, that fall into the periods drawn, numbered from 1 on."""
+    held = [one for one in annotations if one["kpi_id"] in (kpi_id, "*")]
+    found = [(date.fromisoformat(str(one["date"])[:10]), one) for one in held]
+    drawn = [(day, one) for day, one in found if any(row.start <= day < row.end for row in rows)]
+    return tuple(
+        Note(number, day, formats.day(day), f"{one['note']} ({one['told_by']})" if one["told_by"] else str(one["note"]))
+        for number, (day, one) in enumerate(drawn, 1)
+    )
+
+
+def _row(row: Value, metric: AnyMetric, notes: Sequence[Note] = ()) -> ChartRow:
     signal = words.SIGNALS[row.signal].word if row.signal in words.SIGNALS and row.signal else ""
     return ChartRow(
         period=formats.period(row.grain, row.start, row.end),
@@ -236,6 +262,7 @@ def _row(row: Value, metric: AnyMetric) -> ChartRow:
         n=formats.count(row.n),
         status=words.status(row, metric),
         signal=signal,
+        notes=", ".join(str(note.number) for note in notes if row.start <= note.day < row.end),
     )
 
 
@@ -275,18 +302,21 @@ def chart(
     *,
     basis: Sequence[Value] | None = None,
     restated: frozenset[date] = frozenset(),
+    annotations: Sequence[Record] = (),
 ) -> Chart | None:
-    """A chart and its table; none where there are not two values to compare.
+    """A chart, its table and the analyst's notes; none where there are not two values to compare.
 
     `basis` are the points from which the usual range is worked out, where they are not those drawn.
     """
     if sum(row.value is not None for row in rows) < 2:
         return None
     usual = _usual(rows if basis is None else basis, metric)
+    notes = notes_on(annotations, kpi_id, rows)
     return Chart(
         id=f"chart-{kpi_id}" if basis is None else f"chart-{kpi_id}-{rows[0].grain}",
         title=title,
         subtitle=_subtitle(metric, rows, usual, is_forced=basis is None),
-        spec=figure(rows, metric, basis, restated),
-        rows=tuple(_row(row, metric) for row in reversed(rows)),
+        spec=figure(rows, metric, basis, restated, notes),
+        rows=tuple(_row(row, metric, notes) for row in reversed(rows)),
+        notes=notes,
     )

@@ -126,7 +126,15 @@ def _charts(edition: Edition, kpi_id: str, metric: AnyMetric) -> list[Chart]:
         basis = closed(edition.values, edition.values.series(kpi_id, grain), metric)
         said = sentences.course(seen, edition.past(seen), metric) if grain == (seen.grain if seen else "") else ""
         title = said or f"{metric.name} by {grain}"
-        chart = charts.chart(kpi_id, metric, drawn, title, basis=basis, restated=_restated(edition, kpi_id, grain))
+        chart = charts.chart(
+            kpi_id,
+            metric,
+            drawn,
+            title,
+            basis=basis,
+            restated=_restated(edition, kpi_id, grain),
+            annotations=edition.data.annotations,
+        )
         found += [chart] if chart else []
     return found
 

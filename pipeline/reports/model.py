@@ -52,6 +52,8 @@ class EditionData:
     """The return as the edition before said it; None for the first."""
     roi: RoiResult | None = None
     """What the programme is worth; None for an edition made before there was a model."""
+    annotations: list[Record] = field(default_factory=list)
+    """Notes of the analyst, the oldest first: date, kpi_id (`*` for all), note, told_by."""
 
     @property
     def quarantined(self) -> int:
@@ -217,6 +219,18 @@ class ChartRow:
     n: Figure
     status: str
     signal: str
+    notes: str = ""
+    """Numbers of the notes that fall into the period."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What happened on a day of a chart, numbered as on it."""
+
+    number: int
+    day: date
+    when: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -228,6 +242,7 @@ class Chart:
     subtitle: str
     spec: dict[str, Any]
     rows: tuple[ChartRow, ...]
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -187,7 +187,9 @@ def _charts(edition: Edition, owned: list[str]) -> list[Chart]:
         metric = edition.catalog.metrics[kpi]
         seen = judged(edition.values, kpi, metric)
         title = sentences.course(seen, edition.past(seen), metric)
-        chart = charts.chart(kpi, metric, shown(edition.values, kpi, metric), title)
+        chart = charts.chart(
+            kpi, metric, shown(edition.values, kpi, metric), title, annotations=edition.data.annotations
+        )
         found += [chart] if chart else []
     return found
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import groupby
 
 from pipeline.sample import (
+    annotated,
     copilot,
     counted,
     gateway,
@@ -196,6 +197,8 @@ def write_rest(shelf: Shelf, org: Organisation) -> None:
     for score in sorted(org.scores, key=lambda score: (score.created_ms, score.score_id)):
         name = f"evaluation/evaluation-scores-{day_of(score.created_ms):%Y-%m}.jsonl"
         shelf.line(name, quality.score_record(score))
+    for row in annotated.rows(org.span):
+        shelf.row("notes/annotations.csv", annotated.COLUMNS, row)
     programme.write(shelf, org.programme)
     returns.write(shelf, org.returns, org.span)
 
