@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.catalog.model import Catalog
+    from pipeline.roi.bill_records import Statement
     from pipeline.roi.records import RoiResult
 
 Record = dict[str, Any]
@@ -52,6 +53,8 @@ class EditionData:
     """The return as the edition before said it; None for the first."""
     roi: RoiResult | None = None
     """What the programme is worth; None for an edition made before there was a model."""
+    bill: Statement | None = None
+    """Telemetry against the invoice of the newest month that has one."""
 
     @property
     def quarantined(self) -> int:
