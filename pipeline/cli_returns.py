@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from pipeline.targets import Retargeted
 
 
+GAP = "bill_reconciliation_gap"
+"""The KPI whose parts another command tells."""
+
+
 def is_return(kpi: str) -> bool:
     """Return whether a KPI is one that the ROI model works out."""
     from pipeline.roi.tree import TREES
@@ -74,6 +78,8 @@ def _print(found: Explained) -> None:
         typer.echo(line)
     for line in (*year_lines(found.years), *beside_lines(found.beside), *_drawing(found.simulation)):
         typer.echo(line)
+    if found.kpi_id == GAP:
+        typer.echo(f"\nWhy the two differ, in parts that sum to the gap: roi reconcile --month {found.month:%Y-%m}")
     typer.echo("\nWhere the figures stand:")
     for figure, place in sorted(figures(found.tree)):
         typer.echo(f"  {figure}: {place}")

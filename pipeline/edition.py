@@ -13,6 +13,7 @@ from pipeline.catalog.model import Catalog
 from pipeline.engine.editions import edition_values, editions, latest_edition
 from pipeline.errors import RoiError
 from pipeline.reports import EditionData
+from pipeline.roi.bill_read import reconciled
 from pipeline.roi.store import stored_result
 from pipeline.tables import load_tables
 from pipeline.warehouse.connection import rows
@@ -108,6 +109,8 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
         raise RoiError("There is no edition yet; run make nightly first.")
     number = int(str(edition["number"]))
     checks = [json.loads(str(row["result"])) for row in rows(con, "SELECT result FROM ledger.checks ORDER BY position")]
+    result = stored_result(con, number)
+    found = reconciled(con, result.bills) if result else None
     return EditionData(
         catalog=catalog,
         values=edition_values(con, number),
@@ -132,8 +135,9 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
         history=rows(con, _HISTORY),
         editions=editions(con),
         before=stored_result(con, number - 1),
-        roi=stored_result(con, number),
         annotations=annotations(con, catalog),
+        roi=result,
+        bill=found[0] if found else None,
     )
 
 

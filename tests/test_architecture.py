@@ -46,6 +46,7 @@ FREE = {
     "cli_assumptions",
     "cli_editions",
     "cli_quarantine",
+    "cli_reconcile",
     "cli_returns",
     "cli_sources",
     "__init__",

@@ -260,6 +260,26 @@ def test_a_value_can_be_explained_from_its_rows(nights: Nights) -> None:
         assert told["files"], kpi
 
 
+def test_the_planted_differences_of_the_bill_are_named_with_their_amounts(nights: Nights) -> None:
+    """Nine requests against eight logged, a missed cache class, another tier: each of them, and nothing unexplained."""
+    told = nights.project.json("reconcile")
+    parts = {one["name"]: one for one in told["all"]["parts"]}
+    planted = nights.truth["reconciliation"]
+    assert [one["part"] for one in planted] == ["missing_requests", "cache_class", "service_tier"]
+    for one in planted:
+        (detail,) = parts[one["part"]]["details"]
+        assert (detail["day"], detail["model"]) == (one["day"], one["model"])
+        assert Decimal(detail["amount"]) == Decimal(one["amount_usd"])
+        assert detail["places"][0].startswith(f"{one['provider']}/{one['provider']}-usage-{one['day'][:7]}.json:")
+    assert parts["missing_requests"]["details"][0]["words"].startswith("9 requests at the provider, 8 logged;")
+    assert (Decimal(parts["unexplained"]["amount"]), "no_price" in parts) == (0, False)
+    gap = Decimal(told["all"]["invoice"]) - Decimal(told["all"]["telemetry"])
+    assert sum(Decimal(one["amount"]) for one in parts.values()) == gap
+    page = (nights.project.reports / "roi_metrics_analyst.html").read_text(encoding="utf-8")
+    assert "Why the bill and the telemetry differ, October 2026" in page
+    assert "9 requests at the provider, 8 logged" in page
+
+
 def test_the_return_is_recomputed_from_what_explain_prints(nights: Nights) -> None:
     """From the JSON alone, to the digits of the published value; the planted effects have the grades they earn."""
     told = nights.project.json("explain", "programme_roi")

@@ -54,7 +54,7 @@ def session(*calls: Call, **changes: object) -> Session:
 
 def traffic(*sessions: Session) -> ground.Traffic:
     """What counts of the sessions, at list prices and the price book of 2026."""
-    made = ground.Traffic(Tariff([*list_prices(), *price_book(SPAN)]))
+    made = ground.Traffic(Tariff([*list_prices(), *price_book(SPAN)]), SPAN.months()[-1])
     for one in sessions:
         made.add(one)
     return made

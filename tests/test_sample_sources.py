@@ -53,6 +53,8 @@ SOURCES = {
     "ops/pagerduty-incidents": "pagerduty_incidents",
     "portfolio/use-cases": "use_cases_csv",
     "prices/litellm_model_prices": "litellm_price_map",
+    "openai/openai-usage": "openai_organization",
+    "anthropic/anthropic-usage": "anthropic_reports",
     "prices/price_book": "price_book",
     "redteam/red-team": "red_team_results",
     "registry/component-usage": "component_usage_csv",
@@ -225,8 +227,9 @@ def test_the_price_map_and_the_book_name_the_same_models(
 ) -> None:
     """The map's prices hold since ever, the book's from their day; the example entry is no model."""
     take_all(con, mappings, sample, "prices/*")
-    gpt = "SELECT valid_from, price::DECIMAL(24,12) FROM prices WHERE model = 'gpt-4.1' AND token_class = 'out'"
-    assert rows(con, f"{gpt} ORDER BY valid_from") == [
+    gpt = "SELECT valid_from, price::DECIMAL(24,12) FROM prices WHERE model = 'gpt-4.1' AND token_class = 'out' AND tier_rule = '"
+    assert rows(con, f"{gpt}priority'") == [("1970-01-01", Decimal("0.000014"))]
+    assert rows(con, f"{gpt}standard' ORDER BY valid_from") == [
         ("1970-01-01", Decimal("0.000008")),
         ("2026-10-01", Decimal("0.000008")),
     ]

@@ -7,6 +7,7 @@ the cache, 1 744 output tokens, at $2.50, $0.3125 and $15 per million for prompt
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from sources_room import NOW, package_mappings
 
 from pipeline.facts import create_views
 from pipeline.ingest import Ingest, take_in
+from pipeline.roi.bill_read import read_sheets
+from pipeline.roi.reconcile import statements
 from pipeline.warehouse.connection import create_schemas, open_warehouse
 from pipeline.warehouse.receive import receive
 
@@ -116,6 +119,10 @@ EXCLUSIVE = {
     "langfuse export": langfuse_export,
     "mlflow anthropic": lambda *n: mlflow(*n, form="anthropic"),
 }
+FOCUS = (
+    "Id,ProviderName,ServiceName,ChargePeriodStart,ChargePeriodEnd,ChargeCategory,SkuId,BilledCost,EffectiveCost,"
+    "BillingCurrency"
+)
 CALL = """SELECT c.tokens_in_uncached, c.tokens_cache_read, coalesce(c.tokens_cache_write_5m, 0),
     coalesce(c.tokens_cache_write_1h, 0), c.tokens_out, p.cost_usd
   FROM core.calls AS c JOIN facts.priced_calls AS p USING (call_id)"""
@@ -145,6 +152,58 @@ def test_the_token_vector_costs_the_same_however_cached_input_is_counted(tmp_pat
     assert fresh + read + written_5m + written_1h == INPUT
     assert cost == COST_USD
     assert round(cost, 4) == Decimal("0.1193")
+
+
+def openai_usage(fresh: int, read: int, written: int, out: int) -> tuple[str, str]:
+    """A usage report whose input tokens include what was read from the cache and written to it."""
+    told = {"object": "organization.usage.completions.result", "input_tokens": fresh + read + written,
+            "input_cached_tokens": read, "input_cache_write_tokens": written, "output_tokens": out,
+            "num_model_requests": 1, "model": "long-1", "service_tier": "default"}  # fmt: skip
+    bucket = {"object": "bucket", "start_time": 1788393600, "end_time": 1788480000, "results": [told]}
+    return "openai-usage.json", json.dumps({"object": "page", "data": [bucket], "has_more": False})
+
+
+def anthropic_usage(fresh: int, read: int, written: int, out: int) -> tuple[str, str]:
+    """A usage report whose classes stand apart."""
+    told = {"uncached_input_tokens": fresh, "cache_read_input_tokens": read, "output_tokens": out, "model": "long-1",
+            "cache_creation": {"ephemeral_5m_input_tokens": written, "ephemeral_1h_input_tokens": 0},
+            "service_tier": "standard"}  # fmt: skip
+    bucket = {"starting_at": "2026-09-03T00:00:00Z", "ending_at": "2026-09-04T00:00:00Z", "results": [told]}
+    return "anthropic-usage.json", json.dumps({"data": [bucket], "has_more": False})
+
+
+BUCKET = """SELECT tokens_in_uncached, tokens_cache_read, tokens_cache_write_5m, coalesce(tokens_cache_write_1h, 0),
+  tokens_out, service_tier, CAST(bucket_start AS VARCHAR) FROM core.usage_buckets"""
+
+
+@pytest.mark.parametrize(("report", "tier"), [(openai_usage, "default"), (anthropic_usage, "standard")])
+def test_every_token_of_a_report_lands_in_one_class_however_cached_input_is_counted(
+    tmp_path: Path, report: Callable[..., tuple[str, str]], tier: str
+) -> None:
+    """5 005 in full, 257 955 read and 1 000 written: 263 960 tokens of input by both, none of them in two classes."""
+    name, text = report(FRESH, CACHED, 1_000, OUTPUT)
+    found = taken(tmp_path, {name: text}).execute(BUCKET).fetchall()
+    assert found == [(5_005, 257_955, 1_000, 0, 1_744, tier, "2026-09-03 00:00:00+00")]
+    assert sum(found[0][:4]) == INPUT + 1_000
+
+
+@pytest.mark.parametrize("export", [*INCLUSIVE, *EXCLUSIVE])
+def test_a_call_and_a_report_that_count_alike_leave_nothing_to_explain(tmp_path: Path, export: str) -> None:
+    """The token vector through every export, held against a report and an invoice of $0.1193: every part is 0."""
+    name, text = (INCLUSIVE | EXCLUSIVE)[export](INPUT, CACHED, OUTPUT)
+    _, usage = openai_usage(FRESH, CACHED, 0, OUTPUT)
+    bill = (
+        f"""{FOCUS}\nl1,gemini,API,2026-09-01 00:00:00,2026-10-01 00:00:00,Usage,long-1,{COST_USD},{COST_USD},USD\n"""
+    )
+    con = taken(tmp_path, {name: text, "openai-usage.json": usage, "focus.csv": bill,
+                           "model_prices.json": json.dumps(PRICES)})  # fmt: skip
+    con.execute("UPDATE core.usage_buckets SET provider = 'gemini'")
+    sheets, rates = read_sheets(con)
+    (found,) = statements(sheets, rates)
+    assert (found.telemetry, found.gap) == (COST_USD.quantize(Decimal("0.000001")), 0)
+    assert {one.name: one.amount for one in found.parts if one.amount != 0} == {}
+    assert (found.models[0].usage, found.models[0].billed_requests) == (COST_USD, 1)
+    assert sheets.logged[0].cost == con.execute("SELECT sum(cost_usd) FROM facts.priced_calls").fetchall()[0][0]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.catalog.model import Catalog
+    from pipeline.roi.bill_records import Statement
     from pipeline.roi.records import RoiResult
 
 Record = dict[str, Any]
@@ -54,6 +55,8 @@ class EditionData:
     """What the programme is worth; None for an edition made before there was a model."""
     annotations: list[Record] = field(default_factory=list)
     """Notes of the analyst, the oldest first: date, kpi_id (`*` for all), note, told_by."""
+    bill: Statement | None = None
+    """Telemetry against the invoice of the newest month that has one."""
 
     @property
     def quarantined(self) -> int:

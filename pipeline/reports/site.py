@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.reports import (
     answer,
+    bill,
     changes,
     digest,
     downloads,
@@ -44,7 +45,7 @@ IN_PART = "the rows that were not taken are listed under Quarantine"
 MEND = "mend the rows in the export, put it back under the same name, run make nightly"
 ASSETS = ("charts.js", "filter.js", "plotly-basic.min.js", "style.css")
 """Plotly's basic bundle (scatter, bar, pie) draws every chart there is; see plotly-basic.LICENSE.txt."""
-PARTS = ("returns", "answer", "evidence")
+PARTS = ("returns", "answer", "evidence", "bill")
 """What of the return may stand on the page of a role."""
 _COUNTS = ("rows_in", "loaded", "duplicate", "quarantined")
 
@@ -180,7 +181,7 @@ def _return_parts(data: EditionData) -> tuple[dict[str, dict[str, Any]], tuple[m
         return {}, ()
     parts: dict[str, dict[str, Any]] = {
         returns.OWNER: {"returns": returns.panel(data.roi), "answer": answer.answer(data.roi)},
-        evidence.OWNER: {"evidence": evidence.attention(data.roi)},
+        evidence.OWNER: {"evidence": evidence.attention(data.roi), "bill": data.bill and bill.bill(data.bill)},
     }
     return parts, memos.memos(data.roi)
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.sample import more, organisation, planted, returns, truth
+from pipeline.sample import billing, more, organisation, planted, returns, truth
 from pipeline.sample.clock import span_of
 from pipeline.sample.shelf import Shelf
 
@@ -36,10 +36,11 @@ def write_sample(out: Path, *, people: int = 200, months: int = 13, seed: int = 
         organisation.write_traffic(shelf, org)
         organisation.write_rest(shelf, org)
     troubles = planted.plant(out, org, shelf.rows)
+    differences = billing.plant(org.traffic.meters) if planted.is_big_enough(org) else []
     with Shelf(out) as invoices:
         organisation.write_invoices(invoices, org)
     names = sorted({*shelf.rows, *invoices.rows, *(trouble["file"] for trouble in troubles)})
-    _write_truth(out, org, names, troubles, people=people, months=months)
+    _write_truth(out, org, names, troubles, differences, people=people, months=months)
     rows = sum(shelf.rows.values()) + sum(invoices.rows.values())
     return SampleSummary(len(names), rows, sum((out / name).stat().st_size for name in names))
 
@@ -49,6 +50,7 @@ def _write_truth(
     org: organisation.Organisation,
     names: list[str],
     troubles: list[planted.Trouble],
+    differences: list[dict[str, object]],
     *,
     people: int,
     months: int,
@@ -59,6 +61,7 @@ def _write_truth(
         "period": {"start": org.span.start.isoformat(), "end": org.span.end.isoformat()},
         "files": names,
         "planted": troubles,
+        "reconciliation": differences,
         "values": list(truth.entries(truth.kpis(org), org.span)),
         "more": list(truth.entries(more.kpis(org), org.span)),
         "roi": returns.truth(org.returns, org.span, org.support_contacts),

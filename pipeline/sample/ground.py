@@ -6,12 +6,12 @@ code with it.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
+from pipeline.sample.billing import Meters
 from pipeline.sample.clock import HOUR_MS, Span, day_of, ms_of
 from pipeline.sample.counted import (
     CsatAnswer,
@@ -53,20 +53,18 @@ UNKNOWN = "unknown"
 class Traffic:
     """Rows of the AI applications, taken session by session so that the calls need not be kept."""
 
-    def __init__(self, tariff: Tariff) -> None:
+    def __init__(self, tariff: Tariff, last_month: date) -> None:
         self.tariff = tariff
+        self.meters = Meters(tariff, last_month)
         self.session_costs: list[SessionCost] = []
         self.requests: list[Request] = []
         self.tool_calls: list[ToolCall] = []
         self.provider_calls: list[ProviderCall] = []
-        self.spend: dict[tuple[date, str, str], int] = defaultdict(int)
 
     def add(self, session: Session) -> None:
         """Takes one session (or calls outside any session) into account."""
         for call in session.calls:
-            month = day_of(call.started_ms).replace(day=1)
-            if call.provider and call.model:
-                self.spend[month, call.provider, call.model] += self._cost(call)
+            self.meters.take(session, call, self._cost(call) if call.provider and call.model else 0)
         if not session.is_production:
             return
         self._add_costs(session)

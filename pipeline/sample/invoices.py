@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
@@ -34,21 +35,23 @@ COLUMNS = (
 SELLERS = {"openai": "OpenAI", "anthropic": "Anthropic"}
 
 
-def rows(month: date, spend: Mapping[tuple[date, str, str], int]) -> Iterator[tuple[str, ...]]:
-    """The rows of a month's invoices; what is unknown stands as the word NULL, as some exporters write it."""
-    usage = sorted((provider, model, pico) for (when, provider, model), pico in spend.items() if when == month)
-    for number, (provider, model, pico) in enumerate(usage):
+def rows(month: date, spend: Mapping[tuple[str, str, str], int]) -> Iterator[tuple[str, ...]]:
+    """The rows of a month's invoices, usage by provider, model and project; what is unknown stands as the word NULL."""
+    usage = sorted(spend.items())
+    for number, ((provider, model, project), pico) in enumerate(usage):
         cost = (Decimal(pico) / PICO).quantize(Decimal("0.00000001"))
-        yield _row(month, number, provider, ("Usage", f"{model} tokens", model), cost)
-    for number, provider in enumerate(sorted({provider for provider, _, _ in usage})):
-        total = sum(Decimal(pico) / PICO for name, _, pico in usage if name == provider)
+        yield _row(month, number, provider, ("Usage", f"{model} tokens", model), cost, project=project)
+    for number, provider in enumerate(sorted({provider for provider, _, _ in spend})):
+        total = sum(Decimal(pico) / PICO for (name, _, _), pico in usage if name == provider)
         tax = (total * Decimal("0.08")).quantize(Decimal("0.01"))
         yield _row(month, 50 + number, provider, ("Tax", "Sales tax", "NULL"), tax)
         if month.month % 6 == 0:
             yield _row(month, 60 + number, provider, ("Credit", "Service credit", "NULL"), Decimal("-1.50"))
 
 
-def _row(month: date, number: int, provider: str, what: tuple[str, str, str], cost: Decimal) -> tuple[str, ...]:
+def _row(
+    month: date, number: int, provider: str, what: tuple[str, str, str], cost: Decimal, *, project: str = ""
+) -> tuple[str, ...]:
     category, description, sku = what
     start, end = f"{month} 00:00:00", f"{first_of_next_month(month)} 00:00:00"
     is_usage = category == "Usage"
@@ -72,5 +75,5 @@ def _row(month: date, number: int, provider: str, what: tuple[str, str, str], co
         f"{cost:f}",
         f"{cost:f}",
         "USD",
-        '{"initiative": "assistant"}' if is_usage else "NULL",
+        json.dumps({"initiative": "assistant", "project_id": project}) if is_usage else "NULL",
     )

@@ -10,6 +10,7 @@ from itertools import groupby
 
 from pipeline.sample import (
     annotated,
+    billing,
     copilot,
     counted,
     gateway,
@@ -140,7 +141,7 @@ def found(*, people_count: int, span: Span, seed: int) -> Organisation:
         span=span,
         load=load,
         people=staff,
-        traffic=ground.Traffic(prices.Tariff([*prices.list_prices(), *prices.price_book(span)])),
+        traffic=ground.Traffic(prices.Tariff([*prices.list_prices(), *prices.price_book(span)]), span.months()[-1]),
         seats=seats,
         usage=list(copilot.usage(chance("usage"), seats, staff, span)),
         attempts=training.attempts(chance("training"), staff, span),
@@ -244,12 +245,14 @@ def _write_service(shelf: Shelf, org: Organisation) -> None:
 
 
 def write_invoices(shelf: Shelf, org: Organisation) -> None:
-    """Writes the cost export, one file a month; last, because it must know all traffic."""
+    """Writes usage reports and the cost export, a file each a month; last, because they must know all traffic."""
+    for name, page, results in billing.reports(org.traffic.meters, org.span):
+        shelf.document(name, page, results)
     for name, row in _invoice_rows(org):
         shelf.row(name, invoices.COLUMNS, row)
 
 
 def _invoice_rows(org: Organisation) -> Iterator[tuple[str, tuple[str, ...]]]:
     for month in org.span.months():
-        for row in invoices.rows(month, org.traffic.spend):
+        for row in invoices.rows(month, org.traffic.meters.monthly(month)):
             yield f"finance/focus-{month:%Y-%m}.csv", row

@@ -61,11 +61,16 @@ class Site:
 
 def plant(out: Path, org: Organisation, rows: dict[str, int]) -> list[Trouble]:
     """Spoils the exports in `out`, takes what still loads into what happened, and says what must come of it."""
-    people = sum(not person.is_service_account for person in org.people)
-    if people < MIN_PEOPLE or len(org.span.months()) < MIN_MONTHS:
+    if not is_big_enough(org):
         return []
     site = Site(out, org, rows)
     return [trouble for case in CASES for trouble in case(site)]
+
+
+def is_big_enough(org: Organisation) -> bool:
+    """Return whether there are rows enough to spoil some."""
+    people = sum(not person.is_service_account for person in org.people)
+    return people >= MIN_PEOPLE and len(org.span.months()) >= MIN_MONTHS
 
 
 def counts(rows_in: int, *, duplicate: int = 0, quarantined: int = 0, reasons: tuple[str, ...] = ()) -> Trouble:

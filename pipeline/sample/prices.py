@@ -29,6 +29,8 @@ MAP_KEYS = (
     "cache_creation_input_token_cost_above_1hr",
     "output_cost_per_token",
 )
+PRIORITY_PRICES = {("openai", "gpt-4.1"): ("3.5", "0.875", None, None, "14")}
+"""The same of the tier `priority`."""
 BOOK_COLUMNS = (
     "provider",
     "model",
@@ -66,6 +68,13 @@ def price_book(span: Span) -> list[Price]:
 
 def _pico(usd_per_million: str) -> int:
     return int(Decimal(usd_per_million) * PICO / 1_000_000)
+
+
+PRIORITY = {
+    model: {name: _pico(price) for name, price in zip(CLASSES, row, strict=True) if price is not None}
+    for model, row in PRIORITY_PRICES.items()
+}
+"""Pico-dollars a token by model and class."""
 
 
 class Tariff:
@@ -129,6 +138,10 @@ def price_map() -> Json:
         entry: Json = {"litellm_provider": provider, "mode": "embedding" if "embedding" in model else "chat"}
         entry.update(
             (key, _pico(per_million) / PICO) for key, per_million in zip(MAP_KEYS, row, strict=True) if per_million
+        )
+        dearer = PRIORITY_PRICES.get((provider, model), ())
+        entry.update(
+            (f"{key}_priority", _pico(price) / PICO) for key, price in zip(MAP_KEYS, dearer, strict=False) if price
         )
         entries[model] = entry
     return entries
