@@ -75,6 +75,19 @@ tables:
        started_at: sent, tokens_out: tokens, cost_reported: cost,
        currency: currency}
 """,
+    "traffic": """\
+source: traffic
+describes: Calls with a value of every type
+reader: csv
+also: [jsonl, json, parquet]
+files: ["*traffic*"]
+required: [id, text, count, amount, at, flag, number]
+tables:
+  calls:
+    columns:
+      {call_id: id, kind: "'model'", status: "'ok'", model: text, tokens_out: count, cost_reported: amount,
+       started_at: '"at"', response_cache_hit: flag, latency_s: number}
+""",
     "bills": """\
 source: bills
 describes: Lines of bills

@@ -91,6 +91,17 @@ def test_a_file_of_lines_ends_with_a_line_end(tmp_path: Path, reader: str) -> No
     assert inspect_complete(file(tmp_path, whole), mapping=mapping(reader)) is None
 
 
+def test_a_file_cut_between_cr_and_lf_is_incomplete(tmp_path: Path) -> None:
+    """Where all other lines end with both, a last CR is half a line end; where lines end with CR it is a whole one."""
+    told = mapping("csv")
+    assert inspect_complete(file(tmp_path, b"a\r\nb\r\n"), mapping=told) is None
+    problem = inspect_complete(file(tmp_path, b"a\r\nb\r"), mapping=told)
+    assert problem is not None
+    assert problem.reason == f"incomplete: the last line has no line end {STILL}"
+    for whole in (b"a\rb\r", b"a\r\nb\rc\r"):
+        assert inspect_complete(file(tmp_path, whole), mapping=told) is None
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 @pytest.mark.parametrize("limit", [1 << 20, (1 << 20) + 7, 3 << 20])
 def test_the_line_limit_counts_bytes_of_a_line(tmp_path: Path, end: bytes, limit: int) -> None:

@@ -135,6 +135,11 @@ class LineFacts:
         return self.last in {b"\n", b"\r", b""}
 
     @property
+    def is_split(self) -> bool:
+        """The file breaks off between CR and LF: every other line ends with both."""
+        return self.last == b"\r" and 0 < self.crlf == self.lf == self.cr - 1
+
+    @property
     def is_uniform(self) -> bool:
         """Every line ends with LF, or every line with CR LF."""
         return self.cr == 0 or self.lf == self.cr == self.crlf
@@ -193,7 +198,7 @@ def inspect_complete(path: Path, *, mapping: SourceMapping, limits: Limits = DEF
         too_large = f"too large: a JSON document of {size} bytes where at most {limits.max_document_bytes} are taken"
         return FileProblem("too large", too_large) if size > limits.max_document_bytes else None
     facts = line_facts(path)
-    if mapping.final_newline and not facts.is_ended:
+    if mapping.final_newline and (facts.is_split or not facts.is_ended):
         return incomplete("the last line has no line end")
     if facts.longest > limits.max_line_bytes:
         return FileProblem("too large", f"too large: a line of more than {limits.max_line_bytes} bytes")
