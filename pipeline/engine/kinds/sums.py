@@ -11,7 +11,6 @@ import numpy as np
 
 from pipeline.engine.kinds.base import (
     KEYS,
-    SQUARED,
     Floats,
     Kind,
     Leaf,
@@ -24,6 +23,7 @@ from pipeline.engine.kinds.base import (
     nothing,
     quotient,
     slices,
+    squarable,
 )
 from pipeline.engine.windows import Windows, by_slice, register, rolled_frame, span_of
 from pipeline.statistics import intervals
@@ -62,7 +62,7 @@ class Sums(Kind):
         """Sums over clusters, per day and slice; of clusters that last longer than a day, the sums of each."""
         if m.interval != "clustered":
             return
-        above, below = (f"CAST(coalesce({sql}, 0) AS {SQUARED})" for sql in self.pair(m))
+        above, below = (squarable(sql) for sql in self.pair(m))
         if m.cluster not in WITHIN_A_DAY:
             keys = ", ".join(["day", *m.dimensions])
             pairs = f"SELECT {keys}, {m.cluster} AS member, {above} AS x, {below} AS y FROM {from_rows(m.fact)}"
@@ -98,7 +98,7 @@ def _moments(con: duckdb.DuckDBPyConnection, state: str, m: Any, periods: pd.Dat
     if span is None:
         return rolled_frame(iter(()), periods)[KEYS.split(", ")].assign(**dict.fromkeys(_MOMENTS, 0))
     windows = span.windows(periods)
-    scaled = ", ".join(f"CAST(CAST({name} AS DECIMAL(38, 9)) * 1000000000 AS BIGINT) AS {name}" for name in "xy")
+    scaled = ", ".join(f"{_billionths(name)} AS {name}" for name in "xy")
     columns = f"no_member AS row, {scaled}"
 
     def parts() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -110,6 +110,12 @@ def _moments(con: duckdb.DuckDBPyConnection, state: str, m: Any, periods: pd.Dat
             yield dimension, value, found
 
     return rolled_frame(parts(), periods).drop(columns="n")
+
+
+def _billionths(name: str) -> str:
+    """SQL of a `SQUARED` as a whole number of billionths; below a million a double holds that exactly."""
+    whole = f"CAST(CAST({name} AS DECIMAL(38, 9)) * 1000000000 AS BIGINT)"
+    return f"CASE WHEN abs({name}) < 1000000 THEN CAST(round(CAST({name} AS DOUBLE) * 1e9) AS BIGINT) ELSE {whole} END"
 
 
 _MOMENTS = ("clusters", *(f"sum_{name}" for name in _PRODUCTS))
@@ -260,7 +266,7 @@ class DerivedKind(Kind):
         """Days are the clusters: both sides of a day go together, whatever fact they come from."""
         unknown = "sum(unknown) AS unknown, " if m.unknown else ""
         sums = ", ".join(f"sum({text}) AS sum_{name}" for name, text in _PRODUCTS.items())
-        x, y = (f"CAST(coalesce({side}, 0) AS {SQUARED}) AS {name}" for side, name in _SIDES.items())
+        x, y = (f"{squarable(side)} AS {name}" for side, name in _SIDES.items())
         days = f"(SELECT *, {x}, {y} FROM daily)"  # decimals: sums of doubles depend on their order
         return (
             f"SELECT {KEYS}, sum(numerator) AS numerator, coalesce(sum(denominator), 0) AS denominator, {unknown}"
