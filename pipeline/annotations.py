@@ -20,7 +20,7 @@ FROM core.annotations AS t LEFT JOIN ledger.files AS f ON f.file_hash = t._file 
 """
 
 
-def annotations(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[Record]:
+def dated_notes(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[Record]:
     """The notes on KPIs of the catalogue, the oldest first: date, kpi_id (`*` for all), note, told_by, place."""
     return [one for one in rows(con, _NOTES) if one["kpi_id"] == EVERY_KPI or one["kpi_id"] in catalog.metrics]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.annotations import annotations
+from pipeline.annotations import dated_notes
 from pipeline.catalog.model import Catalog
 from pipeline.engine.editions import edition_values, editions, latest_edition
 from pipeline.errors import RoiError
@@ -135,7 +135,7 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
         history=rows(con, _HISTORY),
         editions=editions(con),
         before=stored_result(con, number - 1),
-        annotations=annotations(con, catalog),
+        annotations=dated_notes(con, catalog),
         roi=result,
         bill=found[0] if found else None,
     )

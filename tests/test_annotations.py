@@ -6,7 +6,7 @@ from datetime import date
 
 from engine_room import CATALOG, empty, fill
 
-from pipeline.annotations import annotations, misplaced
+from pipeline.annotations import dated_notes, misplaced
 from pipeline.reports import charts
 from pipeline.reports.model import Value
 
@@ -68,4 +68,4 @@ def test_a_note_on_no_kpi_is_named_with_file_and_line() -> None:
             "notes/annotations.csv:2  A001  found kpi 'adoption_rat', expected a KPI of the catalogue or *, "
             "did you mean adoption_rate?"
         ]
-        assert [one["kpi_id"] for one in annotations(con, CATALOG)] == ["*", "mttr"]
+        assert [one["kpi_id"] for one in dated_notes(con, CATALOG)] == ["*", "mttr"]

@@ -124,7 +124,7 @@ def _fill(metric: AnyMetric, example: Example, bench: Bench) -> None:
     if strange:
         raise _UnreadableError(f"rows of {quoted(strange[0])}", one_of(metric.facts, otherwise="a fact of the KPI"))
     bench.con.execute("DROP SCHEMA IF EXISTS states CASCADE; CREATE SCHEMA states; DROP SCHEMA IF EXISTS facts CASCADE;"
-                      " CREATE SCHEMA facts")  # fmt: skip
+                      " CREATE SCHEMA facts; CREATE TABLE facts._calendar(day DATE)")  # fmt: skip
     for fact in dict.fromkeys(metric.facts):
         columns = ", ".join(f'"{name}" {sql_type}' for name, sql_type in bench.facts[fact].items())
         bench.con.execute(f"CREATE TABLE facts.{fact}({columns})")

@@ -21,5 +21,5 @@ _NOTES = (
 
 def rows(span: Span) -> list[tuple[str, ...]]:
     """The rows of the sheet; of a short span those that fall into it."""
-    days = [(span.last - timedelta(days=back), *told) for back, *told in _NOTES]
-    return [(day.isoformat(), *told) for day, *told in days if day >= span.start]
+    days = [(span.last - timedelta(days=back), kpi, note, who) for back, kpi, note, who in _NOTES]
+    return [(day.isoformat(), kpi, note, who) for day, kpi, note, who in days if day >= span.start]
