@@ -154,10 +154,20 @@ def print_explanation(explanation: Explanation, written: Mapping[Path, int], *, 
 def print_course(course: Sequence[dict[str, object]]) -> None:
     """Print every period of a KPI as a table; nothing where that was not asked for."""
     if course:
-        typer.echo("\nEvery period (a period ends before its last day):")
-        names = ("grain", "period_start", "period_end", "value", "interval_low", "interval_high", "n", "status", "signal")
+        typer.echo("\nEvery period, up to but not with the day under `before`:")
+        names = (
+            "grain",
+            "period_start",
+            "period_end",
+            "value",
+            "interval_low",
+            "interval_high",
+            "n",
+            "status",
+            "signal",
+        )
         told = [tuple("" if row[name] is None else row[name] for name in names) for row in course]
-        print_table(("grain", "from", "to", "value", "low", "high", "n", "status", "signal"), told)
+        print_table(("grain", "from", "before", "value", "low", "high", "n", "status", "signal"), told)
 
 
 def _explained(explanation: Explanation, formula: str, published: dict[str, object]) -> Iterator[tuple[str, str]]:

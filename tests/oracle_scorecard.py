@@ -1,24 +1,25 @@
 """The scorecard worked out anew from what `roi explain KPI --course --rows FILE --json` gives: rows and definition.
 
-Nothing of the project's code is imported. `Kpi` has every period of a KPI and what is judged of it; `measured` makes one
-from rows by the oracles of `oracles_kpis`, `modelled` one of the return from its printed trees.
+Nothing of the project's code is imported. `Kpi` has every period of a KPI and what is judged of it; `measured` makes
+one from rows by the oracles of `oracles_kpis`. KPIs of the return come from its printed trees: `oracle_modelled`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
+from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
 import numpy as np
-from oracle_return import Line, Return, exact
-from oracles_intervals import Row
-from oracles_kinds import Answer
+from oracles_intervals import Row, ranks
+from oracles_kinds import Answer, Cut
 from oracles_kpis import ORACLES, Period, cut_of, periods, sliced
 
 D = Decimal
@@ -43,7 +44,6 @@ class Point:
     method: str
     verdict: str = ""
     slice: str = ""
-    note: str = ""
 
     @property
     def is_closed(self) -> bool:
@@ -60,6 +60,8 @@ class Kpi:
     """What `roi explain` printed of it."""
     of_grain: Callable[[str], Sequence[Point]]
     of_slices: Callable[[Period, str], list[Point]] = lambda period, dimension: []
+    note: Callable[[Point], str] = lambda point: ""
+    """What is added to a value: how far back it looks, or which of its parts is told."""
     held: dict[str, list[Point]] = field(default_factory=dict)
 
     @property
@@ -165,7 +167,7 @@ class Kpi:
         known = [one.value for one in self.drawn if one.status == "computed" and one.value is not None]
         if len(known) < LEAST_FOR_LIMITS or self.definition["cumulative"]:
             return None
-        half = SCALING * fmean(abs(two - one) for one, two in zip(known, known[1:], strict=False))
+        half = SCALING * fmean(abs(two - one) for one, two in pairwise(known))
         return fmean(known), fmean(known) - half, fmean(known) + half
 
 
@@ -177,9 +179,9 @@ def signal_words(values: Sequence[float]) -> list[str]:
 def _signal(values: Sequence[float]) -> str:
     """The rule that the last point breaks, by mean and limits of all points with it; `trial` below 13, else `none`."""
     mean, last = sum(values) / len(values), values[-7:]
-    half = SCALING * fmean(abs(two - one) for one, two in zip(values, values[1:], strict=False)) if values[1:] else math.inf
+    half = SCALING * fmean(abs(two - one) for one, two in pairwise(values)) if values[1:] else math.inf
     least = 1e-10 * max(map(abs, values))
-    steps = [two - one for one, two in zip(last, last[1:], strict=False)]
+    steps = [two - one for one, two in pairwise(last)]
     off = [one - mean for one in last]
 
     def one_way(moves: list[float], size: int) -> bool:
@@ -217,7 +219,16 @@ class _Rows:
 
     @cached_property
     def parts(self) -> list[dict[tuple[str, str], list[Row]]]:
-        return [sliced(self.facts[fact], self.definition["dimensions"]) for fact in self.definition["counted_facts"]]
+        """Rows of each fact by slice; a session that runs over midnight is one cluster per day (decision 10)."""
+        facts = ([_by_day(row) for row in self.facts[fact]] for fact in self.definition["counted_facts"])
+        return [sliced(rows, self.definition["dimensions"]) for rows in facts]
+
+    @cached_property
+    def oracle(self) -> Callable[[Cut], Answer | None]:
+        """How it is answered; percentiles of the catalogue come from buckets of 1 %."""
+        if self.definition["kind"] == "percentile":
+            return bucketed(self.definition["value"], float(self.definition["percentile"]))
+        return ORACLES[self.kpi_id].answer
 
     @cached_property
     def labels(self) -> list[Row]:
@@ -247,17 +258,42 @@ class _Rows:
 
     def point(self, period: Period, key: tuple[str, str]) -> Point:
         method = self.told["published"]["interval_method"]
-        answer = ORACLES[self.kpi_id].answer(cut_of(self.parts, self.labels, period, key, self.through))
-        is_empty = answer is None or not self._rows(period, key)
-        if answer is None or is_empty:
-            return Point(period, None, (None, None), None, "not_available", method, "", key[1])
+        answer = self.oracle(cut_of(self.parts, self.labels, period, key, self.through))
+        nothing = Point(period, None, (None, None), None, "not_available", method, self.unjudged, key[1])
+        if answer is None or not self._rows(period, key):
+            return nothing
         people = answer.n if answer.people is None else answer.people
         if self.definition["people"] and 0 < people < LEAST_PEOPLE:
-            return Point(period, None, (None, None), None, "not_available", method, "", key[1])
-        ends = tuple(None if math.isnan(end) else end for end in answer.ends)
+            return nothing
+        ends = tuple(None if math.isnan(end) else float(end) for end in answer.ends)
         status = self._status(answer, period)
-        verdict = _verdict(self.definition["target"], answer.value, answer.ends, status, is_exact=method == "exact")
+        verdict = verdict_of(self.definition["target"], answer.value, answer.ends, status, is_exact=method == "exact")
         return Point(period, answer.value, (ends[0], ends[1]), answer.n, status, method, verdict, key[1])
+
+    def note(self, point: Point) -> str:
+        """The worst slice that is told in total, or what judges said before they were corrected."""
+        if dimension := self.definition.get("worst_of"):
+            slices = [one for one in self.slices(point.period, dimension) if one.value is not None]
+            sign = 1 if self.definition["direction"] == "up" else -1
+            return min(slices, key=lambda one: (sign * (one.value or 0.0), one.slice)).slice if slices else ""
+        return self._as_told(point) if self.definition["kind"] == "judged" else ""
+
+    def _as_told(self, point: Point) -> str:
+        above, below = (re.findall(r"\((\w+)\)", self.definition[name])[0] for name in ("numerator", "denominator"))
+        rows = self._rows(point.period, ("", ""))
+        known = [row for row in self.labels if row["day"] < point.period.end]
+        apart = [row for row in rows if row["judge"] is not None and not _is_known(row["judge"], known)]
+        told, judged, left = (
+            sum(row[name] for row in part) for part, name in ((rows, above), (rows, below), (apart, below))
+        )
+        corrected = any(_is_known(row["judge"], known) for row in rows)
+        share = f"{100 * told / judged:.1f} % as told; " if corrected else ""
+        return share + (f"{left} of {judged} by judges without labels" if left else "")
+
+    @property
+    def unjudged(self) -> str:
+        """The verdict where there is no value."""
+        return "inconclusive" if self.definition["target"] else ""
 
     def _status(self, answer: Answer, period: Period) -> str:
         if answer.value is None:
@@ -267,7 +303,36 @@ class _Rows:
         return "insufficient_data" if answer.n < self.definition["min_n"] else "computed"
 
 
-def _verdict(aim: Json | None, value: float | None, ends: tuple[Any, Any], status: str, *, is_exact: bool) -> str:
+def _is_known(judge: str, labels: Sequence[Row], *, least: int = 10) -> bool:
+    """Whether people labelled enough good and bad items of a judge."""
+    mine = [row["is_good"] for row in labels if row["judge"] == judge]
+    return min(sum(mine), len(mine) - sum(mine)) >= least
+
+
+def _by_day(row: Row) -> Row:
+    return row | {"session_key": f"{row['session_key']} {row['day']}"} if row.get("session_key") else row
+
+
+GAMMA = 1.01 / 0.99
+"""Ratio of the ends of a bucket, so that its middle is within 1 % of every value in it (Masson, Rim & Lee 2019)."""
+
+
+def bucketed(name: str, p: float) -> Callable[[Cut], Answer | None]:
+    """A percentile by numpy's linear rule from the middles of buckets; its interval from their outer edges."""
+
+    def answer(cut: Cut) -> Answer:
+        values = sorted(float(row[name]) for row in cut.rows if row[name] is not None)
+        if not values:
+            return Answer(None, None, 0, None)
+        uppers = [GAMMA ** math.ceil(math.log(value) / math.log(GAMMA)) for value in values]
+        low, high = ranks(len(values), p)
+        ends = (uppers[low - 1] / GAMMA if low else math.nan, uppers[high - 1] if high else math.nan)
+        return Answer(None, None, len(values), float(np.quantile(uppers, p)) * 2 / (GAMMA + 1), ends)
+
+    return answer
+
+
+def verdict_of(aim: Json | None, value: float | None, ends: tuple[Any, Any], status: str, *, is_exact: bool) -> str:
     """Met or missed only where the whole interval, or what was counted in full, is on one side of the target."""
     if aim is None:
         return ""
@@ -286,130 +351,4 @@ def _verdict(aim: Json | None, value: float | None, ends: tuple[Any, Any], statu
 def measured(kpi_id: str, told: Json, facts: Mapping[str, list[Row]]) -> Kpi:
     """A KPI from the rows of its facts."""
     rows = _Rows(kpi_id, told, facts)
-    return Kpi(kpi_id, told, rows.points, rows.slices)
-
-
-# From the trees of the return
-
-
-@dataclass(frozen=True)
-class Model:
-    """The KPIs of the return, from its trees, its rows (claims and costs) and the tree of the bill."""
-
-    told: Return
-    rows: Sequence[Mapping[str, str]]
-    explained: Mapping[str, Json]
-    """What `roi explain --course --json` printed of each."""
-
-    def kpi(self, kpi_id: str) -> Kpi:
-        """A KPI with a point for each month, or quarter."""
-        tell = {"programme_roi": self._roi, "net_benefit": self._net, "payback_months": self._payback,
-                "cost_savings": self._savings}.get(kpi_id)  # fmt: skip
-
-        def of_grain(grain: str) -> Sequence[Point]:
-            if kpi_id == "evidence_backed_benefit_share":
-                return list(self._backed(grain))
-            if kpi_id == "bill_reconciliation_gap":
-                return list(self._gap(grain))
-            months = self.told.months if tell and grain == "month" else []
-            return [self._point(kpi_id, code, *tell(code)) for code in months if tell]
-
-        return Kpi(kpi_id, self.explained[kpi_id], of_grain)
-
-    def _point(self, kpi_id: str, code: str, value: Decimal | None, ends: tuple[Any, Any], n: int) -> Point:
-        told = self.explained[kpi_id]
-        status, known = "not_available" if value is None else "computed", None if value is None else float(value)
-        verdict = _verdict(told["definition"]["target"], known, ends, status, is_exact=False)
-        return Point(_month(code), known, ends, n, status, told["published"]["interval_method"], verdict)
-
-    def _claims(self, until: str) -> int:
-        return sum(row["kind"] == "claim" and row["month"][:7] <= until for row in self.rows)
-
-    def _is_told(self, code: str) -> bool:
-        return any(one.month <= code for one in self.told.counted)
-
-    def _roi(self, code: str) -> tuple[Decimal | None, tuple[Any, Any], int]:
-        if not self._is_told(code):
-            return None, (None, None), self._claims(code)
-        gains, spent = self.told.present(code)
-        draws = self.told.simulated[code] / self._spent_draws(code)
-        value = ((gains - spent) / spent).quantize(D("0.000001"))
-        return value, _quantiles(draws, "0.000001"), self._claims(code)
-
-    def _spent_draws(self, code: str) -> Any:
-        """Costs to the end of a month as present value, for each draw of the discount rate."""
-        held = self.told.told["simulation"]["rate"]
-        rate = self.told.draws.get(held["name"], float(held["base"]))
-        at = {month: place for place, month in enumerate(self.told.months)}
-        paid = [(float(one.amount), at[one.month]) for one in self.told.costs if one.month <= code]
-        return sum(amount * (1 + rate) ** (-place / 12) for amount, place in paid)
-
-    def _net(self, code: str) -> tuple[Decimal | None, tuple[Any, Any], int]:
-        if not self._is_told(code):
-            return None, (None, None), self._claims(code)
-        gains, spent = self.told.present(code)
-        return gains - spent, _quantiles(self.told.simulated[code], "0.01"), self._claims(code)
-
-    def _payback(self, code: str) -> tuple[Decimal | None, tuple[Any, Any], int]:
-        paid = self.told.payback
-        assert paid is None, "the programme has paid back: work out the months before"
-        return None, (None, None), self._claims(code)
-
-    def _savings(self, code: str) -> tuple[Decimal | None, tuple[Any, Any], int]:
-        """Counted cash of one month; every cash line of the sample is about spending that fell away."""
-        cash = [row for row in self.rows if row["ledger"] == "cash" and row["month"][:7] == code]
-        held = [one for one in self.told.counted if one.month == code and one.line in {row["line"] for row in cash}]
-        if not held:
-            return None, (None, None), len(cash)
-        value = sum((exact(one.counted) or D(0) for one in held if one.counted), D(0))
-        return value, _quantiles(self._drawn(held), "0.01"), len(cash)
-
-    def _drawn(self, held: Sequence[Line]) -> Any:
-        weight = self.told.told["simulation"]["weight"]
-        of_grade_c = self.told.draws.get(weight["name"], float(weight["base"]))
-        return sum(self.told._gain(one, self.told.draws, of_grade_c) for one in held)
-
-    def _backed(self, grain: str) -> Iterator[Point]:
-        """Claims of grade A or B that count over all that claim something themselves, by month and whole quarter."""
-        method = self.explained["evidence_backed_benefit_share"]["published"]["interval_method"]
-        for period, codes in self._spans(grain):
-            (said,) = self.told.beside("said about another line")
-            apart = {id(node) for node in said["children"]}
-            held = [one for one in self.told.claims if one.month in codes and id(one.amount) not in apart]
-            backed = [one for one in held if one.grade in "AB" and one.counted is not None]
-            top, bottom = (sum((exact(one.amount) or D(0) for one in part), D(0)) for part in (backed, held))
-            value = float(top / bottom) if bottom > 0 else None
-            status = "not_available" if value is None else "computed"
-            yield Point(period, value, (None, None), len(held), status, method)
-
-    def _spans(self, grain: str) -> Iterator[tuple[Period, list[str]]]:
-        months = self.told.months
-        if grain == "month":
-            yield from ((_month(code), [code]) for code in months)
-        for at, code in enumerate(months):
-            if grain == "quarter" and int(code[5:]) % 3 == 1 and at + 3 <= len(months):
-                yield Period("quarter", _month(code).start, _month(months[at + 2]).end), months[at : at + 3]
-
-    def _gap(self, grain: str) -> Iterator[Point]:
-        """The month whose tree was printed: what telemetry and invoice differ by, as a share of the invoice."""
-        told = self.explained["bill_reconciliation_gap"]
-        if grain == "month":
-            difference, invoice = told["tree"]["children"]
-            telemetry, billed = (exact(node) or D(0) for node in difference["children"][0]["children"])
-            assert billed == exact(invoice)
-            value = float((abs(telemetry - billed) / billed).quantize(D("0.000001")))
-            verdict = _verdict(told["definition"]["target"], value, (value, value), "computed", is_exact=True)
-            method = told["published"]["interval_method"]
-            lines = int(invoice["source"].split()[0])
-            yield Point(_month(told["month"][:7]), value, (value, value), lines, "computed", method, verdict)
-
-
-def _quantiles(draws: Any, step: str) -> tuple[float, float]:
-    low, high = (float(D(str(float(end))).quantize(D(step), "ROUND_HALF_UP")) for end in np.quantile(draws, [0.1, 0.9]))
-    return low, high
-
-
-def _month(code: str) -> Period:
-    start = date(int(code[:4]), int(code[5:7]), 1)
-    return Period("month", start, (start + timedelta(31)).replace(day=1))
-
+    return Kpi(kpi_id, told, rows.points, rows.slices, rows.note)

@@ -10,12 +10,13 @@ from typing import Any
 
 import duckdb
 import yaml
+from oracle_modelled import Model
 from oracle_return import Return
-from oracle_scorecard import Json, Kpi, Model, measured
+from oracle_scorecard import Json, Kpi, measured
 from oracles_intervals import Row
 
 Ask = Callable[..., Json]
-"""Runs `roi WORDS --json` and reads what it prints."""
+"""Runs `roi WORDS --json` and reads what it prints; nothing where it refuses."""
 
 
 def asked(ask: Ask, catalogue: Path, folder: Path) -> Iterator[Kpi]:
@@ -33,13 +34,13 @@ def asked(ask: Ask, catalogue: Path, folder: Path) -> Iterator[Kpi]:
 
 def _rows(ask: Ask, kpi_id: str, folder: Path) -> tuple[Json, dict[str, list[Row]]]:
     """What is printed of a KPI, and the rows of its facts; of one that is withheld, those of its last value."""
-    words = ("explain", kpi_id, "--course")
-    told = ask(*words)
-    period: tuple[str, ...] = ()
-    if told["published"]["reason"].startswith("suppressed"):
+    words, rows = ("explain", kpi_id, "--course"), ("--rows", folder / f"{kpi_id}.parquet")
+    told = ask(*words, *rows)
+    written = told.get("written")
+    if written is None:
+        told = ask(*words)
         known = [one for one in told["course"] if one["grain"] == "month" and one["value"] is not None]
-        period = ("--period", known[-1]["period_start"][:7])
-    written = ask(*words, *period, "--rows", folder / f"{kpi_id}.parquet")["written"]
+        written = ask(*words, "--period", known[-1]["period_start"][:7], *rows)["written"]
     return told, dict(zip(told["definition"]["facts"], map(_read, written), strict=True))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,20 @@ def test_modules_stay_small() -> None:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 assert (node.end_lineno or 0) - node.lineno < 50, f"{path}: {node.name}"
+
+
+ORACLES = ("oracle_*", "return_*", "scorecard_*", "oracles_intervals", "oracles_kinds", "oracles_kpis")
+"""Modules of the tests that work figures out anew."""
+
+
+def test_oracles_know_nothing_of_what_they_check() -> None:
+    """They import each other, numpy, scipy, statsmodels, duckdb and yaml, and nothing of the project."""
+    paths = sorted(path for pattern in ORACLES for path in (PIPELINE.parent / "tests").glob(f"{pattern}.py"))
+    others = {"numpy", "scipy", "statsmodels", "duckdb", "yaml"}
+    known = {path.stem for path in paths} | others | sys.stdlib_module_names
+    assert len(paths) > 10
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            assert {name.split(".")[0] for name in names} <= known, path

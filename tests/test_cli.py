@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import duckdb
 import pytest
 from project import ROOT, Project
+
+from pipeline.engine.explain import Explanation, Period
+from pipeline.engine.kinds import Look
+from pipeline.engine.suppression import REASON
+from pipeline.engine.underlying import export_rows
 
 HEADER = "deployment_id,service,environment,change_type,started_at,finished_at,result,rework,rollback_of,gate_passed"
 GOOD = [
@@ -170,6 +178,42 @@ def test_the_names_of_an_explanation_stand_apart_from_their_values(project: Proj
     said = project.roi("explain", "change_failure_rate", "--exports", _exports(project)).stdout
     assert "  rows: denominator  3\n" in said
     assert "  rows: numerator    0\n" in said
+
+
+def test_a_course_has_every_period_and_its_rows(project: Project) -> None:
+    """Each published period of the KPI, its definition, and with --rows the rows of all days and not of one period."""
+    words = ("explain", "deployment_frequency", "--exports", _exports(project), "--course")
+    told = project.json(*words, "--rows", project.root / "rows.csv")
+    published = {key[1:4]: row for key, row in project.values().items() if key[0] == words[1] and not key[4]}
+    said = {(one["grain"], one["period_start"], one["period_end"]): one for one in told["course"]}
+    assert said.keys() == published.keys()
+    assert all(one["n"] == int(published[key]["n"]) for key, one in said.items() if published[key]["n"])
+    assert told["definition"]["min_n"] and told["definition"]["facts"].keys() == {"deployment_days"}
+    assert told["data_through"] == max(one["period_start"] for one in told["course"] if one["grain"] == "day")
+    rows = (project.root / "rows.csv").read_text(encoding="utf-8").splitlines()[1:]
+    days = [one for one in told["course"] if one["grain"] == "day"]
+    assert len({row.partition(",")[0] for row in rows}) == len(days) > 1
+    lines = [line.split()[:4] for line in project.roi(*words).stdout.splitlines()]
+    assert all(["day", one["period_start"], one["period_end"], str(one["value"])] in lines for one in days)
+
+
+def test_a_course_leaves_out_the_rows_of_what_is_withheld(tmp_path: Path) -> None:
+    """Of January, February and March, the month that fewer than five people are behind gives no row."""
+    months = [(date(2026, month, 1), date(2026, month + 1, 1)) for month in (1, 2, 3)]
+    course: list[dict[str, object]] = [
+        {"grain": "month", "period_start": start, "period_end": end, "reason": REASON if start.month == 2 else ""}
+        for start, end in months
+    ]
+    metric: Any = SimpleNamespace(facts=("active",), grain="month")
+    period = Period("month", *months[2])
+    told = Explanation("adoption_rate", metric, period, "", "", {}, "", "", 1, course=course)
+    told.look = Look(*months[2], date(2026, 3, 31))
+    with duckdb.connect() as con:
+        con.execute(
+            "CREATE SCHEMA facts; CREATE TABLE facts.active AS SELECT unnest(?) AS day", [[a for a, _ in months]]
+        )
+        export_rows(con, told, tmp_path / "rows.csv")
+    assert (tmp_path / "rows.csv").read_text(encoding="utf-8").split() == ["day", "2026-01-01", "2026-03-01"]
 
 
 def test_two_editions_are_told_apart(tmp_path: Path) -> None:

@@ -5,19 +5,34 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from oracle_return import Return
 from project import ROOT, Project
 from return_expected import differences, expected
 from return_page import pieces, tokens
+from scorecard_ask import asked
+from scorecard_chart import spark
+from scorecard_expected import Sheet, drawn, other_words, worded
+from scorecard_expected import differences as other_figures
+from scorecard_expected import expected as scorecard
+from scorecard_page import figures, places
+from scorecard_rest import Frame, of_the_edition
+from scorecard_text import count, interval
 from test_roi_tree import recomputed
+from typer.testing import CliRunner
 
+from pipeline.catalog import load
 from pipeline.catalog.load import load_catalog
 from pipeline.catalog.model import Percentile
+from pipeline.cli import app
 from pipeline.statistics.histogram import ALPHA
 
 LAST_DAY = "2026-10-31"
@@ -306,6 +321,57 @@ def test_every_number_of_the_return_is_recomputed(nights: Nights) -> None:
     assert sum(len(tokens(text)) for text in pieces(page).values()) > 250
     wrong = page.replace(tokens(wanted["fact", "Return"])[0], "12.3\u202f%", 1)
     assert [one.partition(":")[0] for one in differences(wrong, wanted)] == ["title"]
+
+
+def test_every_other_number_of_the_page_is_recomputed(
+    nights: Nights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scorecards, roles, charts, drawings, breakdowns: from the rows of `roi explain`; the rest from the downloads."""
+    project = nights.project
+    ask = in_process(project, monkeypatch)
+    catalogue = ROOT / "metrics_catalog.yaml"
+    roles = yaml.safe_load(catalogue.read_text(encoding="utf-8"))["roles"]
+    sheet = Sheet({kpi.kpi_id: kpi for kpi in asked(ask, catalogue, tmp_path)}, roles, "chief_ai_officer")
+    page = (project.reports / "chief_ai_officer.html").read_text(encoding="utf-8")
+    found = places(page)
+    wanted = dict(scorecard(sheet)) | dict(of_the_edition(Frame(project.reports, ask, found), sheet))
+    marks = dict(drawn(sheet))
+    assert not other_figures(page, wanted, marks)
+    assert not other_words(page, dict(worded(sheet)))
+    told = [said for where, said in found.items() if where[-1] not in ("drawn", "spec")]
+    assert sum(len(figures(said)) for said in told) > 1000
+    assert [sum(where[-1] == kind for where in marks) for kind in ("drawn", "spec")] == [32, 5]
+    saved = sheet.kpis["hours_saved"]
+    assert saved.now is not None
+    for said, where in (
+        (interval(saved.now, "h"), "course / hours_saved / October 2026 / 95 % interval"),
+        (spark(saved.year)[0].removeprefix("polyline "), "score / Hours saved (measured) / 12 months / drawn"),
+        (f"n = {count(sheet.kpis['cache_hit_rate'].now.n)}", "others / 12"),
+        ('"range":[', "course / pilot_to_production_rate / spec"),
+    ):
+        (wrong,) = other_figures(spoilt(page, said), wanted, marks)
+        assert wrong.startswith(f"{where}: ")
+
+
+def spoilt(page: str, said: str) -> str:
+    """The page with another first digit in the last place that says something."""
+    at = page.index(next(filter(str.isdigit, page[(start := page.rindex(said)) :])), start)
+    return f"{page[:at]}{(int(page[at]) + 1) % 10}{page[at + 1 :]}"
+
+
+def in_process(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """`roi ... --json` without a process and a reading of the catalogue for each; empty where rows are withheld."""
+    for name, value in project.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(load, "load_catalog", cache(load.load_catalog))
+
+    def ask(*words: str | Path) -> dict[str, Any]:
+        done = CliRunner().invoke(app, [*map(str, words), "--json"])
+        is_withheld = "There are no rows to write" in str(done.exception)
+        assert done.exit_code == 0 or is_withheld, (words, done.output, done.exception)
+        return {} if is_withheld else dict(json.loads(done.stdout))
+
+    return ask
 
 
 def test_the_return_is_a_mixed_picture(nights: Nights) -> None:

@@ -102,7 +102,8 @@ def explain(
     """Explain one value of the newest edition; without `period`, the one its owner's page headlines.
 
     `by` is `dimension=value`; with `as_of`, a date, the value is the one that stood at the end of that day, while the
-    rows are those held now. `course` adds every other period. Raises ConfigurationError when the KPI, the dimension or the value is not there.
+    rows are those held now. `course` adds every other period. Raises ConfigurationError when the KPI, the dimension or
+    the value is not there.
     """
     metric = catalog.metrics[kpi_id]
     slice_of = _slice(kpi_id, metric, by)
