@@ -27,6 +27,7 @@ from roi_room import (
 
 from pipeline.catalog.model import Catalog
 from pipeline.roi.assemble import evaluate
+from pipeline.roi.claims import freed
 from pipeline.roi.finance import present_value
 from pipeline.roi.inputs import Cost, Inputs, Invoice, Rate, Seats, months_between
 from pipeline.roi.records import Claim, LineSummary, RoiResult
@@ -70,7 +71,7 @@ def test_hours_come_before_money(result: RoiResult) -> None:
     """20 hours × 60 × 0.8 × 0.25 × 0.9 = 216, of which grade C counts half; 0.25 is the rule without a row."""
     found = claim(result, "hours_saved", "coding")
     assert (found.hours, found.gross, found.weight, found.counted) == (D("20"), D("216.00"), D("0.5"), D("108.00"))
-    assert found.whole == D("864.00")  # 20 × 60 × 0.8 × 0.9: all of it became money
+    assert freed(found, in_full=True) == D("864.00")  # 20 × 60 × 0.8 × 0.9: all of it became money
     assert next(one.standing for one in result.assumptions if one.assumption_id == "realisation") == "default"
 
 

@@ -65,7 +65,7 @@ def _break_even(held: Held) -> Node:
     """Costs less what else pays for them, by the freed capacity at a realisation of 1, all as present values."""
     hours = [one for one in held.claims if one.ledger == "capacity" and one.is_in_headline]
     benefits, costs = (summed(one.present for one in part) for part in (held.claims, held.costs))
-    if benefits is None or costs is None or any(one.whole is None for one in hours):
+    if benefits is None or costs is None or any(freed(one, in_full=True) is None for one in hours):
         return Node("break-even realisation", "given", None, "ratio", note="no present values")
     now, full = (_weighed(name, hours, whole=is_whole) for name, is_whole in (("as counted", False), ("in full", True)))
     others = Node("present value of other benefits", "subtract", benefits - (now.value or 0), "USD", (

@@ -100,7 +100,6 @@ class Maker:
             deductions=taken,
             amount=known,
             hours=self.hours(factors),
-            whole=product(term for term in terms if term.name != self.line.realisation),
             grade=evidence.grade,
             status=status,
             reason=reason,

@@ -72,8 +72,6 @@ class Claim:
     amount: Decimal | None
     hours: Decimal | None
     """Hours of a capacity line before they become money."""
-    whole: Decimal | None
-    """The gross amount of a capacity line at a realisation of 1."""
     grade: str
     status: str
     reason: str
