@@ -72,7 +72,7 @@ def differences(page: str, wanted: Mapping[Where, str]) -> list[str]:
 def expected(told: Return, names: Mapping[str, str]) -> Iterator[tuple[Where, str]]:
     """Text with the figures of each place, in their order; `names` of lines by their id."""
     last = told.months[-1]
-    low, middle, high = _ends(told, last)
+    low, middle, high = ends_of(told, last)
     chance = D(str(round(float((told.simulated[last] > 0).mean()), 6)))
     swings = told.tornado()
     yield from _answer(told, (low, high), chance, swings)
@@ -90,7 +90,8 @@ def expected(told: Return, names: Mapping[str, str]) -> Iterator[tuple[Where, st
     yield from _fan(told, (low, middle, high))
 
 
-def _ends(told: Return, at: str) -> tuple[float, float, float]:
+def ends_of(told: Return, at: str) -> tuple[float, float, float]:
+    """P10, P50 and P90 of the net benefit to the end of a month."""
     low, middle, high = np.quantile(told.simulated[at], [0.1, 0.5, 0.9])
     return float(low), float(middle), float(high)
 
@@ -143,15 +144,19 @@ def _unsettled(told: Return) -> str:
     return f" {money(sum((amount for _, amount in young), D(0)))} {len({line for line, _ in young})}" if young else ""
 
 
-def _bridge(told: Return, names: Mapping[str, str]) -> Iterator[tuple[Where, str]]:
-    steps = {names[line]: _counted(told.counted, line=line) for line in dict.fromkeys(one.line for one in told.counted)}
+def steps(told: Return, names: Mapping[str, str]) -> dict[str, Decimal]:
+    """Amounts from benefits by line over costs by category to what is left."""
+    found = {names[line]: _counted(told.counted, line=line) for line in dict.fromkeys(one.line for one in told.counted)}
     for one in told.costs:
         name = f"Cost: {one.category.replace('_', ' ')}"
-        steps[name] = steps.get(name, D(0)) - one.amount
-    steps["Left"] = sum(steps.values(), D(0))
+        found[name] = found.get(name, D(0)) - one.amount
+    return found | {"Left": sum(found.values(), D(0))}
+
+
+def _bridge(told: Return, names: Mapping[str, str]) -> Iterator[tuple[Where, str]]:
     (outside,) = told.beside("claimed, not counted")
-    steps["Claims that do not count at all"] = sum((exact(node) or D(0) for node in outside["children"]), D(0))
-    for name, amount in steps.items():
+    stated = sum((exact(node) or D(0) for node in outside["children"]), D(0))
+    for name, amount in (steps(told, names) | {"Claims that do not count at all": stated}).items():
         yield (BRIDGE, name, ""), name
         yield (BRIDGE, name, "Amount"), money(amount)
 
@@ -250,18 +255,18 @@ def _fan(told: Return, ends: tuple[float, float, float]) -> Iterator[tuple[Where
     shown = [code for code in told.months if code >= first]
     values = [0.0]
     for code in shown:
-        spread, (gains, spent) = _ends(told, code), told.present(code)
+        spread, (gains, spent) = ends_of(told, code), told.present(code)
         values += spread
         texts = (*map(money, spread), money(gains - spent))
         for head, text in zip(("P10", "P50", "P90", "As counted"), texts, strict=True):
             yield (FAN, month(code), head), text
-    for at, level in enumerate(_levels(min(values), max(values))):
+    for at, level in enumerate(levels(min(values), max(values))):
         yield ("axis", str(at)), ("\u2212" if level < 0 else "") + f"${rounded(D(str(abs(level))), 0)}"
     rate = percent(D(told.told["simulation"]["rate"]["base"]))
     yield ("rest",), f"{rate} {money(ends[0])} and {money(ends[2])} Table of {len(shown)} months"
 
 
-def _levels(low: float, high: float) -> list[float]:
+def levels(low: float, high: float) -> list[float]:
     """Round levels between the ends of an axis that leaves 4 % of room: the least 1, 2 or 5 that makes five or less."""
     room = 0.04 * (high - low)
     low, high = low - room, high + room

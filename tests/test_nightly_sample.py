@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -16,6 +17,8 @@ import pytest
 import yaml
 from oracle_return import Return
 from project import ROOT, Project
+from return_drawn import drawings
+from return_drawn import drawn as drawn_of_return
 from return_expected import differences, expected
 from return_page import pieces, tokens
 from scorecard_ask import asked
@@ -319,6 +322,12 @@ def test_every_number_of_the_return_is_recomputed(nights: Nights) -> None:
     page = (nights.project.reports / "chief_ai_officer.html").read_text(encoding="utf-8")
     assert not differences(page, wanted)
     assert sum(len(tokens(text)) for text in pieces(page).values()) > 250
+    marks = drawings(page)
+    names = {one["line"]: one["name"] for one in held["lines"]}
+    steps = [name for name in marks if name not in ("ticks", "grid", "polygon", "polyline")]
+    assert marks == drawn_of_return(trees, names, steps) and len(steps) > 10
+    moved = re.sub(r'(<polyline points="0\.0,\d+)', r"\g<1>7", page, count=1)
+    assert drawings(moved)["polyline"] != marks["polyline"]
     wrong = page.replace(tokens(wanted["fact", "Return"])[0], "12.3\u202f%", 1)
     assert [one.partition(":")[0] for one in differences(wrong, wanted)] == ["title"]
 
