@@ -68,12 +68,15 @@ def explain_return(
 
 
 def _print(found: Explained) -> None:
-    from pipeline.roi.text import beside_lines, figures, tree_lines, year_lines
+    from pipeline.roi.text import beside_lines, figures, shared_figures, tree_lines, year_lines
 
     typer.echo(f"{found.name} ({found.kpi_id}) to the end of {found.month:%Y-%m}, edition {found.edition}")
     typer.echo(f"  {found.question}")
     typer.echo(f"  formula     {found.formula}")
-    typer.echo(f"  definition  {found.definition_hash}\n")
+    typer.echo(f"  definition  {found.definition_hash}")
+    if found.published.get("value") is None and found.published.get("reason"):
+        typer.echo(f"  no value    {found.published['reason']}")
+    typer.echo("")
     for line in tree_lines(found.tree):
         typer.echo(line)
     for line in (*year_lines(found.years), *beside_lines(found.beside), *_drawing(found.simulation)):
@@ -81,7 +84,9 @@ def _print(found: Explained) -> None:
     if found.kpi_id == GAP:
         typer.echo(f"\nWhy the two differ, in parts that sum to the gap: roi reconcile --month {found.month:%Y-%m}")
     typer.echo("\nWhere the figures stand:")
-    for figure, place in sorted(figures(found.tree)):
+    held = found.simulation
+    shared = shared_figures(held.rate, held.weight) if held else set()
+    for figure, place in sorted(figures(found.tree) | shared):
         typer.echo(f"  {figure}: {place}")
     typer.echo(f"\nKPI values of {found.month:%Y-%m} and the files they were read from:")
     for source in found.sources:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,7 +130,7 @@ def print_explanation(explanation: Explanation, written: Mapping[Path, int], *, 
             "course": explanation.course,
             "written": {str(path): count for path, count in written.items()},
         }
-        typer.echo(json.dumps(record, indent=2, default=str))
+        typer.echo(json.dumps(record, indent=2, default=_text))
         return
     where = f", {explanation.dimension} = {explanation.dimension_value}" if explanation.dimension else ""
     typer.echo(f"{metric.name} ({explanation.kpi_id}), {explanation.period}{where}")
@@ -205,8 +206,13 @@ def _interval(published: dict[str, object]) -> str:
     return method if low == high == "open" else f"{low} to {high} (95 %, {method})"
 
 
+def _text(value: object) -> str:
+    """A value that JSON does not know; a decimal with all its places, never as 0E-12."""
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
 def _plain(value: object) -> str:
     if value is None:
         return "not available"
-    text = str(value)
+    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text.lower() else text

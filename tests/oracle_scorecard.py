@@ -240,6 +240,13 @@ class _Rows:
         return date.fromisoformat(self.told["data_through"])
 
     @cached_property
+    def withheld(self) -> set[Period]:
+        """Periods that are told of too few people, or would let others be worked out: no numbers, so none to check."""
+        hidden = [one for one in self.told["course"] if one["reason"].startswith("suppressed")]
+        spans = [(one["grain"], one["period_start"][:10], one["period_end"][:10]) for one in hidden]
+        return {Period(grain, *map(date.fromisoformat, span)) for grain, *span in spans}
+
+    @cached_property
     def all_periods(self) -> list[Period]:
         first = min((row["day"] for part in self.parts for row in part["", ""]), default=None)
         return [] if first is None else periods(self.definition["cadence"], first, self.through)
@@ -263,7 +270,9 @@ class _Rows:
         if answer is None or not self._rows(period, key):
             return nothing
         people = answer.n if answer.people is None else answer.people
-        if self.definition["people"] and 0 < people < LEAST_PEOPLE:
+        is_few = bool(self.definition["people"]) and 0 < people < LEAST_PEOPLE
+        if is_few or (key == ("", "") and period in self.withheld):
+            assert key != ("", "") or period in self.withheld, f"{self.kpi_id} tells of {people} people in {period}"
             return nothing
         ends = tuple(None if math.isnan(end) else float(end) for end in answer.ends)
         status = self._status(answer, period)

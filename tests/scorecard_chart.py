@@ -64,12 +64,12 @@ def bounds(kpi: Kpi) -> tuple[float, float]:
 
 def numbers(spec: Any) -> Any:
     """The numbers of a chart in the page: what each trace draws at which day, and what the axis spans."""
-    traces = {one["name"]: (one["x"], one["y"], one.get("customdata")) for one in spec["data"]}
+    traces = {one["name"]: (one["x"], one["y"], one.get("customdata") or one.get("text")) for one in spec["data"]}
     return traces | {"axis": spec["layout"]["yaxis"]["range"]}
 
 
-def chart(kpi: Kpi) -> Any:
-    """The same from recomputed points."""
+def chart(kpi: Kpi, noted: Sequence[Point] = ()) -> Any:
+    """The same from recomputed points; `noted` are those with a note of the analyst, in the order of the notes."""
     points, (low, high), is_cut = kpi.drawn, *_axis(kpi)
     days = [one.period.start.isoformat() for one in points]
     known = [one for one in points if one.value is not None]
@@ -91,6 +91,9 @@ def chart(kpi: Kpi) -> Any:
         traces[f"target: {text.goal(kpi)}"] = _levels(days, [float(kpi.limit)])
     if begun:
         traces["signal begins"] = (*_marks(begun)[:2], None)
+    if noted:
+        numbered = [str(number) for number, _ in enumerate(noted, 1)]
+        traces["note"] = [one.period.start.isoformat() for one in noted], [_six(low) for _ in noted], numbered
     return traces | {"axis": [_six(low), _six(high)]}
 
 

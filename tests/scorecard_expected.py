@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import scorecard_text as text
@@ -30,6 +31,15 @@ class Sheet:
     kpis: Mapping[str, Kpi]
     roles: Mapping[str, Mapping[str, Any]]
     role: str
+    notes: Sequence[Mapping[str, str]] = ()
+    """Rows of the analyst's sheet: date, KPI or `*`, text, and who says so."""
+
+    def noted(self, kpi: Kpi) -> list[tuple[Point, str]]:
+        """The notes on a KPI that fall into what its chart draws, each with its point."""
+        held = [one for one in self.notes if one["kpi"] in (kpi.kpi_id, "*")]
+        days = [(date.fromisoformat(one["date"]), f"{one['text']} ({one['who']})") for one in held]
+        return [(point, said) for day, said in sorted(days) for point in kpi.drawn
+                if point.period.start <= day < point.period.end]  # fmt: skip
 
     def owned(self, role: str) -> list[Kpi]:
         """The KPIs of a role."""
@@ -75,7 +85,7 @@ def expected(sheet: Sheet) -> Iterator[tuple[Where, str]]:
             yield from (((section, kpi.definition["name"], *where), said) for where, said in _card(kpi))
     for kpi in owned:
         yield from _slices(kpi)
-        yield from ((("course", kpi.kpi_id, *where), said) for where, said in _course(kpi))
+        yield from ((("course", kpi.kpi_id, *where), said) for where, said in _course(kpi, sheet.noted(kpi)))
 
 
 def worded(sheet: Sheet) -> Iterator[tuple[Where, str]]:
@@ -113,7 +123,7 @@ def drawn(sheet: Sheet) -> Iterator[tuple[Where, Any]]:
                     yield (section, name, column, "drawn"), shapes
     for kpi in sheet.owned(sheet.role):
         if _has_chart(kpi):
-            yield ("course", kpi.kpi_id, "spec"), chart(kpi)
+            yield ("course", kpi.kpi_id, "spec"), chart(kpi, [point for point, _ in sheet.noted(kpi)])
 
 
 def _has_chart(kpi: Kpi) -> bool:
@@ -289,8 +299,8 @@ def _definition(kpi: Kpi) -> Iterator[tuple[str, str]]:
 # Charts and breakdowns
 
 
-def _course(kpi: Kpi) -> Iterator[tuple[Where, str]]:
-    """The words around a chart, and its table."""
+def _course(kpi: Kpi, noted: Sequence[tuple[Point, str]]) -> Iterator[tuple[Where, str]]:
+    """The words around a chart, its table, and the notes on it by number."""
     if not _has_chart(kpi):
         return
     unit = kpi.definition["unit"]
@@ -306,8 +316,12 @@ def _course(kpi: Kpi) -> Iterator[tuple[Where, str]]:
     yield ("label",), f"{said} {said}"
     yield ("caption",), said
     yield ("heads",), "95 % interval"
+    for at, (_, note) in enumerate(noted):
+        yield (str(at),), note
     for one in kpi.drawn:
         row = text.when(one)
+        numbered = [str(number) for number, (point, _) in enumerate(noted, 1) if point == one]
+        yield (row, "Note"), ", ".join(numbered)
         yield (row, "Value"), text.amount(one.value, unit) if one.value is not None else ""
         yield (row, "95 % interval"), text.interval(one, unit)
         yield (row, "n"), text.count(one.n)

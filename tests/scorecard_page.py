@@ -71,7 +71,7 @@ def _element(one: Element, where: Where) -> Iterator[tuple[Where, str]]:
     elif one.tag == "script":
         yield from _walk(one, (*where, "spec"))
     else:
-        inner = {"table": _table, "ul": _list, "dl": _terms}.get(one.tag, _walk)
+        inner = {"table": _table, "ul": _list, "ol": _list, "dl": _terms}.get(one.tag, _walk)
         yield from inner(one, where)
 
 

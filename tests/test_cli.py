@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ import duckdb
 import pytest
 from project import ROOT, Project
 
+from pipeline import summary
 from pipeline.engine.explain import Explanation, Period
 from pipeline.engine.kinds import Look
 from pipeline.engine.suppression import REASON
@@ -214,6 +216,13 @@ def test_a_course_leaves_out_the_rows_of_what_is_withheld(tmp_path: Path) -> Non
         )
         export_rows(con, told, tmp_path / "rows.csv")
     assert (tmp_path / "rows.csv").read_text(encoding="utf-8").split() == ["day", "2026-01-01", "2026-03-01"]
+
+
+def test_a_zero_of_twelve_decimals_is_told_as_zero() -> None:
+    """The database gives an exact sum of nothing as 0E-12."""
+    assert summary._plain(Decimal("0E-12")) == "0"
+    assert summary._text(Decimal("0E-12")) == "0.000000000000"
+    assert (summary._plain(Decimal("2.500000000000")), summary._text(date(2026, 1, 2))) == ("2.5", "2026-01-02")
 
 
 def test_two_editions_are_told_apart(tmp_path: Path) -> None:

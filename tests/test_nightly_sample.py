@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
@@ -340,7 +341,9 @@ def test_every_other_number_of_the_page_is_recomputed(
     ask = in_process(project, monkeypatch)
     catalogue = ROOT / "metrics_catalog.yaml"
     roles = yaml.safe_load(catalogue.read_text(encoding="utf-8"))["roles"]
-    sheet = Sheet({kpi.kpi_id: kpi for kpi in asked(ask, catalogue, tmp_path)}, roles, "chief_ai_officer")
+    with (project.root / "data" / "exports" / "sample" / "notes" / "annotations.csv").open(encoding="utf-8") as file:
+        notes = list(csv.DictReader(file))
+    sheet = Sheet({kpi.kpi_id: kpi for kpi in asked(ask, catalogue, tmp_path)}, roles, "chief_ai_officer", notes)
     page = (project.reports / "chief_ai_officer.html").read_text(encoding="utf-8")
     found = places(page)
     wanted = dict(scorecard(sheet)) | dict(of_the_edition(Frame(project.reports, ask, found), sheet))
@@ -360,6 +363,15 @@ def test_every_other_number_of_the_page_is_recomputed(
     ):
         (wrong,) = other_figures(spoilt(page, said), wanted, marks)
         assert wrong.startswith(f"{where}: ")
+
+
+def test_a_kpi_without_a_value_says_why(nights: Nights) -> None:
+    """`roi explain` gives the reason that the page gives, and where the figures stand that are in no tree."""
+    said = nights.project.roi("explain", "cost_savings").stdout
+    assert "  no value    insufficient evidence: contacts_settled: provisional (deflection_rate 2026-10: " in said
+    told = nights.project.roi("explain", "programme_roi").stdout
+    assert "\n  discount_rate 0.08: Treasury: cost of capital (finance/assumptions-" in told
+    assert "\n  weight_before_after (default) 0.5: default of the ROI model" in told
 
 
 def spoilt(page: str, said: str) -> str:

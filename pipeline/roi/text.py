@@ -83,6 +83,15 @@ def figures(node: Node) -> set[tuple[str, str]]:
     return set().union([own] if _is_figure(node) else [], *map(figures, node.children))
 
 
+def shared_figures(*held: Drawn | None) -> set[tuple[str, str]]:
+    """What stands for all claims and not in the tree, discount rate and weight of grade C, as `figures` has it."""
+    told = [one for one in held if one is not None]
+    return {
+        (f"{one.name} {number(one.base)}", one.source + (f"; {one.low} to {one.high}" if one.low < one.high else ""))
+        for one in told
+    }
+
+
 def _is_figure(node: Node) -> bool:
     """Return whether a node is a given number with a source, other than a posting of a cost."""
     return node.op == "given" and bool(node.source) and node.kind != "kpi" and node.unit != "USD"
