@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11+, make and git: `make nightly` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-faults proof-roi bench-roi format lint types catalog docs docs-check check bench lock clean
+.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-faults proof-canaries proof-roi bench-roi format lint types catalog docs docs-check check bench lock clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -63,6 +63,9 @@ proof-kill: $(VENV)/ready-dev ## Kill twenty runs at random moments and hold eac
 
 proof-faults: $(VENV)/ready-dev ## What may be wrong with a file, promise by format; files cut at every byte; 1 000 random tables (ten minutes)
 	@ROI_PROOF_CUTS=all ROI_PROOF_TABLES=1000 $(BIN)/python -m pytest -n 0 tests/test_fault_matrix.py tests/test_fault_cuts.py tests/test_fault_tables.py -o log_cli=true -o log_cli_level=INFO -o log_cli_format="%(message)s"
+
+proof-canaries: $(VENV)/ready-dev ## Names, addresses, ids and prompts planted in every export: in nothing written or printed (two minutes)
+	@ROI_PROOF_CANARIES=all $(BIN)/python -m pytest -n 0 tests/test_canaries.py -o log_cli=true -o log_cli_level=INFO -o log_cli_format="%(message)s"
 
 proof-roi: $(VENV)/ready ## Hold the intervals of planted effects to their promise over 100 made-up organisations (three minutes)
 	@$(BIN)/python -m bench.proof
