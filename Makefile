@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11+, make and git: `make nightly` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-faults proof-roi bench-roi format lint types catalog docs docs-check check bench lock clean proof-groups
+.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-faults proof-roi bench-roi format lint types catalog docs docs-check check bench lock clean proof-groups proof-canaries
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -66,6 +66,9 @@ proof-faults: $(VENV)/ready-dev ## What may be wrong with a file, promise by for
 
 proof-groups: $(VENV)/ready-dev ## Send a solver after groups of fewer than five people in 150 small organisations
 	@ROI_PROOF_ORGANISATIONS=150 $(BIN)/python -m pytest tests/test_suppression.py
+
+proof-canaries: $(VENV)/ready-dev ## Names, addresses, ids and prompts planted in every export: in nothing written or printed (two minutes)
+	@ROI_PROOF_CANARIES=all $(BIN)/python -m pytest -n 0 tests/test_canaries.py -o log_cli=true -o log_cli_level=INFO -o log_cli_format="%(message)s"
 
 proof-roi: $(VENV)/ready ## Hold the intervals of planted effects to their promise over 100 made-up organisations (about a minute)
 	@$(BIN)/python -m bench.proof
