@@ -32,28 +32,36 @@ def find_dirty(con: duckdb.DuckDBPyConnection, facts: list[str], *, since_load: 
     Every rule is asked once, however many facts share it. A continuous fact has rows on days on which nothing happened:
     days it has no row of are asked for again when a table it reads has changed, else only days new in the calendar.
     """
+    con.execute("CREATE OR REPLACE TEMP TABLE dirty(fact VARCHAR, day DATE)")
+    if not facts:
+        return {}
     changed = changed_tables(con, since_load=since_load)
     known = [load_facts()[name] for name in facts]
     rules = {fact.name: _rules(fact, changed, since_load) for fact in known}
     numbers = {sql: number for number, sql in enumerate(dict.fromkeys(sql for one in rules.values() for sql in one))}
     days = [f"SELECT {number} AS rule, day FROM ({sql})" for sql, number in numbers.items()]
     asked = [f"('{name}', {numbers[sql]})" for name, one in rules.items() for sql in one]
-    open_days = [f"('{fact.name}', {bool(rules[fact.name])})" for fact in known if fact.continuous]
     con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE dirty AS
+        f"""INSERT INTO dirty
         WITH touching AS (SELECT DISTINCT rule, day FROM ({" UNION ALL ".join(days or [_NO_RULE])})),
-        asked(fact, rule) AS (VALUES {", ".join(asked or ["('', -1)"])}),
-        continuous(fact, is_changed) AS (VALUES {", ".join(open_days or ["('', FALSE)"])})
-        SELECT fact, day FROM touching JOIN asked USING (rule) WHERE day IS NOT NULL
-        UNION
-        SELECT fact, day FROM facts._calendar, continuous
-        WHERE fact <> '' AND (is_changed OR day NOT IN (FROM states.calendar))
-          AND (fact, day) NOT IN (FROM states.built)"""
+        asked(fact, rule) AS (VALUES {", ".join(asked or ["('', -1)"])})
+        SELECT fact, day FROM touching JOIN asked USING (rule) WHERE day IS NOT NULL {_open_days(known, rules)}"""
     )
     found = con.execute(
         "SELECT fact, min(day)::VARCHAR, max(day)::VARCHAR, max(day) - min(day) + 1 = count(*) FROM dirty GROUP BY fact"
     ).fetchall()
     return {fact: Dirty(fact, *rest) for fact, *rest in found}
+
+
+def _open_days(facts: list[Fact], rules: dict[str, list[str]]) -> str:
+    """SQL that adds the days of continuous facts that they may have rows of and had none before."""
+    continuous = ", ".join(f"('{fact.name}', {bool(rules[fact.name])})" for fact in facts if fact.continuous)
+    if not continuous:
+        return ""
+    return (
+        f"UNION SELECT fact, day FROM facts._calendar, (VALUES {continuous}) AS continuous(fact, is_changed) "
+        "WHERE (is_changed OR day NOT IN (FROM states.calendar)) AND (fact, day) NOT IN (FROM states.built)"
+    )
 
 
 _NO_RULE = "SELECT -1 AS rule, CAST(NULL AS DATE) AS day"

@@ -11,6 +11,7 @@ import duckdb
 from pipeline.catalog.model import Catalog
 from pipeline.engine.dirty import Dirty, find_dirty
 from pipeline.engine.kinds import Leaf
+from pipeline.engine.kinds.base import from_rows_on
 from pipeline.engine.leaves import leaf_hash, leaves
 from pipeline.engine.sets import begin_numbers, outgrown, packed
 from pipeline.facts import Fact, fact_sql, helpers_worked_out, load_facts, rows_between
@@ -53,7 +54,8 @@ def build_states(
                 if name in whole or (name in dirty and not _built_days(con, dirty[name], states)):
                     _build_whole(con, name, states)
                     whole.add(name)
-            con.execute("CREATE OR REPLACE TABLE states.calendar AS FROM facts._calendar")
+            if any(load_facts()[name].continuous for name in wanted):
+                con.execute("CREATE OR REPLACE TABLE states.calendar AS FROM facts._calendar")
     finally:
         con.execute("SET preserve_insertion_order = true")
     rows = [(leaf.table, told, leaf.fact) for leaf, told in hashes.items() if held.get(leaf.table) != told]
@@ -86,14 +88,35 @@ def _build_whole(con: duckdb.DuckDBPyConnection, name: str, states: list[Leaf]) 
     """Build the states of a fact for every day."""
     fact = load_facts()[name]
     _lay_out(con, fact, states, source=f"facts.{name}")
+    spans = _spans(con, fact)
     for leaf in states:
         if leaf.through is not None:
             con.execute(f"CREATE OR REPLACE TABLE states.{leaf.table}({leaf.types})")
             _fill(con, leaf)
-        else:
-            begin_numbers(con, leaf.sql, fact=name)
-            con.execute(f"CREATE OR REPLACE TABLE states.{leaf.table} AS {packed(con, leaf.sql, fact=name)}")
+            continue
+        begin_numbers(con, leaf.sql, fact=name)
+        sql = packed(con, leaf.sql, fact=name)
+        first, *more = (from_rows_on(sql, days) for days in spans)
+        con.execute(f"CREATE OR REPLACE TABLE states.{leaf.table} AS {first}")
+        for part in more:
+            con.execute(f"INSERT INTO states.{leaf.table} {part}")
     _take_away(con, fact)
+
+
+def _spans(con: duckdb.DuckDBPyConnection, fact: Fact) -> list[str]:
+    """Conditions on days that part the rows laid out, so that the groups of a part of them fit into fast memory."""
+    counted = f"SELECT count(*), min(day)::VARCHAR, max(day) - min(day) + 1 FROM rows_{fact.name}"
+    ((rows, first, days),) = con.execute(counted).fetchall()
+    parts = min(-(-rows // _ROWS_AT_ONCE), days or 1)
+    if parts < 2:
+        return ["TRUE"]
+    edges = [days * part // parts for part in range(1, parts)]
+    since = ["TRUE", *(f"day >= DATE '{first}' + {edge}" for edge in edges)]
+    until = [*(f"day < DATE '{first}' + {edge}" for edge in edges), "TRUE"]
+    return [f"{one} AND {other}" for one, other in zip(since, until, strict=True)]
+
+
+_ROWS_AT_ONCE = 500_000
 
 
 def _is_plain(fact: Fact) -> bool:

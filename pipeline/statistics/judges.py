@@ -85,7 +85,7 @@ def pooled_by(
     weight, value, below, above = floats(weights, values, low, high)
 
     def total(amounts: Floats) -> Floats:
-        return np.bincount(group, weights=amounts).astype(np.float64)
+        return np.asarray(np.bincount(group, weights=amounts), dtype=float)
 
     whole = total(weight)
     whole = np.where(whole > 0, whole, np.nan)

@@ -74,6 +74,11 @@ def from_rows(fact: str) -> str:
     return f"rows_{fact} WHERE TRUE"
 
 
+def from_rows_on(sql: str, days: str) -> str:
+    """A state query over those rows alone whose day meets a condition."""
+    return sql.replace("WHERE TRUE", f"WHERE {days}", 1)
+
+
 def literal(text: str) -> str:
     """A text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"

@@ -139,7 +139,7 @@ class _Told:
         """Of each group of judges, what they said, and how much of it could not be corrected."""
 
         def total(amounts: Floats) -> Floats:
-            return np.bincount(group, weights=amounts).astype(np.float64)
+            return np.asarray(np.bincount(group, weights=amounts), dtype=float)
 
         passed, judged, left = total(self.x), total(self.y), total(self.y * (is_judge & ~self.is_known))
         is_corrected = total(self.is_known.astype(float)) > 0
