@@ -79,6 +79,16 @@ def _differences(expected: dict[str, Any], found: dict[str, str]) -> list[str]:
     return wrong
 
 
+def _is_withheld(expected: dict[str, Any], found: dict[str, str]) -> bool:
+    """Whether a value is withheld lest a small group be worked out; closed totals at the cadence always are told.
+
+    tests/test_suppression.py says what may be told; the truth knows only of groups that are small themselves.
+    """
+    metric = load_catalog(ROOT / "metrics_catalog.yaml").metrics[expected["kpi_id"]]
+    is_headline = expected["dimension"] == "" and expected["grain"] == metric.grain and "status" not in expected
+    return metric.people and not is_headline and found["value"] == ""
+
+
 NOT_IN_TRUTH = {
     "programme_roi", "net_benefit", "payback_months", "cost_savings", "evidence_backed_benefit_share",
     "bill_reconciliation_gap", "compliance_incidents", "request_throughput", "retrieval_relevance_at_k",
@@ -102,7 +112,7 @@ def test_every_right_answer_is_given(nights: Nights, kpi: str) -> None:
         if key not in values:
             wrong[key] = [] if one["value"] is None else ["not published"]
         else:
-            wrong[key] = _differences(one, values[key])
+            wrong[key] = [] if _is_withheld(one, values[key]) else _differences(one, values[key])
     assert not {key: what for key, what in wrong.items() if what}
 
 
