@@ -210,7 +210,10 @@ def _write_registers(out: Path, edition: Edition, common: dict[str, Any]) -> lis
     shown: dict[str, dict[str, Any]] = {
         "run.html": _run_page(edition),
         "raci.html": {"raci": registers.raci(edition)},
-        "corrections.html": {"corrections": registers.all_corrections(edition)},
+        "corrections.html": {
+            "corrections": registers.all_corrections(edition),
+            "targets": changes.moved_targets(edition.data),
+        },
         "archive.html": {"editions": registers.archive(edition)},
         "index.html": _index_page(edition),
     }
