@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -44,7 +43,7 @@ def keep(pages: Path, folder: Path, number: int, *, is_new: bool) -> Path:
             member.external_attr, member.compress_type = _OWNER_ALONE, ZIP_DEFLATED
             packed.writestr(member, (pages / name).read_bytes())
     part.chmod(0o600)
-    os.replace(part, target)
+    part.replace(target)
     return target
 
 
@@ -87,7 +86,7 @@ def _verify(path: Path) -> Verified:
             told: dict[str, str] = json.loads(packed.read(PLACE.as_posix()))["files"]
             held = {name: sha256(packed.read(name)).hexdigest() for name in packed.namelist() if name in told}
             extra = set(packed.namelist()) - set(told) - {PLACE.as_posix()}
-    except Exception as error:  # noqa: BLE001  a damaged zip raises whatever its damage leads to
+    except Exception as error:  # a damaged zip raises whatever its damage leads to
         return Verified(0, {path.name: f"cannot be read ({type(error).__name__})"})
     wrong = {name: "is missing" if name not in held else "was changed" for name in told if held.get(name) != told[name]}
     return Verified(len(told), dict(sorted((wrong | dict.fromkeys(extra, "is not of this edition")).items())))

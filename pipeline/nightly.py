@@ -214,6 +214,8 @@ def _unchanged(run: _Run) -> Summary:
     if _drawn_edition(settings.reports) != (settings.name, summary.edition, pages_hash()):
         draw_pages(settings, run.catalog, run.progress)
         summary.pages_drawn = True
+    else:  # a run that was killed may have published and not kept them
+        keep(settings.reports, settings.kept_pages, number, is_new=False)
     return summary
 
 

@@ -37,7 +37,7 @@ def test_pages_come_back_byte_for_byte(tmp_path: Path) -> None:
 
 
 def test_a_kept_edition_is_not_drawn_over(tmp_path: Path) -> None:
-    """Pages that a later release draws of the same edition change nothing; a new edition 1 takes all places from 1 on."""
+    """Pages that a later release draws of it change nothing; a new edition 1 takes all places from 1 on."""
     pages, kept = pages_of(tmp_path / "reports", "first"), tmp_path / "kept"
     before = keep(pages, kept, 1, is_new=True).read_bytes()
     keep(pages, kept, 2, is_new=True)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pipeline.catalog.formulas import formula_line
 from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.reports.formats import amount, day, figure, goal
-from pipeline.reports.model import Figure, Mark, Value
+from pipeline.reports.model import Figure, Mark, Record, Value
 
 VERDICTS = {
     "met": Mark("met", "tick", "good", "the whole interval is on the right side of the target"),
@@ -93,6 +93,11 @@ def target(metric: AnyMetric) -> str:
 def target_source(metric: AnyMetric) -> str:
     """Who says the target, and since when it holds."""
     return f"{metric.target.source}, since {day(metric.target.since)}" if metric.target else "none set"
+
+
+def is_applicable(check: Record) -> bool:
+    """Whether a check had anything to judge; one that had not neither passed nor failed."""
+    return not check["passed"] or not str(check["expected"]).startswith("not applicable")
 
 
 def targets_told(catalog: Catalog) -> dict[str, str]:
