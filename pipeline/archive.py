@@ -26,12 +26,15 @@ _DIFF = """
 WITH old AS (SELECT {key}, value, status, definition_hash FROM kpi."values" WHERE {was}),
 new AS (SELECT {key}, value, status, definition_hash FROM kpi."values" WHERE {now})
 SELECT {key}, old.value AS old, new.value AS new, CASE WHEN old.status IS NULL THEN 'new' WHEN new.status IS NULL
-  THEN 'gone' WHEN old.definition_hash <> new.definition_hash THEN 'redefined' ELSE 'changed' END AS change
+  THEN 'gone' WHEN old.definition_hash <> new.definition_hash THEN 'redefined' WHEN old.value IS NOT DISTINCT FROM
+  new.value THEN 'status' WHEN old.status = 'immature' THEN 'provisional' WHEN old.status = 'not_available' THEN 'told'
+  ELSE 'restated' END AS change
 FROM old FULL JOIN new USING ({key})
 WHERE old.value IS DISTINCT FROM new.value OR old.status IS DISTINCT FROM new.status
   OR old.definition_hash IS DISTINCT FROM new.definition_hash
 ORDER BY ALL
 """
+"""A value is restated where it was final or thin, as `kpi.restatements` has it; a provisional one was to change."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Shown:
 
 
 def show(con: duckdb.DuckDBPyConnection, catalog: Catalog, number: int) -> Shown:
-    """What an edition said, in the words of today's catalogue; KPIs that were retired since have no line.
+    """What an edition said, in the words of today's catalogue; KPIs that were retired since or came later have no line.
 
     Raises ConfigurationError when there is no such edition.
     """
@@ -51,12 +54,14 @@ def show(con: duckdb.DuckDBPyConnection, catalog: Catalog, number: int) -> Shown
     as_of = date.fromisoformat(str(found["as_of"])[:10])
     since = running_since(catalog, stored_result(con, number))
     values = index(edition_values(con, number), as_of, since)
-    told = [_line(kpi_id, catalog, current(values, kpi_id, metric)) for kpi_id, metric in catalog.metrics.items()]
+    said = {kpi_id for kpi_id, _ in values.overall}
+    told = [_line(one, catalog, current(values, one, metric)) for one, metric in catalog.metrics.items() if one in said]
     return Shown(found, tuple(told))
 
 
 def _edition(con: duckdb.DuckDBPyConnection, number: int) -> Record:
-    found = rows(con, "SELECT * FROM kpi.editions WHERE number = ?", [number])
+    published = "(SELECT CAST(started_at AS DATE) FROM ledger.runs AS r WHERE r.run_id = e.run_id) AS published"
+    found = rows(con, f"SELECT *, {published} FROM kpi.editions AS e WHERE number = ?", [number])
     if not found:
         ((last,),) = con.execute("SELECT coalesce(max(number), 0) FROM kpi.editions").fetchall()
         problem = Problem("edition", "E010", f"found {number}; expected one from 1 to {last}")
@@ -89,8 +94,8 @@ class Difference:
 
     @property
     def totals(self) -> tuple[Record, ...]:
-        """Totals of periods that both tell, and tell otherwise."""
-        return tuple(row for row in self.values if not row["dimension"] and row["change"] in ("changed", "redefined"))
+        """Totals of periods that both tell as final or thin, and tell otherwise."""
+        return tuple(row for row in self.values if not row["dimension"] and row["change"] in ("restated", "redefined"))
 
 
 def diff(con: duckdb.DuckDBPyConnection, old: int, new: int) -> Difference:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from pipeline.settings import settings
 TOTALS_PRINTED = 30
 app = typer.Typer(no_args_is_help=True, help="What was published.")
 Number = Annotated[int, typer.Argument(min=1, help="Number of the edition.")]
+Pages = Annotated[Path | None, typer.Option(help="Write the pages it was published with into this folder instead.")]
 
 
 @app.command("list")
@@ -31,8 +33,14 @@ def edition_list(exports: Exports = None, as_json: Json = False) -> None:
 
 
 @app.command("show")
-def edition_show(number: Number, exports: Exports = None, as_json: Json = False) -> None:
-    """Print what an edition said of every KPI."""
+def edition_show(number: Number, exports: Exports = None, pages: Pages = None, as_json: Json = False) -> None:
+    """Print what an edition said of every KPI, or write its pages as they were published."""
+    if pages is not None:
+        from pipeline.kept_pages import unpack
+
+        count = unpack(settings(exports=exports).kept_pages, number, pages)
+        typer.echo(f"{count} files of edition {number} in {pages}; open {pages / 'index.html'}")
+        return
     from pipeline.archive import show
     from pipeline.catalog.load import load_catalog
     from pipeline.summary import print_table
@@ -45,7 +53,7 @@ def edition_show(number: Number, exports: Exports = None, as_json: Json = False)
         print_json({"edition": found.edition, "values": found.values})
         return
     told = found.edition
-    typer.echo(f"Edition {told['number']}, data through {told['as_of']}")
+    typer.echo(f"Edition {told['number']}, data through {told['as_of']}, published {told['published']}")
     typer.echo(f"  catalogue {told['catalog_hash']}, inputs {told['input_hash']}\n")
     header = ("kpi_id", "period", "value", "spread", "verdict")
     print_table(header, [tuple(one[name] for name in header) for one in found.values])
@@ -76,19 +84,31 @@ def edition_diff(old: Number, new: Number, exports: Exports = None, as_json: Jso
 
 
 @app.command("verify")
-def edition_verify(as_json: Json = False) -> None:
-    """Hold every published file to the SHA-256 that its edition was published with."""
+def edition_verify(exports: Exports = None, as_json: Json = False) -> None:
+    """Hold every published file, and those kept of earlier editions, to the SHA-256 that each was published with."""
+    from pipeline import kept_pages
     from pipeline.errors import RoiError
     from pipeline.reports.manifest import verify
 
-    folder = settings().reports
-    found = verify(folder)
+    chosen = settings(exports=exports)
+    found = verify(chosen.reports)
     if found is None:
-        raise RoiError(f"{folder} has no data/manifest.json; run make nightly, or roi report, which writes one.")
+        raise RoiError(
+            f"{chosen.reports} has no data/manifest.json; run make nightly, or roi report, which writes one."
+        )
+    kept = kept_pages.verify(chosen.kept_pages)
+    wrong = found.wrong | {
+        f"{kept_pages.zip_of(chosen.kept_pages, one.number).name}: {name}": what
+        for one in kept
+        for name, what in one.verified.wrong.items()
+    }
     if as_json:
-        print_json({"files": found.files, "wrong": found.wrong})
+        print_json(
+            {"files": found.files, "wrong": wrong, "kept": {str(one.number): one.verified.files for one in kept}}
+        )
     else:
-        for name, what in found.wrong.items():
+        for name, what in wrong.items():
             typer.echo(f"! {name} {what}")
-        typer.echo(f"{found.files} files, {len(found.wrong)} not as published")
-    raise typer.Exit(int(ExitCode.ERROR if found.wrong else ExitCode.OK))
+        files = found.files + sum(one.verified.files for one in kept)
+        typer.echo(f"{files} files of the pages and {len(kept)} kept editions, {len(wrong)} not as published")
+    raise typer.Exit(int(ExitCode.ERROR if wrong else ExitCode.OK))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -107,7 +108,7 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
     edition = latest_edition(con)
     if edition is None:
         raise RoiError("There is no edition yet; run make nightly first.")
-    number = int(str(edition["number"]))
+    number, notes = int(str(edition["number"])), json.loads(str(edition["notes"]))
     checks = [json.loads(str(row["result"])) for row in rows(con, "SELECT result FROM ledger.checks ORDER BY position")]
     result = stored_result(con, number)
     found = reconciled(con, result.bills) if result else None
@@ -121,7 +122,7 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
             "input_hash": edition["input_hash"],
             "warehouse": warehouse,
             "exports": _exports(con),
-            "versions": json.loads(str(edition["notes"])) | {"pages": pages_hash()},
+            "versions": {name: one for name, one in notes.items() if isinstance(one, str)} | {"pages": pages_hash()},
         },
         sources=_sources(con),
         loads=rows(con, _LOADS),
@@ -138,7 +139,21 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
         annotations=dated_notes(con, catalog),
         roi=result,
         bill=found[0] if found else None,
+        targets=_moved_targets(con),
     )
+
+
+def _moved_targets(con: duckdb.DuckDBPyConnection) -> list[Record]:
+    """Targets that an edition told otherwise than the one before it, the newest first: edition, kpi_id, old, new."""
+    told = [(one["number"], json.loads(str(one["notes"])).get("targets", {})) for one in
+            rows(con, "SELECT number, notes FROM kpi.editions ORDER BY number")]  # fmt: skip
+    found = [
+        {"edition": number, "kpi_id": kpi_id, "old": before[kpi_id], "new": target}
+        for (_, before), (number, now) in pairwise(told)
+        for kpi_id, target in sorted(now.items())
+        if kpi_id in before and before[kpi_id] != target
+    ]
+    return sorted(found, key=lambda one: -one["edition"])
 
 
 def _exports(con: duckdb.DuckDBPyConnection) -> str:

@@ -19,6 +19,7 @@ from pipeline.catalog.check import load_checked
 from pipeline.catalog.hashes import catalog_hash
 from pipeline.catalog.model import Catalog
 from pipeline.errors import BlockedError, ConfigurationError, ExitCode, Problem, RoiError
+from pipeline.kept_pages import keep
 from pipeline.settings import Settings
 from pipeline.warehouse.connection import create_schemas, outgrown_tables, warehouse
 from pipeline.warehouse.lock import run_lock
@@ -140,6 +141,7 @@ def _publish(run: _Run, *, rebuild: bool) -> Summary:
     publish_file(settings.work, settings.warehouse)
     settings.unpublished.unlink(missing_ok=True)
     publish_folder(settings.staged_reports, settings.reports)
+    keep(settings.reports, settings.kept_pages, summary.edition, is_new=True)
     summary.pages_drawn = True
     return summary
 
@@ -148,6 +150,9 @@ def draw_pages(settings: Settings, catalog: Catalog, progress: Progress = lambda
     """Draw the pages of the newest published edition again and publish them."""
     _stage_pages(settings, catalog, settings.warehouse, progress)
     publish_folder(settings.staged_reports, settings.reports)
+    drawn = _drawn_edition(settings.reports)
+    if drawn is not None:
+        keep(settings.reports, settings.kept_pages, drawn[1], is_new=False)
 
 
 def _stage_pages(settings: Settings, catalog: Catalog, source: Path, progress: Progress) -> None:
@@ -209,6 +214,8 @@ def _unchanged(run: _Run) -> Summary:
     if _drawn_edition(settings.reports) != (settings.name, summary.edition, pages_hash()):
         draw_pages(settings, run.catalog, run.progress)
         summary.pages_drawn = True
+    else:  # a run that was killed may have published and not kept them
+        keep(settings.reports, settings.kept_pages, number, is_new=False)
     return summary
 
 
@@ -251,10 +258,13 @@ def _work(con: duckdb.DuckDBPyConnection, run: _Run) -> Summary:
 
 
 def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id: int) -> Summary:
+    from pipeline.causes import name_causes
     from pipeline.engine.editions import create_editions, store_edition
     from pipeline.engine.rollup import as_of_day, roll_up
     from pipeline.engine.values import compute_values
+    from pipeline.reports.words import targets_told
     from pipeline.roi.store import store_roi
+    from pipeline.warehouse import ledger
 
     as_of = as_of_day(con, run.catalog)
     if as_of is None:
@@ -272,10 +282,11 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
         input_hash=_input_hash(con),
         run_id=run_id,
         why="new rows from " + ", ".join(sorted(taken.sources)) if taken.sources else "recomputed",
-        notes={"genai-roi": version("genai-roi"), "duckdb": duckdb.__version__},
+        notes={"genai-roi": version("genai-roi"), "duckdb": duckdb.__version__, "targets": targets_told(run.catalog)},
         anew=False,
     )
     store_roi(con, edition=number, inputs=inputs, result=result)
+    name_causes(con, run.catalog, edition=number, since_load=ledger.first_load(con, run_id=run_id))
     ((restated,),) = con.execute("SELECT count(*) FROM kpi.restatements WHERE edition = ?", [number]).fetchall()
     ((stand,),) = con.execute("SELECT count(*) FROM kpi.values WHERE last_edition IS NULL").fetchall()
     summary = Summary(run.settings.name, number, as_of, new_edition=True, values=stand, restated=restated)

@@ -79,6 +79,11 @@ class Settings:
         return self.root / "reports"
 
     @property
+    def kept_pages(self) -> Path:
+        """The pages of every edition of this warehouse as they were published."""
+        return self.root / "data" / "archive" / self.name
+
+    @property
     def staged_reports(self) -> Path:
         """Where pages are built before they are published."""
         return self.root / ".reports.staged"

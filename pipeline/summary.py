@@ -191,10 +191,17 @@ def _explained(explanation: Explanation, formula: str, published: dict[str, obje
     for name, value in explanation.from_rows.items():
         yield f"rows: {name}", _plain(value)
     for said, after in pairwise(explanation.history):
-        why = f"restated in edition {after['edition']}" + (f": {after['why']}" if after["why"] else "")
-        yield f"edition {said['edition']}", f"{_plain(said['value'])}, {why}"
+        yield f"edition {said['edition']}", f"{_plain(said['value'])}, {_fate(said, after)}"
     if explanation.sql:
         yield "SQL", explanation.sql
+
+
+def _fate(said: dict[str, object], after: dict[str, object]) -> str:
+    """What became of a value in the next edition that says something else; restated is what the corrections list."""
+    edition = f"edition {after['edition']}"
+    if after["is_restated"]:
+        return f"restated in {edition}" + (f": {after['why']}" if after["why"] else "")
+    return f"provisional until {edition}" if said["status"] == "immature" else f"told otherwise from {edition} on"
 
 
 def _interval(published: dict[str, object]) -> str:

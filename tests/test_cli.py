@@ -237,7 +237,7 @@ def test_two_editions_are_told_apart(tmp_path: Path) -> None:
     days = {
         (one["period_start"], one["old"], one["new"])
         for one in told["values"]
-        if (one["kpi_id"], one["grain"], one["change"]) == ("deployment_frequency", "day", "changed")
+        if (one["kpi_id"], one["grain"], one["change"]) == ("deployment_frequency", "day", "restated")
         and not one["dimension"]
     }
     assert days == {("2026-10-03", 1.0, 2.0)}
@@ -245,6 +245,9 @@ def test_two_editions_are_told_apart(tmp_path: Path) -> None:
     assert "Totals" in project.roi("edition", "diff", "1", "2", "--exports", _exports(project)).stdout
     said = (project.reports / "corrections.html").read_text(encoding="utf-8")
     assert "Deployment frequency" in said
+    assert "new rows in deployments-2.csv:2" in said, "the one row that came is named with its line"
+    told = project.json("explain", "deployment_frequency", "--period", "2026-10-03", "--exports", _exports(project))
+    assert [one["is_restated"] for one in told["history"]] == [False, True]
 
 
 def test_a_rebuild_gives_the_same_numbers(project: Project) -> None:

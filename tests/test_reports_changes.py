@@ -117,6 +117,23 @@ def test_corrections_are_kept_newest_first(tmp_path: Path) -> None:
     assert said.count("late rows") == 2
 
 
+def test_a_changed_target_leaves_a_trace(tmp_path: Path) -> None:
+    """On the index and the owner's page where this edition changed it, on the register for ever."""
+    now = edition().edition["number"]
+    moved = [
+        {"edition": now, "kpi_id": "availability", "old": "at least 99 %", "new": "at least 99.9 %"},
+        {"edition": now - 2, "kpi_id": "mttr", "old": "at most 4 h", "new": "at most 2 h"},
+        {"edition": now - 2, "kpi_id": "retired_since", "old": "a", "new": "b"},
+    ]
+    render(edition(targets=moved), tmp_path)
+    said = "Target changed: Availability, at least 99 % to at least 99.9 %."
+    for page in ("index.html", "ai_operations_engineer.html"):
+        assert said in (tmp_path / page).read_text(encoding="utf-8"), page
+    register = "".join(parsed(tmp_path / "corrections.html").text)
+    assert "at least 99.9 %" in register and "at most 2 h" in register and "retired_since" not in register
+    assert "at most 2 h" not in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
 def test_without_corrections_the_register_says_so() -> None:
     """None is a result, not an empty table."""
     assert registers.all_corrections(rows.indexed(edition())).title == "No published total was ever corrected"

@@ -78,12 +78,34 @@ def test_index_answers_at_a_glance(data: EditionData, tmp_path: Path) -> None:
     render(data, tmp_path)
     said = " ".join("".join(parsed(tmp_path / "index.html").text).split())
     assert "edition 7" in said
-    assert re.search(r"\d of 11 targets met", said)
+    judged = (
+        r"\d of the \d+ targets that can be judged (is|are) met, \d missed \(.+\) and \d open; \d of 13 KPIs have no"
+    )
+    assert re.search(judged, said)
     assert "Data through 20 Nov 2026" in said
     assert re.search(r"Period 28 days to 20 Nov 2026,.* October 2026", said)
     assert "Corrections 2" in said
     assert "Checks failed 1 of 2" in said
+    assert "Next due with the data of 21 Nov 2026" in said
     assert said.count("n = ") >= len(data.catalog.reported_roles())
+
+
+def test_a_check_that_had_nothing_to_judge_has_not_passed(data: EditionData, tmp_path: Path) -> None:
+    """Of three checks one failed, one passed, and one is neither: it is counted with neither of them."""
+    idle = {**data.checks[0], "passed": True, "observed": "no rows", "expected": "not applicable; with data: some"}
+    render(replace(data, checks=[*data.checks, idle]), tmp_path)
+    said = " ".join("".join(parsed(tmp_path / "index.html").text).split())
+    assert "Checks failed 1 of 2" in said
+    run = " ".join("".join(parsed(tmp_path / "run.html").text).split())
+    assert "1 check passed" in run and "1 check had nothing to judge" in run
+
+
+def test_targets_of_kpis_without_a_value_are_not_counted_as_judged(data: EditionData) -> None:
+    """No KPI with a target has a value, one without has: then no target can be judged, and none counts as missed."""
+    dry = data
+    for kpi, metric in data.catalog.metrics.items():
+        dry = changed(dry, kpi, date.min, **DRY) if metric.target else dry
+    assert programme(indexed(dry)) == "11 of 13 KPIs have no current value; none of the 11 targets can be judged"
 
 
 def test_a_role_whose_data_has_run_dry_is_incomplete_and_says_since_when(data: EditionData) -> None:
@@ -115,7 +137,9 @@ def test_the_title_of_an_edition_begins_with_what_is_missing_when_most_is(data: 
     few = data
     for kpi in owned:
         few = few if kpi == "adoption_rate" else changed(few, kpi, date.min, **DRY)
-    assert programme(indexed(few)) == "12 of 13 KPIs have no current value; 1 of 11 targets met"
+    assert programme(indexed(few)) == (
+        "12 of 13 KPIs have no current value; the one target that can be judged, of adoption rate, is met"
+    )
     none = changed(few, "adoption_rate", date.min, **DRY)
     assert programme(indexed(none)) == "Nothing can be said yet: no KPI has a current value"
 

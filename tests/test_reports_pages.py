@@ -17,6 +17,7 @@ from test_reports_edition import AS_OF, END, HOSTILE, edition, unknown
 
 from pipeline.reports import EditionData, ReportError, formats, render
 from pipeline.reports.lint import lint
+from pipeline.reports.model import Figure
 from pipeline.reports.rows import Edition
 from pipeline.reports.values import POINTS_SHOWN, index, shown
 from pipeline.reports.views import role_page, status
@@ -248,14 +249,43 @@ def test_lint_refuses_a_number_that_is_not_backed(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("part", "lacks"), [("owner", "owner"), ("target_source", "target source"), ("unit", "unit")])
-def test_lint_refuses_a_definition_with_a_hole(data: EditionData, part: str, lacks: str) -> None:
-    """The catalogue forbids these holes as well; the page checks once more what it is about to show."""
+NOT_SAID = Figure("", "missing")
+
+
+@pytest.mark.parametrize(
+    ("part", "lacks"),
+    [
+        ({"formula": " "}, "definition"),
+        ({"question": ""}, "question"),
+        ({"hash": ""}, "definition hash"),
+        ({"unit": " "}, "unit"),
+        ({"target_source": " "}, "target source"),
+        ({"command": ""}, "lineage link"),
+    ],
+)
+def test_lint_refuses_a_definition_with_a_hole(data: EditionData, part: dict[str, str], lacks: str) -> None:
+    """The catalogue forbids most of these holes as well; the page checks once more what it is about to show."""
     page = role_page(Edition(data, index(data.values, AS_OF)), "genai_engineer")
     row = page.owned[0]
-    hollow = (
-        replace(row, owner="") if part == "owner" else replace(row, definition=replace(row.definition, **{part: " "}))
-    )
+    hollow = replace(row, definition=replace(row.definition, **part))
+    with pytest.raises(ReportError, match=f"token_cost_per_session  R001  has no {lacks};"):
+        lint([replace(page, owned=(hollow,))])
+
+
+@pytest.mark.parametrize(
+    ("part", "lacks"),
+    [
+        ({"owner": ""}, "owner"),
+        ({"n": NOT_SAID}, "n"),
+        ({"interval": NOT_SAID}, "interval or exact"),
+        ({"period": ""}, "as-of"),
+        ({"href": ""}, "lineage link"),
+    ],
+)
+def test_lint_refuses_a_line_with_a_hole(data: EditionData, part: dict[str, Any], lacks: str) -> None:
+    """Each thing a number is shown with is asked for on its own."""
+    page = role_page(Edition(data, index(data.values, AS_OF)), "genai_engineer")
+    hollow = replace(page.owned[0], **part)
     with pytest.raises(ReportError, match=f"token_cost_per_session  R001  has no {lacks};"):
         lint([replace(page, owned=(hollow,))])
 

@@ -133,6 +133,7 @@ def editions(con: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
     """Return every edition, the newest first, with how many values it restated."""
     return rows(
         con,
-        "SELECT number, as_of, catalog_hash, input_hash, (SELECT count(*) FROM kpi.restatements AS r "
-        "WHERE r.edition = e.number) AS restated FROM kpi.editions AS e ORDER BY number DESC",
+        "SELECT number, e.as_of, CAST(r.started_at AS DATE) AS published, catalog_hash, input_hash, "
+        "(SELECT count(*) FROM kpi.restatements AS c WHERE c.edition = e.number) AS restated "
+        "FROM kpi.editions AS e LEFT JOIN ledger.runs AS r USING (run_id) ORDER BY number DESC",
     )

@@ -156,7 +156,8 @@ def _history(con: duckdb.DuckDBPyConnection, kpi_id: str, period: Period, of: tu
     """Each value the editions gave for one period and slice, and since which edition."""
     return rows(
         con,
-        "SELECT v.first_edition AS edition, v.value, v.status, v.definition_hash, r.why FROM kpi.values AS v "
+        "SELECT v.first_edition AS edition, v.value, v.status, v.definition_hash, r.why, "
+        "r.edition IS NOT NULL AS is_restated FROM kpi.values AS v "
         "LEFT JOIN kpi.restatements AS r ON r.edition = v.first_edition AND r.kpi_id = v.kpi_id AND r.grain = v.grain "
         "AND r.period_start = v.period_start AND r.dimension = v.dimension AND r.dimension_value = v.dimension_value "
         "WHERE v.kpi_id = ? AND v.grain = ? AND v.period_start = ? AND v.period_end = ? AND v.dimension = ? "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from pipeline.reports import evidence, formats, returns
 from pipeline.reports.model import EditionData
@@ -27,7 +28,33 @@ def redefined(data: EditionData, kpi_ids: Iterable[str]) -> list[str]:
         ids = [str(row["kpi_id"]) for row in data.definitions if row["change"] == change]
         names = [metrics[kpi].name if kpi in metrics else kpi for kpi in ids if kpi in wanted or kpi not in metrics]
         said += [f"{words_of}: {formats.listed(names)}."] if names else []
-    return said
+    return said + [one.text for one in moved_targets(data, data.edition["number"]) if one.kpi_id in wanted]
+
+
+@dataclass(frozen=True)
+class MovedTarget:
+    """A target that an edition told otherwise than the one before it."""
+
+    kpi_id: str
+    name: str
+    edition: str
+    old: str
+    new: str
+
+    @property
+    def text(self) -> str:
+        """The change as a sentence."""
+        return f"Target changed: {self.name}, {self.old} to {self.new}."
+
+
+def moved_targets(data: EditionData, number: int | None = None) -> list[MovedTarget]:
+    """The targets that editions moved, the newest first; of one edition alone when its `number` is given."""
+    metrics = data.catalog.metrics
+    return [
+        MovedTarget(one["kpi_id"], metrics[one["kpi_id"]].name, str(one["edition"]), one["old"], one["new"])
+        for one in data.targets
+        if one["kpi_id"] in metrics and number in (None, one["edition"])
+    ]
 
 
 def _of_return(before: RoiResult | None, now: RoiResult | None) -> Iterator[str]:

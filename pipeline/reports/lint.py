@@ -1,4 +1,7 @@
-"""The last gate of a page: a number without its definition, unit, n, interval, owner or source is not shown."""
+"""The last gate of a page: a number that lacks any of nine things is not shown.
+
+They are its definition, version, unit, n, interval or "exact", as-of, target source, owner and lineage link.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,13 @@ class ReportError(RoiError):
 
 
 def _lacks(row: KpiRow) -> list[str]:
-    """What one scorecard line lacks, in words; n and interval are asked for only where there is a value.
+    """What one scorecard line lacks, in words; n, interval, as-of and lineage only where there is a value.
 
     Thin data may lack an interval: the page then says that none could be computed, and nothing is judged.
     """
     needed = {
+        "definition": row.definition.formula,
+        "question": row.definition.question,
         "unit": row.definition.unit,
         "owner": row.owner,
         "target source": row.definition.target_source,
@@ -27,6 +32,7 @@ def _lacks(row: KpiRow) -> list[str]:
     if row.value.state in ("value", "zero"):
         is_thin = row.status != words.STATUS_WORDS["computed"]
         needed |= {"n": _said(row.n), "interval or exact": row.interval.text if is_thin else _said(row.interval)}
+        needed |= {"as-of": row.period, "lineage link": row.href and row.definition.command}
     elif not row.value.why:
         needed["reason why it is not available"] = ""
     return [what for what, found in needed.items() if not found.strip()]

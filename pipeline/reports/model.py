@@ -57,6 +57,8 @@ class EditionData:
     """Notes of the analyst, the oldest first: date, kpi_id (`*` for all), note, told_by."""
     bill: Statement | None = None
     """Telemetry against the invoice of the newest month that has one."""
+    targets: list[Record] = field(default_factory=list)
+    """Targets that an edition told otherwise than the one before it, the newest first: edition, kpi_id, old, new."""
 
     @property
     def quarantined(self) -> int:

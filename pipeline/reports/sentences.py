@@ -190,22 +190,44 @@ def _nothing(rows: Sequence[tuple[Value | None, Value | None, str, AnyMetric]]) 
     return _sentence(f"{names}: no current value; last measured: {since}")
 
 
+NAMED = 3
+"""More names than this make a title nobody reads; the table of all KPIs has the rest."""
+
+
 def programme(rows: Sequence[tuple[Value | None, AnyMetric]]) -> str:
-    """The finding of an edition: how many of all targets were met, which were not, and what is not known."""
+    """The finding of an edition: how many targets that can be judged were met, which were not, what is unknown."""
     known = [(row, metric) for row, metric in rows if row is not None and row.value is not None]
     if not known:
         return "Nothing can be said yet: no KPI has a current value"
-    aimed = [(words.verdict(row).word, metric) for row, metric in known if metric.target]
-    met = sum(word == "met" for word, _ in aimed)
-    targets = sum(metric.target is not None for _, metric in rows)
-    parts = [f"{met} of {targets} target{'s' if targets != 1 else ''} met"] if targets else ["No target to judge"]
-    for verdict in ("missed", "inconclusive"):
-        names = [_name(metric) for word, metric in aimed if word == verdict]
-        parts += [f"{verdict}: {formats.listed(names)}"] if names else []
+    parts = [_targets(known, sum(metric.target is not None for _, metric in rows))]
     if missing := len(rows) - len(known):
         place = 0 if missing > len(known) else len(parts)
         parts.insert(place, f"{missing} of {len(rows)} KPIs have no current value")
-    return "; ".join(parts)
+    return _sentence("; ".join(parts))
+
+
+def _targets(known: Sequence[tuple[Value, AnyMetric]], targets: int) -> str:
+    """How the targets stand; `targets` counts those of KPIs without a value as well."""
+    aimed = [(words.verdict(row).word, metric) for row, metric in known if metric.target]
+    if not aimed:
+        return f"none of the {targets} targets can be judged" if targets else "no target is set"
+    met, missed = ([_name(metric) for word, metric in aimed if word == verdict] for verdict in ("met", "missed"))
+    if len(aimed) == 1:
+        said = "met" if met else "missed" if missed else "open"
+        return (
+            f"the one target {'there is' if targets == 1 else 'that can be judged'}, of {_name(aimed[0][1])}, is {said}"
+        )
+    which = "targets" if len(aimed) == targets else "targets that can be judged"
+    parts = [f"{len(met)} of the {len(aimed)} {which} {'is' if len(met) == 1 else 'are'} met"]
+    parts += [f"{len(missed)} missed ({_few(missed)})"] if missed else []
+    is_open = len(aimed) - len(met) - len(missed)
+    return formats.listed([*parts, *([f"{is_open} open"] if is_open else [])])
+
+
+def _few(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    left = len(names) - NAMED
+    return formats.listed([*names[:NAMED], f"{left} more"] if left > 0 else list(names))
 
 
 def _sentence(said: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -79,7 +80,8 @@ def _common(edition: Edition, status: Mark, files: tuple[Download, ...]) -> dict
         "is_first": edition.data.edition["number"] == 1,
         "is_sample": edition.data.edition["warehouse"] == rows.SAMPLE,
         "failed": sum(not check["passed"] for check in edition.data.checks),
-        "checked": len(edition.data.checks),
+        "checked": sum(words.is_applicable(check) for check in edition.data.checks),
+        "next_due": formats.day(edition.as_of + timedelta(days=1)),
     }
 
 
@@ -136,7 +138,7 @@ def _run_page(edition: Edition) -> dict[str, Any]:
         "sources": [lineage.source_row(source, edition.catalog, edition.as_of) for source in sources],
         "totals": [{**row, "rows": formats.grouped(int(row["rows"])), "total": downloads.printed(row["total"])}
                    for row in data.totals],
-        "checks": sorted(data.checks, key=lambda check: bool(check["passed"])),
+        "checks": [{**check, "applies": words.is_applicable(check)} for check in data.checks],
     }  # fmt: skip
 
 
@@ -210,7 +212,10 @@ def _write_registers(out: Path, edition: Edition, common: dict[str, Any]) -> lis
     shown: dict[str, dict[str, Any]] = {
         "run.html": _run_page(edition),
         "raci.html": {"raci": registers.raci(edition)},
-        "corrections.html": {"corrections": registers.all_corrections(edition)},
+        "corrections.html": {
+            "corrections": registers.all_corrections(edition),
+            "targets": changes.moved_targets(edition.data),
+        },
         "archive.html": {"editions": registers.archive(edition)},
         "index.html": _index_page(edition),
     }

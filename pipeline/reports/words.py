@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from pipeline.catalog.formulas import formula_line
-from pipeline.catalog.model import AnyMetric
+from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.reports.formats import amount, day, figure, goal
-from pipeline.reports.model import Figure, Mark, Value
+from pipeline.reports.model import Figure, Mark, Record, Value
 
 VERDICTS = {
     "met": Mark("met", "tick", "good", "the whole interval is on the right side of the target"),
@@ -93,6 +93,16 @@ def target(metric: AnyMetric) -> str:
 def target_source(metric: AnyMetric) -> str:
     """Who says the target, and since when it holds."""
     return f"{metric.target.source}, since {day(metric.target.since)}" if metric.target else "none set"
+
+
+def is_applicable(check: Record) -> bool:
+    """Whether a check had anything to judge; one that had not neither passed nor failed."""
+    return not check["passed"] or not str(check["expected"]).startswith("not applicable")
+
+
+def targets_told(catalog: Catalog) -> dict[str, str]:
+    """The target of each KPI in words, as an edition keeps it; the hash of a definition does not cover targets."""
+    return {kpi_id: target(metric) for kpi_id, metric in catalog.metrics.items()}
 
 
 def edition_status(roles: Sequence[Mark]) -> Mark:
