@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,12 +144,13 @@ _TIMES = [name for name, sql_type in COLUMNS.items() if sql_type == "TIMESTAMPTZ
 
 
 def _frame(path: Path) -> pd.DataFrame:
-    """A file as pandas reads it, with the types said."""
+    """A file as pandas reads it, with the types said; Parquet by DuckDB where pyarrow, which it needs, is not there."""
     import pandas as pd
 
     dtypes = {name: _DTYPES[sql_type] for name, sql_type in COLUMNS.items() if name not in _TIMES}
     if path.suffix == ".parquet":
-        return pd.read_parquet(path)
+        has_pyarrow = find_spec("pyarrow") is not None
+        return pd.read_parquet(path) if has_pyarrow else duckdb.read_parquet(str(path)).df()
     if path.suffix == ".csv":
         return pd.read_csv(path, dtype=dtypes, parse_dates=_TIMES)
     frame = pd.read_json(path, lines=True, dtype=False, convert_dates=False)
