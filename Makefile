@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11+, make and git: `make nightly` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-faults proof-roi bench-roi format lint types catalog docs docs-check check bench lock clean proof-groups proof-canaries
+.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-faults proof-roi bench-roi format lint types catalog docs docs-check check bench lock clean proof-groups proof-canaries bench-ingest
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -98,6 +98,9 @@ check: lint types catalog docs-check test ## Everything CI runs: format, lint, t
 
 bench: $(VENV)/ready ## Measure against one scan of the rows and other tools: make bench BENCH_CALLS=10000000
 	@$(BIN)/python -m bench
+
+bench-ingest: $(VENV)/ready ## Rows a second taken in beside the plain reader and other tools: make bench-ingest BENCH_ROWS=5000000
+	@$(BIN)/python -m bench.ingest
 
 bench-roi: $(VENV)/ready ## Print the seconds of processor that the simulation of the return takes
 	@$(BIN)/python -m bench.roi

@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from bench import peers
+from bench.exports import FORMATS
+from bench.ingest import measured as taken_in
 from bench.measure import ROOT, Result, circumstances, repeated, run_part
 from bench.report import text
 
@@ -21,12 +23,13 @@ def bench(
     *,
     calls: Annotated[int, typer.Option(envvar="BENCH_CALLS", min=1000, help="Calls in 365 days.")] = 1_000_000,
     runs: Annotated[int, typer.Option(envvar="BENCH_RUNS", min=1, help="Runs of each measurement.")] = 3,
-    parts: Annotated[str, typer.Option(envvar="BENCH_PARTS", help="Which of a, b, c.")] = "abc",
+    parts: Annotated[str, typer.Option(envvar="BENCH_PARTS", help="Which of a, b, c, d.")] = "abcd",
     memory: Annotated[str, typer.Option(envvar="BENCH_MEMORY", help="DuckDB's memory limit in a and b.")] = "1GiB",
     folder: Annotated[Path, typer.Option(envvar="BENCH_FOLDER", help="Where files go.")] = Path("build/bench"),
+    dlt: Annotated[Path | None, typer.Option(envvar="BENCH_DLT", help="A python with dlt[duckdb], for d.")] = None,
     peers_setup: Annotated[Path | None, typer.Option(envvar="PEERS_SETUP", help="Script for c.")] = None,
 ) -> None:
-    """Measure the engine against the floor, over growing histories, and beside other tools."""
+    """Measure the engine against the floor, over histories and beside other tools, and how files are taken in."""
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     results: Result = {
@@ -36,6 +39,8 @@ def bench(
         results |= _year(folder, calls, runs, memory, nights="b" in parts)
     if "c" in parts:
         results["peers"] = _beside(folder, peers_setup or peers.default_script(), 5 if calls >= 5_000_000 else 1, runs)
+    if "d" in parts:
+        results |= taken_in(folder, calls, runs, tuple(FORMATS), files=1, memory=memory, peers=True, dlt=dlt)
     results["load_after"] = round(os.getloadavg()[0], 2)
     kept = folder / f"results-{calls}.json"
     kept.write_text(json.dumps(results, indent=1), encoding="utf-8")

@@ -95,8 +95,9 @@ def _cpu() -> str:
 
 
 def code_hash() -> str:
-    """Twelve digits that change with the engine, the facts or the catalogue."""
-    files = [ROOT / "metrics_catalog.yaml", *_code("engine"), *_code("facts"), *_code("statistics")]
+    """Twelve digits that change with taking in, the engine, the facts or the catalogue."""
+    rooms = ("sources", "contracts", "warehouse", "engine", "facts", "statistics")
+    files = [ROOT / "metrics_catalog.yaml", *(path for room in rooms for path in _code(room))]
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.read_bytes())

@@ -13,6 +13,8 @@ from bench.measure import ROOT
 
 Result = dict[str, Any]
 DOCS = ROOT / "docs" / "benchmarks.md"
+OURS, PLAIN = "genai-roi", "plain reader"
+"""What the tools of (d) are called."""
 
 
 def tables(results: Result) -> Iterator[Table]:
@@ -23,6 +25,8 @@ def tables(results: Result) -> Iterator[Table]:
         yield _nights(results)
     if "peers" in results:
         yield _peers(results["peers"])
+    if "ingest" in results:
+        yield _ingest(results["ingest"])
     for name, title in (("profile", "(a)"), ("night_profile", "a night of (b), a year of history")):
         found = results.get(name, {"failed": ""})
         if "failed" not in found:
@@ -115,6 +119,30 @@ def _versions(versions: dict[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
+def _ingest(ingest: Result) -> Table:
+    """Rows a second, as shares of the plain reader's, of every tool and format."""
+    lines = []
+    for name, tools in ingest["formats"].items():
+        floor = tools[PLAIN]
+        lines += [_ingest_row(f"{name}: {title}", found, floor) for title, found in tools.items()]
+    head = ("", "share of the plain reader's rows/s", "in CPU time", "rows/s", "seconds", "CPU s", "peak MiB")
+    notes = [
+        f"{name}: {title} has no figure, {found['failed']}."
+        for name, tools in ingest["formats"].items() for title, found in tools.items() if "failed" in found
+    ]  # fmt: skip
+    split = f" in {ingest['files']:,} files" if ingest["files"] > 1 else ""
+    return Table(f"(d) taking in, {ingest['rows']:,} rows{split}", head, tuple(lines), " ".join(notes))
+
+
+def _ingest_row(title: str, found: Result, floor: Result) -> tuple[str, ...]:
+    seconds, rows = found.get("seconds"), found.get("rows")
+    speed = f"{rows / seconds:,.0f}" if rows and seconds else NOTHING
+    return (
+        title, ratio(floor.get("seconds"), seconds), ratio(floor.get("cpu"), found.get("cpu")), speed,
+        number(seconds), number(found.get("cpu")), number(found.get("peak_mib")),
+    )  # fmt: skip
+
+
 def _statements(profile: Result, title: str, most: int = 25) -> Table:
     named = sorted(profile["statements"].items(), key=lambda item: -item[1]["cpu"])
     rows = [_statement_row(label, spent, profile) for label, spent in named[:most]]
@@ -143,10 +171,15 @@ def circumstances(results: Result) -> str:
     found = results["circumstances"]
     return (
         f"{found['date']}; {found['cpu']}, {found['cores']} cores, {found['memory_gib']} GiB, {found['system']}; "
-        f"{_versions(found['versions'])}; code {found['code']}. DuckDB's memory limit "
-        f"{results['memory_limit']} in (a) and (b). Medians of {results['runs']} runs. "
+        f"{_versions(found['versions'])}; code {found['code']}. DuckDB's memory limit {_limits(results)}. "
+        f"Medians of {results['runs']} runs. "
         f"Load of the machine before and after: {found['load']} and {results['load_after']}."
     )
+
+
+def _limits(results: Result) -> str:
+    told = [f"{results['memory_limit']} in (a) and (b)"] if "memory_limit" in results else []
+    return ", ".join([*told, *([f"{results['ingest']['memory_limit']} in (d)"] if "ingest" in results else [])])
 
 
 def text(results: Result) -> str:
@@ -160,9 +193,15 @@ def markdown(runs: Sequence[Result]) -> str:
     if not runs:
         parts.append("No run has been recorded here yet.")
     for results in runs:
-        parts += [f"## {results['calls']:,} calls in {results['days']} days", _rows(results), circumstances(results)]
+        parts += [_title(results), _rows(results), circumstances(results)]
         parts += [table.markdown() for table in tables(results)]
     return "\n\n".join(parts) + "\n"
+
+
+def _title(results: Result) -> str:
+    if "calls" in results:
+        return f"## {results['calls']:,} calls in {results['days']} days"
+    return f"## {results['ingest']['rows']:,} rows taken in"
 
 
 def _rows(results: Result) -> str:
@@ -190,6 +229,15 @@ per day; then the same four stages. Taking the files in is not part of it.
 and model, per day, week and month: 12 groupings. Each tool runs in a process and an environment of its own, in turns.
 genai-roi builds its states in a new warehouse file and gives intervals, verdicts and a few 28-day windows with its
 values; the others answer from the raw table and write nothing.
+
+**(d)** An export of a gateway's calls (26 columns; `bench/exports.py`, mapping `bench/sources/`) goes into a new
+database file, up to the checkpoint. The **plain reader** is one statement of DuckDB: `CREATE TABLE calls AS SELECT *
+FROM read_csv(...)` (`read_json`, `read_parquet`), told the name and type of every column so that it guesses nothing,
+and those types are the ones of `core.calls`; it checks nothing. genai-roi does what a night does: the file is hashed
+and kept, its bytes are checked, rows are cast and judged by the contract, people become pseudonyms, one row in a
+thousand breaks a rule and is quarantined with its line, and every row is entered in the ledger. pandas + pandera
+reads, validates by the same rules, takes the bad rows out and writes into DuckDB; dlt extracts, normalises and loads,
+and judges nothing.
 
 Each measurement is a process of its own, its memory the greatest resident size the system saw. Files are in the
 system's cache; DuckDB's own cache is empty at the start of each run. The rows are made by `bench/warehouse.py`."""

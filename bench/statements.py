@@ -28,7 +28,7 @@ class TimedConnection:
 
     def execute(self, statement: Any, parameters: Any = None) -> _TimedResult:
         """Execute a statement, and keep its seconds under its label."""
-        label = f"{self.stage}: {label_of(str(statement), parameters)}"
+        label = f"{self.stage}: {label_of(str(getattr(statement, 'query', statement)), parameters)}"
         given = () if parameters is None else (parameters,)
         result = self._timed(label, lambda: self._con.execute(statement, *given))
         return _TimedResult(result, lambda call: self._timed(label, call))

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipeline.contracts import judge
+from pipeline.contracts import PANDERA_UP_TO_ROWS, judge, judge_in_one_pass
 from pipeline.errors import ConfigurationError
 from pipeline.sources.bytes_check import FileProblem, FileRefusedError, inspect_bytes, inspect_complete, inspect_mark
 from pipeline.sources.naming import file_names, name_columns
-from pipeline.sources.readers import RawFile, read_raw
+from pipeline.sources.plan import Plan
+from pipeline.sources.quick import is_quick, quick_rows
+from pipeline.sources.readers import RawFile, has_more_records, read_raw
 from pipeline.sources.recognise import recognise
-from pipeline.sources.stage import stage
+from pipeline.sources.stage import ambiguous_times, explained, stage
 from pipeline.tables import load_tables
 from pipeline.warehouse import again, ledger
 from pipeline.warehouse.load import Load, enter_totals, load_rows
@@ -164,11 +166,20 @@ def _read_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, keep: Keep) ->
 def judge_table(con: duckdb.DuckDBPyConnection, mapping: SourceMapping, name: str, *, now: datetime) -> int:
     """Stage and judge the rows one file has for a table; how many of their local times occurred twice.
 
-    Leaves them as `typed_<name>` and the reasons against the bad ones as `verdicts_<name>`.
+    Leaves them as `typed_<name>` and the reasons against the bad ones as `verdicts_<name>`. Rows of many records are
+    staged and judged in one pass where each of them is one record.
     """
-    staged, typed, verdicts = f"staged_{name}", f"typed_{name}", f"verdicts_{name}"
-    ambiguous = stage(con, mapping, name, staged=staged).ambiguous_times
-    judge(con, load_tables()[name], staged=staged, typed=typed, verdicts=verdicts, now=now)
+    table, typed, verdicts = load_tables()[name], f"typed_{name}", f"verdicts_{name}"
+    plan = Plan(mapping, table, mapping.tables[name])
+    if has_more_records(con, PANDERA_UP_TO_ROWS) and is_quick(plan):
+        with explained(con, plan):
+            rows = quick_rows(con, plan)
+            staged = f"({rows.relation})"
+            judge_in_one_pass(con, table, staged=staged, typed=typed, verdicts=verdicts, now=now, quick=rows.columns)
+            ambiguous = ambiguous_times(con, plan)
+    else:
+        ambiguous = stage(con, mapping, name, staged=f"staged_{name}").ambiguous_times
+        judge(con, table, staged=f"staged_{name}", typed=typed, verdicts=verdicts, now=now)
     name_columns(con, verdicts, file_names(mapping, name))
     return ambiguous
 

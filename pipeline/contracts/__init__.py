@@ -6,8 +6,8 @@ validated by the pandera schema, big ones by one pass of SQL; the verdicts are t
 
 from __future__ import annotations
 
-from pipeline.contracts.judging import judge
+from pipeline.contracts.judging import PANDERA_UP_TO_ROWS, judge, judge_in_one_pass
 from pipeline.contracts.rules import Rule, rules_of, sql_rules
 from pipeline.contracts.schemas import schema
 
-__all__ = ["Rule", "judge", "rules_of", "schema", "sql_rules"]
+__all__ = ["PANDERA_UP_TO_ROWS", "Rule", "judge", "judge_in_one_pass", "rules_of", "schema", "sql_rules"]

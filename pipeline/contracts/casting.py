@@ -7,6 +7,8 @@ UTC day of that moment (the cast would drop the offset).
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pipeline.tables import Column, Table, quoted
 
 _BLANK_POINTS = (
@@ -41,23 +43,40 @@ def is_blank_sql(text: str) -> str:
     return f"regexp_full_match({text}, '[{BLANKS}]*')"
 
 
-def typed_rows_sql(table: Table, staged: str) -> str:
+def quick_name(column: str) -> str:
+    """Name of the column that holds the value of a staged row where it was read at once."""
+    return f"_quick_{column}"
+
+
+def typed_rows_sql(table: Table, staged: str, *, quick: Collection[str] = ()) -> str:
     """SELECT of `_row`, `_line`, `_version`, the typed columns and the texts of those that may fail to cast.
+
+    Of the columns `quick` the relation has values too, which are taken where they are not NULL.
 
     One step a subquery: DuckDB plans `nullif(f(x), '')` with `f(x)` twice, and planning is what small batches cost.
     """
     place = "CAST(_row AS BIGINT) AS _row, CAST(_line AS BIGINT) AS _line, CAST(_version AS VARCHAR) AS _version"
     texts = [f"{_normal(column)} AS {quoted(text_name(column.name))}" for column in table.columns]
-    typed = [f"{_typed(column)} AS {quoted(column.name)}" for column in table.columns]
+    typed = [f"{_typed_or_quick(column, quick)} AS {quoted(column.name)}" for column in table.columns]
     kept = [quoted(text_name(name)) for name in text_columns(table)]
+    there = [quoted(quick_name(column.name)) for column in table.columns if column.name in quick]
     listed = ", ".join(["_row, _line, _version", *typed, *kept])
-    return f"SELECT {listed} FROM (SELECT {', '.join([place, *texts])} FROM {staged})"
+    return f"SELECT {listed} FROM (SELECT {', '.join([place, *texts, *there])} FROM {staged})"
+
+
+def _typed_or_quick(column: Column, quick: Collection[str]) -> str:
+    if column.name not in quick:
+        return _typed(column)
+    value = quoted(quick_name(column.name))
+    return f"CASE WHEN {value} IS NOT NULL THEN {value} ELSE {_typed(column)} END"
 
 
 def _normal(column: Column) -> str:
     """The staged text; where text is what is wanted, in normal form C and without blanks around it."""
     text = f"CAST({quoted(column.name)} AS VARCHAR)"
-    return f"regexp_replace(nfc_normalize({text}), {_AROUND}, '', 'g')" if column.column_type.is_text else text
+    if not column.column_type.is_text:
+        return text
+    return f"CASE WHEN {text} IS NOT NULL THEN regexp_replace(nfc_normalize({text}), {_AROUND}, '', 'g') END"
 
 
 def _typed(column: Column) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+PANDERA_UP_TO_ROWS = 20_000
+
+
 def judge(
     con: DuckDBPyConnection,
     table: Table,
@@ -25,7 +28,7 @@ def judge(
     typed: str,
     verdicts: str,
     now: datetime,
-    pandera_up_to_rows: int = 20_000,
+    pandera_up_to_rows: int = PANDERA_UP_TO_ROWS,
 ) -> None:
     """Create temp tables `typed` (every row, cast) and `verdicts` (`_row`, `reason`; one row per bad row).
 
@@ -35,28 +38,36 @@ def judge(
     pandera schema, bigger ones by the SQL of the same rules in one pass. `now` is the run's clock and must carry a
     time zone.
     """
+    if _count(con, staged) > pandera_up_to_rows:
+        judge_in_one_pass(con, table, staged=staged, typed=typed, verdicts=verdicts, now=now)
+        return
     with _utc_session(con):
-        if _count(con, staged) <= pandera_up_to_rows:
-            _judge_by_pandera(con, table, staged=staged, typed=typed, verdicts=verdicts, now=now)
-        else:
-            _judge_by_sql(con, table, staged=staged, typed=typed, verdicts=verdicts, now=now)
+        _judge_by_pandera(con, table, staged=staged, typed=typed, verdicts=verdicts, now=now)
 
 
-def _judge_by_sql(
-    con: DuckDBPyConnection, table: Table, *, staged: str, typed: str, verdicts: str, now: datetime
+def judge_in_one_pass(
+    con: DuckDBPyConnection,
+    table: Table,
+    *,
+    staged: str,
+    typed: str,
+    verdicts: str,
+    now: datetime,
+    quick: Collection[str] = (),
 ) -> None:
-    """One pass casts and judges; the reasons travel as a last column that is taken off again."""
-    columns = _typed_columns(table)
-    reasons = _reasons_sql(sql_rules(table, now))
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {typed} AS "
-        f"SELECT {columns}, {reasons} AS _reason FROM ({typed_rows_sql(table, staged)})"
-    )
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {verdicts} AS "
-        f"SELECT _row, _reason AS reason FROM {typed} WHERE _reason IS NOT NULL ORDER BY _row"
-    )
-    con.execute(f"ALTER TABLE {typed} DROP COLUMN _reason")
+    """The same by the SQL of the rules, whatever the size; `staged` may be a subquery, for it is read once.
+
+    Of the columns `quick` it has values as `_quick_<column>` beside the texts.
+    """
+    with _utc_session(con):
+        columns, reasons = _typed_columns(table), _reasons_sql(sql_rules(table, now))
+        rows = typed_rows_sql(table, staged, quick=quick)
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {typed} AS SELECT {columns}, {reasons} AS _reason FROM ({rows})")
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE {verdicts} AS "
+            f"SELECT _row, _reason AS reason FROM {typed} WHERE _reason IS NOT NULL ORDER BY _row"
+        )
+        con.execute(f"ALTER TABLE {typed} DROP COLUMN _reason")
 
 
 def _judge_by_pandera(

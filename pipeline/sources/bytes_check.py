@@ -6,6 +6,7 @@ import codecs
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from pipeline.errors import RoiError
@@ -89,6 +90,9 @@ def _inspect_text(path: Path, start: bytes) -> FileProblem | None:
     for chunk in _chunks(path):
         pending = len(decoder.getstate()[0])
         nul = chunk.find(b"\0")
+        if nul < 0 and not pending and chunk.isascii():
+            offset += len(chunk)
+            continue
         try:
             decoder.decode(chunk)
         except UnicodeDecodeError as error:
@@ -146,11 +150,12 @@ class LineFacts:
 
     def take(self, chunk: bytes) -> None:
         """Count one more chunk."""
+        has_cr = b"\r" in chunk
         self.lf += chunk.count(b"\n")
-        self.cr += chunk.count(b"\r")
-        self.crlf += chunk.count(b"\r\n") + (self.last == b"\r" and chunk[:1] == b"\n")
+        self.crlf += (chunk.count(b"\r\n") if has_cr else 0) + (self.last == b"\r" and chunk[:1] == b"\n")
+        self.cr += chunk.count(b"\r") if has_cr else 0
         self.last = chunk[-1:]
-        breaks = chunk.replace(b"\r", b"\n")
+        breaks = chunk.replace(b"\r", b"\n") if has_cr else chunk
         first, final = breaks.find(b"\n"), breaks.rfind(b"\n")
         inside = self._open + (first if first >= 0 else len(chunk))
         self.longest = max(self.longest, inside, final - first)
@@ -158,7 +163,13 @@ class LineFacts:
 
 
 def line_facts(path: Path) -> LineFacts:
-    """Count the lines of a file in one pass."""
+    """Count the lines of a file in one pass; of one that was counted a moment ago nothing is read again."""
+    stat = path.stat()
+    return _line_facts(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _line_facts(path: Path, _inode: int, _size: int, _changed_ns: int) -> LineFacts:
     facts = LineFacts()
     for chunk in _chunks(path):
         facts.take(chunk)

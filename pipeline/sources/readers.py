@@ -75,6 +75,11 @@ def _refuse_nul(con: DuckDBPyConnection) -> None:
         con.execute(f"DELETE FROM raw WHERE {has_nul}")
 
 
+def has_more_records(con: DuckDBPyConnection, rows: int) -> bool:
+    """Whether `raw` holds more records than so many."""
+    return count(con, "SELECT count(*) FROM raw") > rows
+
+
 def _blank(con: DuckDBPyConnection, nulls: tuple[str, ...]) -> None:
     """Make every text of `raw` that stands for nothing NULL."""
     columns = [name for name, kind, *_ in con.execute("DESCRIBE raw").fetchall() if kind == "VARCHAR"]

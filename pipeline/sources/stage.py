@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,14 +40,26 @@ def stage(con: DuckDBPyConnection, mapping: SourceMapping, table_name: str, *, s
     """
     table = load_tables()[table_name]
     plan = Plan(mapping, table, mapping.tables[table_name])
-    try:
+    with explained(con, plan):
         con.execute(parsed(f"CREATE OR REPLACE TEMP TABLE {identifier(staged)} AS {plan.sql()}"))
-        ambiguous = count(con, plan.ambiguous_sql()) if plan.has_local_times else 0
+        ambiguous = ambiguous_times(con, plan)
+    return Staged(count(con, f"SELECT count(*) FROM {identifier(staged)}"), ambiguous)
+
+
+def ambiguous_times(con: DuckDBPyConnection, plan: Plan) -> int:
+    """How many local times of a plan occurred twice that day."""
+    return count(con, plan.ambiguous_sql()) if plan.has_local_times else 0
+
+
+@contextmanager
+def explained(con: DuckDBPyConnection, plan: Plan) -> Iterator[None]:
+    """Raises ConfigurationError naming the place in the YAML when a plan fails because of what the mapping says."""
+    try:
+        yield
     except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InternalException, duckdb.InterruptException):
         raise
     except duckdb.Error as error:
         raise _explained(con, plan, error) from None
-    return Staged(count(con, f"SELECT count(*) FROM {identifier(staged)}"), ambiguous)
 
 
 def _explained(con: DuckDBPyConnection, plan: Plan, error: duckdb.Error) -> ConfigurationError:

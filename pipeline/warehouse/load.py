@@ -33,6 +33,22 @@ def load_rows(
     without saying which is newer is quarantined with the place of the other.
     """
     load_id = ledger.next_load(con)
+    good = _good_rows(con, typed, verdicts)
+    if _are_all_new(con, table, good):
+        load = _load_new(con, table, load_id, good=good, typed=typed, verdicts=verdicts, file_hash=file_hash)
+    else:
+        load = _load_compared(con, table, load_id, typed=typed, verdicts=verdicts, file_hash=file_hash)
+    con.execute(
+        "INSERT INTO ledger.loads VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [load_id, run_id, file_hash, table.name, load.rows_in, load.loaded, load.duplicate, load.quarantined],
+    )
+    return load
+
+
+def _load_compared(
+    con: duckdb.DuckDBPyConnection, table: Table, load_id: int, *, typed: str, verdicts: str, file_hash: str
+) -> Load:
+    """Load rows of which some may have a rival, in the batch or in `core`."""
     fates = _judge(con, table, typed=typed, verdicts=verdicts, file_hash=file_hash)
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     source = f"SELECT {columns}, ?, typed._line, ?, typed._version"
@@ -51,12 +67,45 @@ def load_rows(
             [load_id, file_hash, table.name],
         )
     loaded = fates["new"] + fates["newer"] + fates["older"]
-    load = Load(load_id, fates.total(), loaded, fates["duplicate"], fates["bad"])
-    con.execute(
-        "INSERT INTO ledger.loads VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [load_id, run_id, file_hash, table.name, load.rows_in, load.loaded, load.duplicate, load.quarantined],
-    )
-    return load
+    return Load(load_id, fates.total(), loaded, fates["duplicate"], fates["bad"])
+
+
+def _are_all_new(con: duckdb.DuckDBPyConnection, table: Table, good: str) -> bool:
+    """No two rows of the relation `good` have one key, and none has a key that is in `core`; false when in doubt.
+
+    Keys with different hashes differ, so counting the hashes suffices.
+    """
+    key = ", ".join(f'"{name}"' for name in table.key)
+    ((rows, keys),) = con.execute(parsed(f"SELECT count(*), count(DISTINCT hash({key})) FROM {good}")).fetchall()
+    if keys < rows:
+        return False
+    held = f"SELECT 1 FROM core.{table.name} AS held JOIN {good} AS good ON {_on_key(table, 'good', 'held')} LIMIT 1"
+    return con.execute(parsed(held)).fetchone() is None
+
+
+def _good_rows(con: duckdb.DuckDBPyConnection, typed: str, verdicts: str) -> str:
+    """The rows without verdict, as a relation that keeps their order: bad ones are bits of a variable, not a join."""
+    sql = f"SELECT (SELECT count(*) FROM {verdicts}), max(_row) FROM {typed}"
+    ((bad, last),) = con.execute(parsed(sql)).fetchall()
+    if not bad:
+        return typed
+    con.execute(f"SET VARIABLE bad_rows = (SELECT bitstring_agg(_row::INTEGER, 0, {last}) FROM {verdicts})")
+    return f"(SELECT * FROM {typed} WHERE get_bit(getvariable('bad_rows'), _row::INTEGER) = 0)"
+
+
+def _load_new(
+    con: duckdb.DuckDBPyConnection, table: Table, load_id: int, *, good: str, typed: str, verdicts: str, file_hash: str
+) -> Load:
+    """Load rows of which none has a rival, in the order they have: nothing is compared and nothing sorted."""
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    into = f"INSERT INTO core.{table.name} SELECT {columns}, ?, _line, ?, _version FROM {good}"
+    ((loaded,),) = con.execute(parsed(into), [file_hash, load_id]).fetchall()
+    ((bad,),) = con.execute(
+        f"""INSERT INTO ledger.quarantine
+            SELECT ?, ?, ?, _line, reason FROM {typed} JOIN {verdicts} USING (_row) ORDER BY _row""",
+        [load_id, file_hash, table.name],
+    ).fetchall()
+    return Load(load_id, loaded + bad, loaded, 0, bad)
 
 
 def enter_totals(con: duckdb.DuckDBPyConnection, table: Table, columns: tuple[str, ...], *, file_hash: str) -> None:

@@ -45,11 +45,12 @@ def receive(exports: Path, received: Path) -> Iterator[Arrival]:
     if not os.access(exports, os.R_OK | os.X_OK):
         raise ConfigurationError(f"{exports} {UNREADABLE}.")
     received.mkdir(parents=True, exist_ok=True, mode=0o700)
+    sizes = {path.stat().st_size for path in received.glob("??/*")}
     for path in sorted(exports.rglob("*"), key=lambda item: item.relative_to(exports).as_posix()):
         relative = path.relative_to(exports)
         if any(part.startswith(".") for part in relative.parts) or path.name == "truth.json":
             continue
-        arrival = _arrival(path, relative.as_posix(), exports, received)
+        arrival = _arrival(path, relative.as_posix(), exports, received, sizes)
         if arrival is not None:
             yield arrival
 
@@ -59,7 +60,7 @@ def unreadable_hash(name: str) -> str:
     return hashlib.sha256(f"unreadable\0{name}".encode()).hexdigest()
 
 
-def _arrival(path: Path, name: str, exports: Path, received: Path) -> Arrival | None:
+def _arrival(path: Path, name: str, exports: Path, received: Path, sizes: set[int]) -> Arrival | None:
     """What arrived at a path; None when it is no file of this folder, or is gone by now."""
     try:
         is_folder = path.is_dir()
@@ -74,7 +75,7 @@ def _arrival(path: Path, name: str, exports: Path, received: Path) -> Arrival | 
     except PermissionError:
         # Within a folder that may be listed but not entered nothing is known to be a file: the folder was told.
         return _unreadable(path, name) if os.access(path.parent, os.X_OK) else None
-    return _store(path, name, received)
+    return _store(path, name, received, sizes)
 
 
 def _unreadable(path: Path, name: str) -> Arrival:
@@ -112,17 +113,24 @@ def _refusal(error: Exception) -> str:
     return f"incomplete: the archive does not unpack ({type(error).__name__})"
 
 
-def _store(path: Path, name: str, received: Path) -> Arrival:
+def _store(path: Path, name: str, received: Path, sizes: set[int]) -> Arrival:
+    """Store a content that is new; `sizes` are those of the stored ones, and one of another size need not be looked up.
+
+    The copy is hashed while it is made, for the file may still be growing.
+    """
     plain = name.removesuffix(".gz")
     try:
-        file_hash, size = _digest(path, None)
-        stored = received / file_hash[:2] / file_hash
-        if not stored.exists():
-            part = received / ".part"
-            file_hash, size = _digest(path, part)  # hashed again while it is copied: the file may still be growing
+        if path.suffix == ".gz" or path.stat().st_size in sizes:
+            file_hash, size = _digest(path, None)
             stored = received / file_hash[:2] / file_hash
-            stored.parent.mkdir(exist_ok=True, mode=0o700)
-            part.replace(stored)
+            if stored.exists():
+                return Arrival(plain, file_hash, size, stored)
+        part = received / ".part"
+        file_hash, size = _digest(path, part)
+        stored = received / file_hash[:2] / file_hash
+        stored.parent.mkdir(exist_ok=True, mode=0o700)
+        part.replace(stored)
+        sizes.add(size)
         return Arrival(plain, file_hash, size, stored)
     except (gzip.BadGzipFile, EOFError, zlib.error, _TooLargeError) as error:
         problem = _refusal(error)
