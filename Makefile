@@ -55,8 +55,10 @@ test: $(VENV)/ready-dev ## Run the tests
 test-browser: $(VENV)/ready-dev ## Run the tests that open the pages in Chromium
 	@$(BIN)/python -m pytest -m browser
 
-test-pages: $(VENV)/ready-dev ## Open the published pages in Chromium: requests, console, scripts off, 320 px
-	@ROI_PAGES=reports $(BIN)/python -m pytest -n 0 -v tests/test_reports_browser.py -k "no_request or scripts or sideways"
+test-pages: $(VENV)/ready-dev ## Every published page in Chromium: axe, requests, 320 px, paper; weights and speed (minutes)
+	@test -f reports/index.html || $(MAKE) --no-print-directory nightly
+	@ROI_PAGES=reports $(BIN)/python -m pytest -n 0 tests/test_reports_browser.py -o log_cli=true -o log_cli_level=INFO
+	@$(BIN)/python -m bench.pages
 
 proof-kill: $(VENV)/ready-dev ## Kill twenty runs at random moments and hold each rerun to the bytes of an unkilled one
 	@ROI_PROOF_KILLS=20 $(BIN)/python -m pytest -n 0 tests/test_nightly_killed.py -o log_cli=true -o log_cli_level=INFO
