@@ -84,8 +84,8 @@ def _print(found: Explained) -> None:
     if found.kpi_id == GAP:
         typer.echo(f"\nWhy the two differ, in parts that sum to the gap: roi reconcile --month {found.month:%Y-%m}")
     typer.echo("\nWhere the figures stand:")
-    held = found.simulation
-    shared = shared_figures(held.rate, held.weight) if held else set()
+    drawn = found.simulation
+    shared = shared_figures(drawn.rate, drawn.weight) if drawn else set()
     for figure, place in sorted(figures(found.tree) | shared):
         typer.echo(f"  {figure}: {place}")
     typer.echo(f"\nKPI values of {found.month:%Y-%m} and the files they were read from:")

@@ -227,7 +227,8 @@ def test_the_price_map_and_the_book_name_the_same_models(
 ) -> None:
     """The map's prices hold since ever, the book's from their day; the example entry is no model."""
     take_all(con, mappings, sample, "prices/*")
-    gpt = "SELECT valid_from, price::DECIMAL(24,12) FROM prices WHERE model = 'gpt-4.1' AND token_class = 'out' AND tier_rule = '"
+    out = "SELECT valid_from, price::DECIMAL(24,12) FROM prices WHERE token_class = 'out'"
+    gpt = f"{out} AND model = 'gpt-4.1' AND tier_rule = '"
     assert rows(con, f"{gpt}priority'") == [("1970-01-01", Decimal("0.000014"))]
     assert rows(con, f"{gpt}standard' ORDER BY valid_from") == [
         ("1970-01-01", Decimal("0.000008")),
