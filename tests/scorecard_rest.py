@@ -58,9 +58,7 @@ def of_the_edition(frame: Frame, sheet: Sheet) -> Iterator[tuple[Where, str]]:
     yield from _banner(frame, sheet)
     yield from _sources(frame)
     yield from _quarantine(frame)
-    for at, said in enumerate(frame.column("trust", CHECKS, head="Observed")):
-        failed = [one["observed"] for one in frame.rows("checks.csv") if one["passed"] == "false"]
-        yield ("trust", CHECKS, str(at), "Observed"), next((one for one in failed if one == said), "")
+    yield from _checks(frame)
     yield from _changed(frame, sheet)
     yield from _downloads(frame)
 
@@ -82,6 +80,17 @@ def _sources(frame: Frame) -> Iterator[tuple[Where, str]]:
         base = ("trust", SOURCES, str(at))
         yield (*base, "Files"), text.count(len(rows))
         yield from (((*base, head), text.count(_sum(rows, name))) for head, name in heads.items())
+
+
+def _checks(frame: Frame) -> Iterator[tuple[Where, str]]:
+    """The words of each failed check that the page names, as the results of the checks have them."""
+    failed = {(one["subject"], one["observed"]): one for one in frame.rows("checks.csv") if one["passed"] == "false"}
+    pairs = zip(*(frame.column("trust", CHECKS, head=head) for head in ("Subject", "Observed")), strict=True)
+    for at, pair in enumerate(pairs):
+        base = ("trust", CHECKS, str(at))
+        if one := failed.get(pair):
+            yield from (((*base, name.capitalize()), one[name]) for name in ("subject", "expected", "observed"))
+            yield (*base, "Check"), f"{one['check']} {one['expectation']}"
 
 
 def _banner(frame: Frame, sheet: Sheet) -> Iterator[tuple[Where, str]]:
