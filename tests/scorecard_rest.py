@@ -137,7 +137,7 @@ def _downloads(frame: Frame) -> Iterator[tuple[Where, str]]:
 
 
 def _changed(frame: Frame, sheet: Sheet) -> Iterator[tuple[Where, str]]:
-    """Values that read differently: before, as their history tells it, and now, from the rows."""
+    """Values that read differently: before and why, as their history tells it, and now, from the rows."""
     by_name = {str(kpi.definition["name"]): kpi for kpi in sheet.kpis.values()}
     for at, name in enumerate(frame.column("changed", head="KPI")):
         kpi, base = by_name[name], ("changed", str(at))
@@ -148,6 +148,7 @@ def _changed(frame: Frame, sheet: Sheet) -> Iterator[tuple[Where, str]]:
         told = frame.ask("explain", kpi.kpi_id, "--period", _code(point), *by)["history"]
         was, now = told[-2]["value"], point.value
         texts = [text.amount(one, kpi.definition["unit"]) if one is not None else "" for one in (was, now)]
+        yield (*base, "Why"), told[-1]["why"] or ""
         yield (*base, "Period"), when.partition(" to ")[0] if "28 days" in when else ""
         yield from (((*base, head), said) for head, said in zip(("Was", "Is"), texts, strict=True))
 
