@@ -11,15 +11,17 @@ from __future__ import annotations
 import logging
 import os
 import re
-import subprocess
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from canary_room import MARK, declared_tokens, planted_file, readable, tokens_in
-from project import Project
+from project import NOW, Project
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.sample import write_sample
 from pipeline.tables import load_tables
 
@@ -42,11 +44,10 @@ class Told:
     printed: dict[str, str] = field(default_factory=dict)
 
     def run(self, *words: str | Path) -> None:
-        """Run a command, whatever it ends with, and keep what it prints."""
-        command, environment = self.project.command(*words), self.project.environment()
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert "Traceback" not in done.stderr, done.stderr
-        self.printed[" ".join(str(word) for word in words)[:120]] = done.stdout + done.stderr
+        """Run a command in this process, whatever it ends with, and keep what it prints or fails with."""
+        done = CliRunner().invoke(app, [*map(str, words)])
+        failure = "".join(traceback.format_exception(done.exception)) if done.exception else ""
+        self.printed[" ".join(map(str, words))[:120]] = done.output + failure
 
 
 def _exports(folder: Path) -> dict[Path, Path]:
@@ -74,7 +75,8 @@ def _fill(exports: Path, folder: Path) -> None:
         except (ValueError, OSError, EOFError):
             _write(exports / "unreadable" / plain, path.read_bytes() + MARK.encode() + b"deadbeef")
             continue
-        _write(exports / plain, good)
+        if EVERY or number % 3:
+            _write(exports / plain, good)
         if EVERY or number % 3 == 0:
             _write(exports / "spoilt" / plain, planted_file(path, everywhere=True))
         if EVERY or number % 6 == 1:
@@ -91,19 +93,26 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     """One night on everything, and every command that speaks of files and rows."""
     folder = tmp_path_factory.mktemp("canaries")
     made = Told(Project.new(folder / "project"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("ROI_ROOT", str(made.project.root))
+        patched.setenv("ROI_NOW", NOW)
+        _night(made, folder)
+        yield made
+
+
+def _night(made: Told, folder: Path) -> None:
     exports = made.project.root / "exports"
     _fill(exports, folder)
     made.run("nightly", "--exports", exports)
     made.run("quarantine", "list", "--exports", exports)
     files = [path for path in sorted(exports.rglob("*")) if path.is_file()]
-    made.run("sources", "probe", *(files if EVERY else files[::8]))
+    made.run("sources", "probe", *(files if EVERY else files[::12]))
     held = [name for (name,) in made.project.rows("exports", "SELECT DISTINCT name FROM ledger.files AS f JOIN "
                                                   "ledger.quarantine USING (file_hash) ORDER BY 1")]  # fmt: skip
     for name in held if EVERY else held[::20]:
         made.run("quarantine", "show", name, "--exports", exports)
     made.run("explain", "p95_latency", "--by", "model=nobody", "--exports", exports)
     made.run("explain", "no_such_kpi", "--exports", exports)
-    yield made
 
 
 def test_everything_was_planted_and_taken(told: Told) -> None:
@@ -117,9 +126,8 @@ def test_everything_was_planted_and_taken(told: Told) -> None:
     counts = {status: (files, sources) for status, files, sources in loaded}
     logging.info("%d canaries; files %s", len(tokens), counts)
     assert len(tokens) > 1000
-    assert counts["loaded"][0] > 50
-    assert counts["loaded"][1] > 50, "sources of which something was loaded"
-    assert counts["quarantined"][0] > 15
+    assert counts["loaded"][1] > 40, "sources of which something was loaded"
+    assert counts["quarantined"][0] > 10
 
 
 def _allowed(told: Told) -> set[str]:
