@@ -3,23 +3,24 @@
 Every text of every export of the sample, and of every fixture of a mapping, that is no code carries a canary; a second
 copy carries one in its numbers, times and codes as well, so that every value that is refused is one; a third is cut.
 What a mapping names on purpose, such as a team or a model, may be told, and nothing else. `make proof-canaries` takes
-every file in all three ways; the test suite takes one file of each kind, in one way or the other.
+every file in all three ways; the test suite takes the fixtures alone, each in one way or the other.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import re
-import subprocess
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from canary_room import MARK, declared_tokens, planted_file, readable, tokens_in
-from project import Project
+from project import NOW, Project
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.sample import write_sample
 from pipeline.tables import load_tables
 
@@ -42,27 +43,24 @@ class Told:
     printed: dict[str, str] = field(default_factory=dict)
 
     def run(self, *words: str | Path) -> None:
-        """Run a command, whatever it ends with, and keep what it prints."""
-        command, environment = self.project.command(*words), self.project.environment()
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert "Traceback" not in done.stderr, done.stderr
-        self.printed[" ".join(str(word) for word in words)[:120]] = done.stdout + done.stderr
+        """Run a command in this process, whatever it ends with, and keep what it prints or fails with."""
+        done = CliRunner().invoke(app, [*map(str, words)])
+        failure = "".join(traceback.format_exception(done.exception)) if done.exception else ""
+        self.printed[" ".join(map(str, words))[:120]] = done.output + failure
 
 
 def _exports(folder: Path) -> dict[Path, Path]:
-    """The exports of a small sample and of the fixtures; of files whose names differ in digits alone the first."""
-    write_sample(folder / "sample", people=8, months=1, seed=3)
-    found: dict[Path, Path] = {}
-    for root in (folder / "sample", TESTS / "exports", TESTS / "sources"):
-        for path in sorted(root.rglob("*")):
-            if path.is_file() and not path.name.endswith(("rows.json", "truth.json")):
-                found[path.relative_to(root)] = path
+    """The exports of the fixtures, and with `make proof-canaries` those of a small sample."""
+    roots = [TESTS / "exports", TESTS / "sources"]
     if EVERY:
-        return found
-    kinds: dict[str, Path] = {}
-    for name in found:
-        kinds.setdefault(re.sub(r"\d+", "0", name.as_posix()), name)
-    return {name: found[name] for name in kinds.values()}
+        write_sample(folder / "sample", people=8, months=1, seed=3)
+        roots.insert(0, folder / "sample")
+    return {
+        path.relative_to(root): path
+        for root in roots
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.name.endswith(("rows.json", "truth.json", ".yaml"))
+    }
 
 
 def _fill(exports: Path, folder: Path) -> None:
@@ -74,7 +72,8 @@ def _fill(exports: Path, folder: Path) -> None:
         except (ValueError, OSError, EOFError):
             _write(exports / "unreadable" / plain, path.read_bytes() + MARK.encode() + b"deadbeef")
             continue
-        _write(exports / plain, good)
+        if EVERY or number % 3:
+            _write(exports / plain, good)
         if EVERY or number % 3 == 0:
             _write(exports / "spoilt" / plain, planted_file(path, everywhere=True))
         if EVERY or number % 6 == 1:
@@ -91,19 +90,26 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     """One night on everything, and every command that speaks of files and rows."""
     folder = tmp_path_factory.mktemp("canaries")
     made = Told(Project.new(folder / "project"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("ROI_ROOT", str(made.project.root))
+        patched.setenv("ROI_NOW", NOW)
+        _night(made, folder)
+        yield made
+
+
+def _night(made: Told, folder: Path) -> None:
     exports = made.project.root / "exports"
     _fill(exports, folder)
     made.run("nightly", "--exports", exports)
     made.run("quarantine", "list", "--exports", exports)
     files = [path for path in sorted(exports.rglob("*")) if path.is_file()]
-    made.run("sources", "probe", *(files if EVERY else files[::8]))
+    made.run("sources", "probe", *(files if EVERY else files[::12]))
     held = [name for (name,) in made.project.rows("exports", "SELECT DISTINCT name FROM ledger.files AS f JOIN "
                                                   "ledger.quarantine USING (file_hash) ORDER BY 1")]  # fmt: skip
     for name in held if EVERY else held[::20]:
         made.run("quarantine", "show", name, "--exports", exports)
     made.run("explain", "p95_latency", "--by", "model=nobody", "--exports", exports)
     made.run("explain", "no_such_kpi", "--exports", exports)
-    yield made
 
 
 def test_everything_was_planted_and_taken(told: Told) -> None:
@@ -116,10 +122,9 @@ def test_everything_was_planted_and_taken(told: Told) -> None:
     )
     counts = {status: (files, sources) for status, files, sources in loaded}
     logging.info("%d canaries; files %s", len(tokens), counts)
-    assert len(tokens) > 1000
-    assert counts["loaded"][0] > 50
-    assert counts["loaded"][1] > 50, "sources of which something was loaded"
-    assert counts["quarantined"][0] > 15
+    assert len(tokens) > 500
+    assert counts["loaded"][1] > 40, "sources of which something was loaded"
+    assert counts["quarantined"][0] > 10
 
 
 def _allowed(told: Told) -> set[str]:
@@ -136,17 +141,25 @@ def _allowed(told: Told) -> set[str]:
     return allowed
 
 
+def _written(project: Project) -> list[Path]:
+    """Every file of the project but the exports, what was received of them, and the warehouse itself."""
+    kept = [project.root / name for name in ("exports", "data/received", "data/warehouse/exports.duckdb")]
+    files = (path for path in sorted(project.root.rglob("*")) if path.is_file())
+    return [path for path in files if not any(path.is_relative_to(one) for one in kept)]
+
+
 def test_no_canary_is_in_anything_published_or_printed(told: Told) -> None:
     """Pages, data, mail, quarantine and checks; what commands print; whether as it is, in base64, or in hexadecimal."""
     allowed, leaks = _allowed(told), {}
-    for path in sorted(told.project.reports.rglob("*")):
-        if path.is_file() and (found := tokens_in(readable(path)) - allowed):
-            leaks[path.relative_to(told.project.reports).as_posix()] = sorted(found)[:5]
+    for path in _written(told.project):
+        if found := tokens_in(readable(path)) - allowed:
+            leaks[path.relative_to(told.project.root).as_posix()] = sorted(found)[:5]
     for command, text in told.printed.items():
         if found := tokens_in(text) - allowed:
             leaks[command] = sorted(found)[:5]
     assert leaks == {}
-    logging.info("%d files and what %d commands printed hold no other", len(list(told.project.reports.rglob("*.*"))),
+    assert len(told.printed) >= 6
+    logging.info("%d files and what %d commands printed hold no other", len(_written(told.project)),
                  len(told.printed))  # fmt: skip
     assert len(list(told.project.reports.rglob("*.html"))) > 20
 

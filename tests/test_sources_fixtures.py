@@ -133,6 +133,9 @@ def test_a_fixture_that_differs_says_where(tmp_path: Path, mappings: tuple[Sourc
     """A row too few, another value, and an export that is not of the source of its folder."""
     row = {"a": "1", "b": "2"}
     assert difference({"t": [row]}, {"t": [row]}) == ""
+    assert (
+        difference({"t": [{"a": "P(ana)"}]}, {"t": [{"a": "P(ben)"}]}) == "t, row 1, a: found P(...), expected P(...)"
+    )
     assert difference({"t": [row, row]}, {"t": [row]}) == "t: 1 rows, expected 2"
     assert difference({"t": [row]}, {"t": [{"a": "1"}]}) == "t, row 1, b: found None, expected 2"
     folder = tmp_path / "fx_rates_csv"

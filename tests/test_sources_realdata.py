@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
@@ -167,6 +168,45 @@ def test_copilot_users_report(con: duckdb.DuckDBPyConnection, realdata: Path) ->
     )
     assert len(days) == 28
     assert [(day, ours.get(day, 0)) for day, _ in days] == days
+
+
+def test_copilot_totals_of_the_organisation(con: duckdb.DuckDBPyConnection, realdata: Path) -> None:
+    """Without the two people added later: all three totals on 28 of 28 days, active people on 26, six in the month."""
+    take(con, realdata, "copilot-metrics/organization-users-28-day-report.json", source="copilot_users_report")
+    report = json.loads((realdata / "copilot-metrics" / "organization-28-day-report.json").read_text(encoding="utf-8"))
+    days = report["day_totals"]
+    ours = {
+        day: tuple(sums)
+        for day, *sums in con.execute(
+            """SELECT date::VARCHAR, sum(prompts), sum(generations), sum(acceptances), count(DISTINCT person_id)
+               FROM usage_daily WHERE person_id NOT IN (pseudonym('alicechen'), pseudonym('bobmartinez')) GROUP BY 1"""
+        ).fetchall()
+    }
+    names = [f"{name}_count" for name in ("user_initiated_interaction", "code_generation_activity",
+                                          "code_acceptance_activity")]  # fmt: skip
+    totals = [ours.get(day["day"], (0, 0, 0, 0))[:3] == tuple(day[name] for name in names) for day in days]
+    active = [ours.get(day["day"], (0, 0, 0, 0))[3] == day["daily_active_users"] for day in days]
+    assert (len(days), sum(totals), sum(active)) == (28, 28, 26)
+    people = "SELECT count(DISTINCT person_id) FROM usage_daily"
+    added = "WHERE person_id NOT IN (pseudonym('alicechen'), pseudonym('bobmartinez'))"
+    assert one(con, f"{people} {added}") == (max(days, key=lambda day: day["day"])["monthly_active_users"],) == (6,)
+
+
+def test_llmperf_percentiles_of_all_runs(con: duckdb.DuckDBPyConnection, realdata: Path) -> None:
+    """p50, p95 and p99 of time to first token and end to end, and errors, of each of the 19 published summaries."""
+    summaries = sorted((realdata / "llmperf-latency" / "summary").glob("*.json"))
+    for path in summaries:
+        take(con, realdata, f"llmperf-latency/individual/{path.name}", source="llmperf")
+    assert len(summaries) == 19
+    for path in summaries:
+        published = json.loads(path.read_text(encoding="utf-8"))
+        for column, name in (("ttft_ms / 1000", "ttft_s"), ("latency_s", "end_to_end_latency_s")):
+            for percent in (50, 95, 99):
+                sql = f"SELECT quantile_cont({column}, 0.{percent}) FROM calls WHERE model = '{path.stem}'"
+                wanted = published[f"results_{name}_quantiles_p{percent}"]
+                assert one(con, sql)[0] == pytest.approx(wanted, rel=1e-12), (path.stem, name, percent)
+        failed = f"SELECT count(*) FROM calls WHERE model = '{path.stem}' AND status = 'error'"
+        assert one(con, failed) == (published["results_number_errors"],)
 
 
 def test_copilot_days_of_use_on_purpose(con: duckdb.DuckDBPyConnection, realdata: Path) -> None:
