@@ -97,6 +97,18 @@ FROM core.cost_ledger
 WHERE lower(service_provider) IN (SELECT DISTINCT lower(provider) FROM core.calls WHERE provider IS NOT NULL)
 GROUP BY ALL ORDER BY ALL
 """
+_FEES = """
+SELECT c.provider, CAST(date_trunc('month', c.started_at) AS DATE) AS month,
+  coalesce(CASE WHEN s.session_id IS NULL THEN c.environment ELSE s.environment END, 'production') = 'production'
+    AND NOT coalesce(s.is_synthetic, FALSE) AS is_production,
+  sum(f.call_usd)::VARCHAR AS cost
+FROM core.calls AS c
+JOIN facts._tool_fees AS f ON f.provider = c.provider AND f.tool = c.tool_name
+  AND f.valid_from <= CAST(c.started_at AS DATE) AND CAST(c.started_at AS DATE) < f.valid_to
+LEFT JOIN core.sessions AS s ON s.session_id = c.session_id
+WHERE c.kind = 'tool' AND NOT coalesce(c.response_cache_hit, FALSE)
+GROUP BY ALL ORDER BY ALL
+"""
 _RATES = """
 SELECT date AS day, from_currency AS currency, rate::VARCHAR AS usd FROM core.fx_rates
 WHERE to_currency = 'USD' ORDER BY from_currency, date
@@ -109,14 +121,11 @@ def read_sheets(con: duckdb.DuckDBPyConnection, month: date | None = None) -> tu
     asked: dict[str, object] = {"month": None if month is None else month.isoformat()}
     charges = [one for one in _records(con, Charge, _CHARGES) if month in (None, one.month)]
     logged = _records(con, Logged, _LOGGED, asked)
+    fees = [one for one in _records(con, Fee, _FEES) if month in (None, one.month)]
     found = Sheets(
-        logged, _records(con, Counted, _COUNTED), _records(con, TokenPrice, _PRICES), tuple(charges), _fees()
+        logged, _records(con, Counted, _COUNTED), _records(con, TokenPrice, _PRICES), tuple(charges), tuple(fees)
     )
     return found, Rates(_records(con, Rate, _RATES))
-
-
-def _fees() -> tuple[Fee, ...]:
-    return ()
 
 
 def _records(con: duckdb.DuckDBPyConnection, record: Any, sql: str, asked: Any = None) -> tuple[Any, ...]:  # noqa: ANN401 - any record
