@@ -22,6 +22,7 @@ REPORTERS = ("litellm", "claude_code")
 
 _TIER = """CASE WHEN lower({0}) IN ('', 'default', 'auto', 'on_demand') THEN 'standard' ELSE lower({0}) END"""
 _INPUT = " + ".join(f"coalesce(c.tokens_{name}, 0)" for name in CLASSES[:-1])
+_COUNTED_TOKENS = f"coalesce({', '.join(f'c.tokens_{name}' for name in CLASSES)}) IS NOT NULL"
 _COST = " + ".join(
     f"CASE WHEN coalesce(c.tokens_{name}, 0) > 0 THEN CAST(c.tokens_{name} AS DECIMAL(12, 0)) * p.{name}_usd ELSE 0 END"
     for name in CLASSES
@@ -32,13 +33,14 @@ WITH calls AS (
     coalesce(CASE WHEN s.session_id IS NULL THEN c.environment ELSE s.environment END, 'production') = 'production'
       AND NOT coalesce(s.is_synthetic, FALSE) AS is_production
   FROM core.calls AS c LEFT JOIN core.sessions AS s ON s.session_id = c.session_id
-  WHERE c.provider IS NOT NULL AND c.model IS NOT NULL AND c.kind NOT IN ('tool', 'request')
-    AND NOT coalesce(c.response_cache_hit, FALSE)
-    AND ($month IS NULL OR date_trunc('month', c.started_at) = CAST($month AS TIMESTAMPTZ))
+  WHERE c.provider IS NOT NULL AND c.model IS NOT NULL AND c.kind <> 'tool'
+    AND NOT coalesce(c.response_cache_hit, FALSE) AND (c.kind <> 'request' OR {_COUNTED_TOKENS})
+    AND ($month IS NULL OR c.started_at >= CAST($month AS TIMESTAMPTZ)
+         AND c.started_at < CAST($month AS TIMESTAMPTZ) + INTERVAL 1 MONTH)
 ),
 priced AS (
   SELECT c.*, coalesce(p.above_tokens, -1) AS band,
-    CASE WHEN coalesce({", ".join(f"c.tokens_{name}" for name in CLASSES)}) IS NOT NULL
+    CASE WHEN {_COUNTED_TOKENS}
       THEN CAST({_COST} AS DECIMAL(38, 12)) END AS cost
   FROM calls AS c LEFT JOIN facts._price_spans AS p
     ON p.provider = c.provider AND p.model = c.model AND p.tier = c.tier AND p.valid_from <= c.day
@@ -84,7 +86,7 @@ ORDER BY ALL
 """
 _CHARGES = """
 SELECT lower(service_provider) AS provider, CAST(date_trunc('month', period_start) AS DATE) AS month,
-  coalesce(charge_category, 'Usage') AS category, coalesce(sku_meter, '') AS meter,
+  coalesce(charge_category, '') AS category, coalesce(sku_meter, '') AS meter,
   coalesce(json_extract_string(TRY_CAST(tags AS JSON), '$.model'), '') AS model,
   coalesce(json_extract_string(TRY_CAST(tags AS JSON), '$.project_id'),
     json_extract_string(TRY_CAST(tags AS JSON), '$.workspace_id'), '') AS project,
