@@ -16,6 +16,7 @@ from pipeline.cli_editions import app as edition_app
 from pipeline.cli_options import Exports, Json, Now
 from pipeline.cli_options import print_json as _print_json
 from pipeline.cli_options import with_warehouse as _with_warehouse
+from pipeline.cli_prices import app as prices_app
 from pipeline.cli_quarantine import app as quarantine_app
 from pipeline.cli_reconcile import reconcile
 from pipeline.cli_returns import explain_return, is_return, what_if
@@ -37,6 +38,7 @@ app.add_typer(sources_app, name="sources")
 app.add_typer(edition_app, name="edition")
 app.add_typer(assumptions_app, name="assumptions")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(prices_app, name="prices")
 app.command("what-if")(what_if)
 app.command("reconcile")(reconcile)
 

@@ -46,6 +46,7 @@ FREE = {
     "cli_options",
     "cli_assumptions",
     "cli_editions",
+    "cli_prices",
     "cli_quarantine",
     "cli_reconcile",
     "cli_returns",

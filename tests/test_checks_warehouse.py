@@ -60,6 +60,12 @@ INSERT INTO core.cost_ledger BY NAME
     'USD' AS currency
   FROM range(TIMESTAMPTZ '2026-01-01 00:00:00+00', TIMESTAMPTZ '2026-04-01 00:00:00+00', INTERVAL 1 MONTH) AS r(m);
 """
+# The provider counts the same 30 requests a day
+FILL += """
+INSERT INTO core.usage_buckets BY NAME
+  SELECT 'b' || strftime(day, '%j') AS bucket_id, 'openai' AS reported_by, 'openai' AS provider, 30 AS requests,
+    CAST(day AS TIMESTAMPTZ) AS bucket_start, CAST(day + 1 AS TIMESTAMPTZ) AS bucket_end FROM days;
+"""
 PRICED = """CREATE VIEW facts.priced_calls AS
   SELECT CAST(started_at AT TIME ZONE 'UTC' AS DATE) AS day, call_id, provider, c.model,
     CASE WHEN kind = 'request' THEN 0.0 WHEN p.model IS NOT NULL THEN p.price END AS cost_usd,
@@ -77,6 +83,7 @@ APPLICABLE = {
     "rows_accounted", "rows_held", "quarantine_limit", "quarantine_rate", "refused_files", "empty_files", "unique_keys",
     "daily_volume", "source_freshness", "session_of_calls", "target_of_scores", "directory_of_usage",
     "deployment_of_incidents", "unpriced_calls", "unknown_latency", "call_errors", "score_range", "invoice_gap",
+    "requests_logged",
 }  # fmt: skip
 
 
@@ -449,6 +456,26 @@ def test_an_invoice_that_disagrees_names_the_month(con, billed, gap):
     con.execute("UPDATE core.cost_ledger SET billed_cost = ? WHERE line_id = 'bill2'", [billed])
     words = f"2026-02: calls 84.00 USD, invoice {billed:.2f} USD, gap {gap}"
     assert failures(con) == ({("invoice_gap", "model usage"): words} if gap else {})
+
+
+@pytest.mark.parametrize(("requests", "share"), [(31, ""), (33, "90.9%"), (28, "107.1%")])
+def test_requests_that_no_log_holds_are_told_by_provider_and_month(con, requests, share):
+    """840 logged in February against 868, 924 and 784 at the provider; 5 % either way is allowed."""
+    con.execute("UPDATE core.usage_buckets SET requests = ? WHERE month(bucket_start) = 2", [requests])
+    words = f"2026-02: 840 requests logged, {28 * requests} at the provider ({share})"
+    assert failures(con) == ({("requests_logged", "openai"): words} if share else {})
+
+
+def test_what_a_provider_does_not_count_is_not_judged(con):
+    """A report without requests says so; a gateway's own sums are no report."""
+    con.execute("UPDATE core.usage_buckets SET requests = NULL WHERE month(bucket_start) = 2")
+    results = {result.check: result for result in check(con)}
+    assert results["requests_logged"].observed == (
+        "all 2 months as expected (1 not judged: the provider counts no requests)"
+    )
+    con.execute("UPDATE core.usage_buckets SET reported_by = 'litellm', requests = 1")
+    results = {result.check: result for result in check(con)}
+    assert (results["requests_logged"].observed, results["requests_logged"].passed) == (NO_ROWS, True)
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,80 @@ def test_cost_is_of_every_call_and_of_no_join(
     hold(con, tables, facts, "token_cost_per_session", "cost_per_successful_task")
 
 
+def cost_of_a_day(con: duckdb.DuckDBPyConnection, day: str, call: Row, **tables: list[Row]) -> Decimal | None:
+    """What a call of one session costs on a day of February 2026; None when that is unknown."""
+    at = datetime.fromisoformat(f"{day}T10:00:00+00:00")
+    told = {
+        "call_id": "k",
+        "session_id": "s",
+        "kind": "model",
+        "status": "ok",
+        "started_at": at,
+        "provider": "p",
+        **call,
+    }
+    counted = {"call_id": "c", "session_id": "s", "kind": "model", "status": "ok", "started_at": at,
+               "response_cache_hit": True, "provider": "p", "model": "m"}  # fmt: skip
+    every = {**tables, "sessions": [{"session_id": "s", "started_at": at}], "calls": [told, counted]}
+    row = value(computed(con, every, "token_cost_per_session"), "token_cost_per_session", "day", day)
+    return None if row["status"] == "not_available" else Decimal(row["numerator"])
+
+
+def price(millionths: str, since: date, **more: object) -> Row:
+    """A price per million uncached tokens of a model of its own."""
+    return {**PRICES[0], "model": "own", "token_class": "in_uncached", "price": Decimal(millionths) / 1_000_000,
+            "valid_from": since, "valid_to": None, "book": "list", **more}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("day", "usd"), [("2026-02-02", "0.010"), ("2026-02-10", "0.004"), ("2026-02-19", "0.004"), ("2026-02-20", "0.008")]
+)
+def test_an_agreed_price_goes_before_a_list_price_on_the_days_it_holds(
+    con: duckdb.DuckDBPyConnection, day: str, usd: str
+) -> None:
+    """Agreed at $4 from the 10th to the 19th; the list says $10 and, from the 15th on, which is newer, $8."""
+    first, middle, end = date(2026, 2, 1), date(2026, 2, 15), date(2026, 2, 20)
+    prices = [price("10", first), price("8", middle),
+              price("4", date(2026, 2, 10), book="agreed", valid_to=end)]  # fmt: skip
+    for rows in (prices, prices[::-1]):
+        found = cost_of_a_day(con, day, {"model": "own", "tokens_in_uncached": 1000}, prices=rows)
+        assert found == Decimal(usd)
+
+
+def test_an_agreed_price_of_one_class_leaves_the_others_on_the_list(con: duckdb.DuckDBPyConnection) -> None:
+    """1 000 × $4 agreed + 100 × $20 by the list, a million each: 0.006."""
+    since = date(2026, 2, 1)
+    prices = [price("10", since), price("20", since, token_class="out"), price("4", since, book="agreed")]
+    call = {"model": "own", "tokens_in_uncached": 1000, "tokens_out": 100}
+    assert cost_of_a_day(con, "2026-02-02", call, prices=prices) == Decimal("0.006")
+
+
+@pytest.mark.parametrize(
+    ("day", "usd"), [("2026-02-02", "0.0110"), ("2026-02-04", "0.0110"), ("2026-02-05", "0.0120"), ("2026-02-12", None)]
+)
+def test_a_price_in_euro_has_the_rate_of_the_day_of_the_call(
+    con: duckdb.DuckDBPyConnection, day: str, usd: str | None
+) -> None:
+    """1 000 tokens at 10 EUR a million: 1.10 from the 2nd, 1.20 from the 5th, and on the 12th no rate of a week."""
+    rates = [{"date": date(2026, 2, number), "from_currency": "EUR", "to_currency": "USD", "rate": Decimal(rate)}
+             for number, rate in ((2, "1.1"), (5, "1.2"))]  # fmt: skip
+    prices = [price("10", date(2026, 2, 1), currency="EUR")]
+    found = cost_of_a_day(con, day, {"model": "own", "tokens_in_uncached": 1000}, prices=prices, fx_rates=rates)
+    assert found == (None if usd is None else Decimal(usd))
+
+
+@pytest.mark.parametrize(
+    ("call", "usd"),
+    [({"tool_name": "web_search"}, "0.01"), ({"tool_name": "crm_lookup"}, "0"),
+     ({"tool_name": "web_search", "provider": None}, "0"),
+     ({"tool_name": "web_search", "response_cache_hit": True}, "0")],
+)  # fmt: skip
+def test_a_tool_costs_its_fee_where_its_provider_asks_one(con: duckdb.DuckDBPyConnection, call: Row, usd: str) -> None:
+    """$10 a thousand searches of the provider; a tool of one's own, and an answer from a cache, cost nothing."""
+    fee = price("10000", date(2026, 2, 1), model="web_search", token_class="call")
+    assert cost_of_a_day(con, "2026-02-02", {"kind": "tool", **call}, prices=[fee]) == Decimal(usd)
+
+
 def test_cached_tokens_are_counted_once(con: duckdb.DuckDBPyConnection) -> None:
     """5 005 tokens at $2.50, 257 955 cached ones at $0.3125 and 1 744 at $15 per million cost $0.1193.
 

@@ -362,3 +362,11 @@ def test_telemetry_report_and_invoice_that_agree_leave_every_part_at_zero(held: 
     found = statement(Sheets(tuple(rows), tuple(report), (), tuple(bill)))
     assert (found.gap, amounts(found)) == (0, {})
     assert all(one.amount == 0 and not one.details for one in found.parts)
+
+
+def test_a_bill_without_calls_is_unexplained_and_no_rounding() -> None:
+    """A provider that was called in other months bills 3: all of it is told, under its name."""
+    found = statement(Sheets(charges=(charge("3"),)))
+    assert (found.telemetry, amounts(found)) == (0, {"unexplained": D(3)})
+    whole = whole_month([found], Bill(MONTH, D("0.00"), D("3.00"), None, 1, ""))
+    assert amounts(whole) == {"unexplained": D(3)}

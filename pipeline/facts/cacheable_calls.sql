@@ -8,6 +8,9 @@ reads:
   calls: own
   sessions: SELECT CAST(c.started_at AS DATE) AS day FROM changed JOIN core.calls AS c USING (session_id)
   prices: since
+  fx_rates: >-
+    SELECT c.day FROM facts._calendar AS c JOIN changed AS x ON x.date <= c.day AND c.day < x.date + 7
+    WHERE EXISTS (SELECT 1 FROM core.prices WHERE currency <> 'USD')
 */
 WITH counted AS (
   SELECT day, call_id, session_key, use_case, price_tier, coalesce(provider, 'unknown') AS provider, coalesce(model, 'unknown') AS model,

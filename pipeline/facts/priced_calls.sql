@@ -2,12 +2,16 @@
 meaning: >-
   One production call with its cost at the price valid on the day it was made, for a prompt of its length. Every token stands in one class. A call
   answered from the client's response cache costs nothing. A call with tokens of a class that has no price is unpriced,
-  and so is a call of a model whose tokens nobody counted: its cost is unknown. A tool has no tokens and costs nothing.
-needs: [_production_calls, _price_spans]
+  and so is a call of a model whose tokens nobody counted: its cost is unknown. A tool has no tokens; a call of it costs the
+  fee that its provider asks for it, and nothing where no fee is known, as most tools are the organisation's own.
+needs: [_production_calls, _price_spans, _tool_fees]
 reads:
   calls: own
   sessions: SELECT CAST(c.started_at AS DATE) AS day FROM changed JOIN core.calls AS c USING (session_id)
   prices: since
+  fx_rates: >-
+    SELECT c.day FROM facts._calendar AS c JOIN changed AS x ON x.date <= c.day AND c.day < x.date + 7
+    WHERE EXISTS (SELECT 1 FROM core.prices WHERE currency <> 'USD')
 */
 WITH tokens AS (
   SELECT c.*,
@@ -30,11 +34,14 @@ costs AS (
             + (CASE WHEN t.t_5m > 0 THEN t.t_5m * p.cache_write_5m_usd ELSE 0 END)
             + (CASE WHEN t.t_1h > 0 THEN t.t_1h * p.cache_write_1h_usd ELSE 0 END)
             + (CASE WHEN t.t_out > 0 THEN t.t_out * p.out_usd ELSE 0 END)
+            + coalesce(f.call_usd, 0)
     END AS known_cost_usd
   FROM tokens AS t
   LEFT JOIN facts._price_spans AS p
     ON p.provider = t.provider AND p.model = t.model AND p.tier = t.price_tier AND p.valid_from <= t.day AND t.day < p.valid_to
     AND t.t_in + t.t_read + t.t_5m + t.t_1h > p.above_tokens AND t.t_in + t.t_read + t.t_5m + t.t_1h <= p.up_to_tokens
+  LEFT JOIN facts._tool_fees AS f
+    ON t.kind = 'tool' AND f.provider = t.provider AND f.tool = t.tool_name AND f.valid_from <= t.day AND t.day < f.valid_to
 )
 SELECT day, call_id, session_id, session_key, known_session_id, use_case, kind, provider, model,
   CAST(known_cost_usd AS DECIMAL(38, 12)) AS cost_usd,

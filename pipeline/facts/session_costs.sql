@@ -17,6 +17,13 @@ reads:
     SELECT CAST(s.started_at AS DATE) FROM core.calls AS c JOIN core.sessions AS s USING (session_id)
     WHERE CAST(c.started_at AS DATE) >= (SELECT min(valid_from) FROM changed)
       AND CAST(s.started_at AS DATE) < CAST(c.started_at AS DATE)
+  fx_rates: >-
+    SELECT c.day FROM facts._calendar AS c JOIN changed AS x ON x.date <= c.day AND c.day < x.date + 7
+    WHERE EXISTS (SELECT 1 FROM core.prices WHERE currency <> 'USD')
+    UNION ALL
+    SELECT CAST(s.started_at AS DATE) FROM core.calls AS c JOIN core.sessions AS s USING (session_id)
+    JOIN changed AS x ON x.date <= CAST(c.started_at AS DATE) AND CAST(c.started_at AS DATE) < x.date + 7
+    WHERE EXISTS (SELECT 1 FROM core.prices WHERE currency <> 'USD')
   people: since
   identities: all
 within:

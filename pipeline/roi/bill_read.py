@@ -22,6 +22,7 @@ REPORTERS = ("litellm", "claude_code")
 
 _TIER = """CASE WHEN lower({0}) IN ('', 'default', 'auto', 'on_demand') THEN 'standard' ELSE lower({0}) END"""
 _INPUT = " + ".join(f"coalesce(c.tokens_{name}, 0)" for name in CLASSES[:-1])
+_COUNTED_TOKENS = f"coalesce({', '.join(f'c.tokens_{name}' for name in CLASSES)}) IS NOT NULL"
 _COST = " + ".join(
     f"CASE WHEN coalesce(c.tokens_{name}, 0) > 0 THEN CAST(c.tokens_{name} AS DECIMAL(12, 0)) * p.{name}_usd ELSE 0 END"
     for name in CLASSES
@@ -32,13 +33,14 @@ WITH calls AS (
     coalesce(CASE WHEN s.session_id IS NULL THEN c.environment ELSE s.environment END, 'production') = 'production'
       AND NOT coalesce(s.is_synthetic, FALSE) AS is_production
   FROM core.calls AS c LEFT JOIN core.sessions AS s ON s.session_id = c.session_id
-  WHERE c.provider IS NOT NULL AND c.model IS NOT NULL AND c.kind NOT IN ('tool', 'request')
-    AND NOT coalesce(c.response_cache_hit, FALSE)
-    AND ($month IS NULL OR date_trunc('month', c.started_at) = CAST($month AS TIMESTAMPTZ))
+  WHERE c.provider IS NOT NULL AND c.model IS NOT NULL AND c.kind <> 'tool'
+    AND NOT coalesce(c.response_cache_hit, FALSE) AND (c.kind <> 'request' OR {_COUNTED_TOKENS})
+    AND ($month IS NULL OR c.started_at >= CAST($month AS TIMESTAMPTZ)
+         AND c.started_at < CAST($month AS TIMESTAMPTZ) + INTERVAL 1 MONTH)
 ),
 priced AS (
   SELECT c.*, coalesce(p.above_tokens, -1) AS band,
-    CASE WHEN coalesce({", ".join(f"c.tokens_{name}" for name in CLASSES)}) IS NOT NULL
+    CASE WHEN {_COUNTED_TOKENS}
       THEN CAST({_COST} AS DECIMAL(38, 12)) END AS cost
   FROM calls AS c LEFT JOIN facts._price_spans AS p
     ON p.provider = c.provider AND p.model = c.model AND p.tier = c.tier AND p.valid_from <= c.day
@@ -84,7 +86,7 @@ ORDER BY ALL
 """
 _CHARGES = """
 SELECT lower(service_provider) AS provider, CAST(date_trunc('month', period_start) AS DATE) AS month,
-  coalesce(charge_category, 'Usage') AS category, coalesce(sku_meter, '') AS meter,
+  coalesce(charge_category, '') AS category, coalesce(sku_meter, '') AS meter,
   coalesce(json_extract_string(TRY_CAST(tags AS JSON), '$.model'), '') AS model,
   coalesce(json_extract_string(TRY_CAST(tags AS JSON), '$.project_id'),
     json_extract_string(TRY_CAST(tags AS JSON), '$.workspace_id'), '') AS project,
@@ -95,6 +97,18 @@ SELECT lower(service_provider) AS provider, CAST(date_trunc('month', period_star
   sum(billed_cost)::VARCHAR AS billed, sum(effective_cost)::VARCHAR AS effective, count(*)::BIGINT AS lines
 FROM core.cost_ledger
 WHERE lower(service_provider) IN (SELECT DISTINCT lower(provider) FROM core.calls WHERE provider IS NOT NULL)
+GROUP BY ALL ORDER BY ALL
+"""
+_FEES = """
+SELECT c.provider, CAST(date_trunc('month', c.started_at) AS DATE) AS month,
+  coalesce(CASE WHEN s.session_id IS NULL THEN c.environment ELSE s.environment END, 'production') = 'production'
+    AND NOT coalesce(s.is_synthetic, FALSE) AS is_production,
+  sum(f.call_usd)::VARCHAR AS cost
+FROM core.calls AS c
+JOIN facts._tool_fees AS f ON f.provider = c.provider AND f.tool = c.tool_name
+  AND f.valid_from <= CAST(c.started_at AS DATE) AND CAST(c.started_at AS DATE) < f.valid_to
+LEFT JOIN core.sessions AS s ON s.session_id = c.session_id
+WHERE c.kind = 'tool' AND NOT coalesce(c.response_cache_hit, FALSE)
 GROUP BY ALL ORDER BY ALL
 """
 _RATES = """
@@ -109,14 +123,11 @@ def read_sheets(con: duckdb.DuckDBPyConnection, month: date | None = None) -> tu
     asked: dict[str, object] = {"month": None if month is None else month.isoformat()}
     charges = [one for one in _records(con, Charge, _CHARGES) if month in (None, one.month)]
     logged = _records(con, Logged, _LOGGED, asked)
+    fees = [one for one in _records(con, Fee, _FEES) if month in (None, one.month)]
     found = Sheets(
-        logged, _records(con, Counted, _COUNTED), _records(con, TokenPrice, _PRICES), tuple(charges), _fees()
+        logged, _records(con, Counted, _COUNTED), _records(con, TokenPrice, _PRICES), tuple(charges), tuple(fees)
     )
     return found, Rates(_records(con, Rate, _RATES))
-
-
-def _fees() -> tuple[Fee, ...]:
-    return ()
 
 
 def _records(con: duckdb.DuckDBPyConnection, record: Any, sql: str, asked: Any = None) -> tuple[Any, ...]:  # noqa: ANN401 - any record

@@ -61,8 +61,7 @@ def statements(sheets: Sheets, rates: Rates) -> tuple[Statement, ...]:
     keys = {(one.provider.lower(), month_of(one.day)) for one in sheets.logged}
     keys |= {(one.provider.lower(), one.month) for one in sheets.charges}
     keys |= {(one.provider.lower(), one.month) for one in sheets.fees}
-    known = {one.provider.lower() for one in sheets.logged}
-    sides = [_month(sheets, book, rates, provider, month) for provider, month in sorted(keys) if provider in known]
+    sides = [_month(sheets, book, rates, provider, month) for provider, month in sorted(keys)]
     return tuple(sorted((_statement(one, book) for one in sides), key=lambda one: (one.month, one.provider)))
 
 
