@@ -47,14 +47,14 @@ def build_states(
     whole = {name for name, states in wanted.items() if any(held.get(one.table) != hashes[one] for one in states)}
     con.execute("SET preserve_insertion_order = false")  # a state is a set of rows
     try:
-        with helpers_worked_out(con):
+        with helpers_worked_out(con) as helpers:
             dirty = find_dirty(con, [name for name in wanted if name not in whole], since_load=since_load)
             for name, states in wanted.items():
                 progress(name)
                 if name in whole or (name in dirty and not _built_days(con, dirty[name], states)):
                     _build_whole(con, name, states)
                     whole.add(name)
-            if any(load_facts()[name].continuous for name in wanted):
+            if "_calendar" in helpers:
                 con.execute("CREATE OR REPLACE TABLE states.calendar AS FROM facts._calendar")
     finally:
         con.execute("SET preserve_insertion_order = true")

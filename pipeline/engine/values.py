@@ -108,13 +108,16 @@ class _Rows:
         place = kpi_ids.map({kpi_id: at for at, kpi_id in enumerate(catalog.metrics)}).to_numpy()
 
         def each(said: Callable[[Metric], Any]) -> NDArray[Any]:
-            said_of = np.array([said(metric) for metric in catalog.metrics.values()])
-            return np.asarray(said_of[place])
+            return repeated([said(metric) for metric in catalog.metrics.values()])
+
+        def repeated(said_of: list[Any]) -> NDArray[Any]:
+            is_text = isinstance(said_of[0], str)  # a text is then told by its place, not copied for every row
+            return np.asarray(np.array(said_of, dtype=object if is_text else None)[place])
 
         published = {
             "owner": each(lambda one: one.owner),
             "unit": each(lambda one: one.unit),
-            "definition_hash": np.array(list(definition_hashes(catalog).values()))[place],
+            "definition_hash": repeated(list(definition_hashes(catalog).values())),
             "interval_method": each(lambda one: METHODS[one.interval]),
         }
         return cls(
@@ -231,7 +234,7 @@ def _set_status(frame: pd.DataFrame, rows: _Rows, end: date) -> None:
     closed = frame["period_end"].to_numpy().astype("datetime64[D]") + rows.matures_after_days
     for at in np.flatnonzero(closed > np.datetime64(end)):
         status[at], reason[at] = "immature", f"provisional until {closed[at]}"
-    nothing = (n == 0) & np.isnan(_floats(frame, "numerator"))
+    nothing = (n == 0) & frame["numerator"].isna().to_numpy()
     told = frame["no_value"].to_numpy()
     for at in np.flatnonzero(nothing | np.isnan(value)):
         status[at] = "not_available"

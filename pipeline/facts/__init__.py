@@ -127,8 +127,8 @@ def _below(fact: Fact) -> list[Fact]:
 
 
 @contextmanager
-def helpers_worked_out(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Work small helpers out once for everything that is asked within; they are views again afterwards."""
+def helpers_worked_out(con: duckdb.DuckDBPyConnection) -> Iterator[frozenset[str]]:
+    """Work small helpers out once for what is asked within, and name them; they are views again afterwards."""
     views = "SELECT view_name FROM duckdb_views() WHERE schema_name = 'facts'"
     held = {name for (name,) in con.execute(views).fetchall()}
     small = [fact for fact in load_facts().values() if fact.small and fact.name in held]
@@ -138,7 +138,7 @@ def helpers_worked_out(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
             f"ALTER TABLE facts.worked_out RENAME TO {fact.name}"
         )
     try:
-        yield
+        yield frozenset(fact.name for fact in small)
     finally:
         for fact in small:
             con.execute(f"DROP TABLE facts.{fact.name}; CREATE VIEW facts.{fact.name} AS {fact.sql}")
