@@ -14,13 +14,16 @@ from pipeline.sources.values import text_sql, trimmed_sql, value_sql, version_sq
 from pipeline.tables import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from duckdb import DuckDBPyConnection
 
 _FEW = 4
 """People are looked up when each of them stands in so many rows or more; else making the list takes longer."""
-_TIMES = ("____-__-__T__:__:__Z", "____-__-__T__:__:__.___Z", "____-__-__T__:__:__.______Z")
+_DIGITS = ("", *(f".{'_' * digits}" for digits in (3, 6, 2, 1, 5, 4)))
+"""Of the seconds, by how often they are met."""
+_ENDS = {"Z": ("T", " "), "+00": (" ",)}
+"""How a time in UTC ends, as gateways write it and as DuckDB does, and what stands before its clock."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +93,19 @@ def _quick_sql(column: Column, is_listed: bool) -> str:
     if kind == "VARCHAR":
         return f"CASE WHEN {_is_plain(text)} THEN nfc_normalize({text}) END"
     if kind == "TIMESTAMPTZ":
-        written = " OR ".join(f"{text} LIKE '{form}'" for form in _TIMES)
-        return f"CASE WHEN {text} >= '0' AND ({written}) THEN {_in_range(f'TRY_CAST({text} AS TIMESTAMPTZ)')} END"
+        cast = _in_range(f"TRY_CAST({text} AS TIMESTAMPTZ)")
+        return f"CASE WHEN {text} >= '0' AND ({' OR '.join(_forms(text))}) THEN {cast} END"
     if kind == "DATE":
         return f"CASE WHEN {text} >= '0' AND {text} LIKE '____-__-__' THEN {_in_range(f'TRY_CAST({text} AS DATE)')} END"
     value = f"TRY_CAST({text} AS {kind})"
     return f"CASE WHEN {value}::VARCHAR = {text} THEN {value} END" if kind == "BIGINT" else value
+
+
+def _forms(text: str) -> Iterator[str]:
+    """Conditions of which a text meets one when it is written in a form in which only digits can make it a time."""
+    for end, marks in _ENDS.items():
+        forms = [f"{text} LIKE '____-__-__{mark}__:__:__{digits}{end}'" for mark in marks for digits in _DIGITS]
+        yield f"ends_with({text}, '{end}') AND ({' OR '.join(forms)})"
 
 
 def _is_plain(text: str) -> str:

@@ -99,7 +99,8 @@ def _read_text(con: DuckDBPyConnection, path: Path, mapping: SourceMapping, call
     elif mapping.reader == "jsonl":
         con.execute(
             f"""CREATE OR REPLACE TEMP TABLE raw_text AS
-                SELECT line, text, CASE WHEN json_valid(text) THEN json_type(text) END AS kind
+                SELECT line, text, CASE WHEN NOT json_valid(text) THEN NULL WHEN starts_with(text, '{{') THEN 'OBJECT'
+                  ELSE json_type(text) END AS kind
                 FROM {lines_of(limits)} WHERE regexp_matches(text, '\\S')""",
             [str(path)],
         )
