@@ -72,6 +72,12 @@ proof-groups: $(VENV)/ready-dev ## Send a solver after groups of fewer than five
 proof-canaries: $(VENV)/ready-dev ## Names, addresses, ids and prompts planted in every export: in nothing written or printed (two minutes)
 	@ROI_PROOF_CANARIES=all $(BIN)/python -m pytest -n 0 tests/test_canaries.py -o log_cli=true -o log_cli_level=INFO -o log_cli_format="%(message)s"
 
+proof-hostile: $(VENV)/ready-dev ## Script, links, formulas and endless words in every field of every export: nothing may run (minutes)
+	@ROI_PROOF_HOSTILE=1 $(BIN)/python -m pytest -n 0 tests/test_reports_hostile.py -o log_cli=true -o log_cli_level=INFO
+
+screenshots: $(VENV)/ready-dev ## Take the pictures of the README anew from the published pages of the sample
+	@$(BIN)/python -m bench.screenshots
+
 proof-roi: $(VENV)/ready ## Hold the intervals of planted effects to their promise over 100 made-up organisations (about a minute)
 	@$(BIN)/python -m bench.proof
 

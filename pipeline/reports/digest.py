@@ -11,6 +11,7 @@ from pipeline.reports import formats, views, worse
 from pipeline.reports.answer import Answer, answer
 from pipeline.reports.model import Headline, WorseLine
 from pipeline.reports.rows import Edition
+from pipeline.reports.shown import shown, visible
 
 MOST_BYTES = 100_000
 SUBJECT_LENGTH = 150
@@ -51,7 +52,7 @@ def digest(edition: Edition) -> Digest:
 
 def _subject(said: str) -> str:
     """A subject in one line that mail programs show whole."""
-    line = " ".join(said.split())
+    line = visible(" ".join(said.split()))
     return line if len(line) <= SUBJECT_LENGTH else line[: SUBJECT_LENGTH - 1].rstrip() + "…"
 
 
@@ -66,7 +67,7 @@ def text(found: Digest, edition: Edition) -> str:
     parts += [f"{line.subject} ({line.mark.word})\n{line.text}" for line in found.roles]
     parts.append("; ".join([found.corrected, *found.warnings]) + ".")
     parts.append("Everything behind it: reports/index.html of this edition.")
-    return "\n\n".join(parts) + "\n"
+    return shown("\n\n".join(parts)) + "\n"
 
 
 def draft(found: Digest, edition: Edition, html: str) -> bytes:

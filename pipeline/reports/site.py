@@ -31,6 +31,7 @@ from pipeline.reports import (
 from pipeline.reports.lint import lint
 from pipeline.reports.model import Download, EditionData, Mark, Record, RolePage
 from pipeline.reports.rows import Edition
+from pipeline.reports.shown import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +52,11 @@ PARTS = ("returns", "answer", "evidence", "bill")
 _COUNTS = ("rows_in", "loaded", "duplicate", "quarantined")
 
 
+def _finalized(value: object) -> object:
+    """Every text that a template prints passes here; markup comes from other templates and has passed already."""
+    return shown(value) if type(value) is str else value
+
+
 @cache
 def _templates() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -59,6 +65,7 @@ def _templates() -> Environment:
         loader=PackageLoader("pipeline.reports", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_finalized,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

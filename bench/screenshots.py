@@ -1,0 +1,46 @@
+"""`python -m bench.screenshots`: the pictures of the README, taken from the published pages of the sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.measure import ROOT
+from pipeline.printing import browser
+
+SHOTS = (
+    ("chief_ai_officer.html", "light", 660, "chief-ai-officer.png"),
+    ("kpi/token_cost_per_session.html", "dark", 840, "kpi.png"),
+)
+"""Page, colour scheme, height in pixels, picture."""
+WIDTH = 1100
+MOST_BYTES = 150_000
+
+
+def screenshots(
+    *,
+    pages: Annotated[Path, typer.Option(help="The published pages.")] = ROOT / "reports",
+    out: Annotated[Path, typer.Option(help="Where the pictures go.")] = ROOT / "docs" / "images",
+) -> None:
+    """Take the pictures; exit 1 when one is heavier than 150 KB."""
+    from playwright.sync_api import sync_playwright
+
+    out.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(
+            executable_path=browser(), args=["--no-sandbox", "--disable-gpu", "--disable-lcd-text"]
+        )
+        for name, scheme, height, target in SHOTS:
+            page = chromium.new_page(color_scheme=scheme, viewport={"width": WIDTH, "height": height})
+            page.goto((pages.resolve() / name).as_uri())
+            page.screenshot(path=out / target, animations="disabled")
+            typer.echo(f"{target}: {(out / target).stat().st_size / 1000:.0f} KB")
+        chromium.close()
+    if any((out / target).stat().st_size > MOST_BYTES for *_, target in SHOTS):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(screenshots)
