@@ -22,15 +22,21 @@ FROM core.annotations AS t LEFT JOIN ledger.files AS f ON f.file_hash = t._file 
 
 def dated_notes(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[Record]:
     """The notes on KPIs of the catalogue, the oldest first: date, kpi_id (`*` for all), note, told_by, place."""
-    return [one for one in rows(con, _NOTES) if one["kpi_id"] == EVERY_KPI or one["kpi_id"] in catalog.metrics]
+    return [one for one in _notes(con) if one["kpi_id"] == EVERY_KPI or one["kpi_id"] in catalog.metrics]
 
 
 def misplaced(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> Iterator[Problem]:
     """A problem, with file and line, for each note on a KPI that is not in the catalogue; it stands on no chart."""
-    for one in rows(con, _NOTES):
+    for one in _notes(con):
         kpi_id = str(one["kpi_id"])
         if kpi_id != EVERY_KPI and kpi_id not in catalog.metrics:
             meant = near(kpi_id, catalog.metrics)
             hint = f", did you mean {meant}?" if meant else ""
             message = f"found kpi {quoted(kpi_id)}, expected a KPI of the catalogue or {EVERY_KPI}{hint}"
             yield Problem(str(one["place"]), "A001", message)
+
+
+def _notes(con: duckdb.DuckDBPyConnection) -> list[Record]:
+    """Every note; none in a warehouse from before there were notes, whose pages are drawn again."""
+    exists = "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'core' AND table_name = 'annotations'"
+    return rows(con, _NOTES) if con.execute(exists).fetchall() else []

@@ -104,7 +104,7 @@ def nightly(
 def report(
     exports: Exports = None,
     pdf: Annotated[
-        bool, typer.Option("--pdf", help="Print index and role pages to reports/pdf, by a Chromium.")
+        bool, typer.Option("--pdf", help="Print index, role and KPI pages to reports/pdf, by a Chromium.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -117,7 +117,8 @@ def report(
     chosen = _with_warehouse(settings(exports=exports))
     program = browser() if pdf else None
     catalog = load_catalog(chosen.catalog)
-    names = ["index.html", *(f"{role}.html" for role in catalog.reported_roles())]
+    roles = catalog.reported_roles()
+    names = ["index.html", *(f"{role}.html" for role in roles), *(f"kpi/{kpi}.html" for kpi in catalog.metrics)]
     with run_lock(chosen.lock):
         draw_pages(chosen, catalog)
         printed = list(print_pages(chosen.reports, names, program)) if program else []
@@ -127,7 +128,8 @@ def report(
     else:
         typer.echo(f"Pages drawn: {index}")
         if printed:
-            typer.echo(f"Printed: {len(printed)} files in {printed[0].parent}")
+            told = f"the index, {len(roles)} roles and {len(catalog.metrics)} KPIs"
+            typer.echo(f"Printed: {len(printed)} files in {printed[0].parent}: {told}")
 
 
 @app.command()

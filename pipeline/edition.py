@@ -185,19 +185,22 @@ def _sources(con: duckdb.DuckDBPyConnection) -> list[Record]:
            FROM ledger.files AS f LEFT JOIN ledger.loads AS l USING (file_hash)
            WHERE f.source <> '' AND f.status IN ('loaded', 'quarantined') GROUP BY f.source ORDER BY f.source""",
     )
-    spans = {str(row["source"]): row for row in rows(con, _through_sql())}
+    spans = {str(row["source"]): row for row in rows(con, _through_sql(con))}
     for source in found:
         span = spans.get(str(source["source"]), {})
         source["data_from"], source["data_through"] = span.get("data_from"), span.get("data_through")
     return found
 
 
-def _through_sql() -> str:
+def _through_sql(con: duckdb.DuckDBPyConnection) -> str:
+    """SQL of the first and last day of each source; a table that came after the warehouse was made has no rows."""
+    held = {name for (name,) in con.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'core'").fetchall()}  # fmt: skip
     parts = " UNION ALL ".join(
         f"SELECT _file, CAST(min({table.day}) AS DATE) AS a, CAST(max({table.day}) AS DATE) AS b "
         f"FROM core.{table.name} GROUP BY _file"
         for table in load_tables().values()
-        if table.day
+        if table.day and table.name in held
     )
     return (
         f"SELECT f.source, min(a) AS data_from, max(b) AS data_through FROM ({parts}) AS t "

@@ -48,6 +48,8 @@ class Summary:
     as_of: str = ""
     new_edition: bool = False
     pages_drawn: bool = False
+    replaced: str = ""
+    """The warehouse whose pages stood in reports/ before, where it is another one."""
     files: dict[str, int] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     retried: dict[str, int] = field(default_factory=dict)
@@ -137,6 +139,7 @@ def _publish(run: _Run, *, rebuild: bool) -> Summary:
         if not settings.warehouse.exists():
             publish_file(settings.work, settings.unpublished)
         raise
+    summary.replaced = _shown_instead(settings)
     _stage_pages(settings, run.catalog, settings.work, run.progress)
     publish_file(settings.work, settings.warehouse)
     settings.unpublished.unlink(missing_ok=True)
@@ -212,11 +215,18 @@ def _unchanged(run: _Run) -> Summary:
     number = int(str(edition["number"]))
     summary = Summary(settings.name, number, str(edition["as_of"]), values=values, still_quarantined=held)
     if _drawn_edition(settings.reports) != (settings.name, summary.edition, pages_hash()):
+        summary.replaced = _shown_instead(settings)
         draw_pages(settings, run.catalog, run.progress)
         summary.pages_drawn = True
     else:  # a run that was killed may have published and not kept them
         keep(settings.reports, settings.kept_pages, number, is_new=False)
     return summary
+
+
+def _shown_instead(settings: Settings) -> str:
+    """The other warehouse whose pages stand in reports/; empty when there is none."""
+    drawn = _drawn_edition(settings.reports)
+    return drawn[0] if drawn is not None and drawn[0] != settings.name else ""
 
 
 def _drawn_edition(reports: Path) -> tuple[str, int, str] | None:

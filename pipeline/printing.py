@@ -34,15 +34,15 @@ def browser() -> Path:
 
 
 def print_pages(folder: Path, names: Iterable[str], program: Path) -> Iterator[Path]:
-    """Print pages of a folder into its folder `pdf`, one file each, and tell each when it is there.
+    """Print pages of a folder into its folder `pdf`, each under its own name, and tell each when it is there.
 
     Raises RoiError for a page that could not be printed.
     """
     out = folder / FOLDER
-    out.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as profile:
         for name in names:
-            target = out / Path(name).with_suffix(".pdf").name
+            target = (out / name).with_suffix(".pdf")
+            target.parent.mkdir(parents=True, exist_ok=True)
             _print(folder / name, target, program, profile)
             yield target
 

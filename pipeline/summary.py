@@ -58,6 +58,12 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(asdict(summary) | {"exit_code": int(summary.exit_code)}, indent=2, default=str))
         return
+    if summary.replaced:
+        folder = "" if summary.replaced == "sample" else " --exports DIR"
+        typer.echo(
+            f"reports/ showed the warehouse {summary.replaced} until now. Nothing of it is lost: `roi report{folder}` "
+            "draws its pages again."
+        )
     if not summary.new_edition:
         typer.echo(
             f"Nothing new: 0 files loaded, 0 states rebuilt. Edition {summary.edition} of {summary.warehouse} stands "

@@ -69,3 +69,5 @@ def test_a_note_on_no_kpi_is_named_with_file_and_line() -> None:
             "did you mean adoption_rate?"
         ]
         assert [one["kpi_id"] for one in dated_notes(con, CATALOG)] == ["*", "mttr"]
+        con.execute("DROP TABLE core.annotations")
+        assert dated_notes(con, CATALOG) == [], "an older warehouse has none"

@@ -20,7 +20,7 @@ from pipeline.engine.values import PUBLISHED
 from pipeline.reports import EditionData, charts, formats, render, rows, sentences
 from pipeline.reports.answer import answer
 from pipeline.reports.model import Value
-from pipeline.reports.worse import spoken, worse
+from pipeline.reports.worse import due_day, spoken, worse
 from pipeline.roi.assemble import evaluate
 from pipeline.roi.kpis import with_roi
 from pipeline.roi.records import RoiResult, Spread, Swing
@@ -136,6 +136,23 @@ def moved(*, now: dict[str, Any], before: dict[str, Any]) -> EditionData:
         for column, value in change.items():
             values.loc[of & (values["period_end"] == end), column] = value
     return replace(data, values=values)
+
+
+@pytest.mark.parametrize(
+    ("last", "grain", "due"),
+    [
+        (date(2026, 11, 20), "day", date(2026, 11, 21)),
+        (date(2026, 11, 20), "week", date(2026, 11, 22)),  # a Friday: its week ends on Sunday
+        (date(2026, 11, 22), "week", date(2026, 11, 29)),  # a Sunday: the next week has begun
+        (date(2026, 11, 20), "month", date(2026, 11, 30)),
+        (date(2026, 12, 31), "month", date(2027, 1, 31)),
+        (date(2026, 11, 20), "quarter", date(2026, 12, 31)),
+        (date(2026, 9, 30), "quarter", date(2026, 12, 31)),
+    ],
+)
+def test_who_acts_is_told_by_when(last: date, grain: str, due: date) -> None:
+    """By the end of the period of its cadence that runs now, for its value shows whether it was mended."""
+    assert due_day(last, grain) == due
 
 
 def test_a_target_that_turned_to_missed_got_worse() -> None:

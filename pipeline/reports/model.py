@@ -295,13 +295,15 @@ class Headline:
 
 @dataclass(frozen=True)
 class Worse:
-    """A KPI that got worse: what happened, who answers for it, and where its numbers stand."""
+    """A KPI that got worse: what happened, who answers for it and by when, and where its numbers stand."""
 
     kpi_id: str
     name: str
     href: str
     owner: str
     what: str
+    due: str = ""
+    """Last day of the period that shows whether it was mended: the one running of its cadence."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from pipeline.reports import (
     rows,
     views,
     words,
+    worse,
 )
 from pipeline.reports.lint import lint
 from pipeline.reports.model import Download, EditionData, Mark, Record, RolePage
@@ -156,6 +157,7 @@ def _index_page(edition: Edition) -> dict[str, Any]:
     return {
         "finding": views.programme(edition),
         "period": views.period(edition, list(edition.catalog.metrics)),
+        "worse": worse.worse(edition, edition.catalog.metrics),
         "kpis": lines,
         "choices": registers.choices(lines),
         "unpaged": [views.unpaged_headline(edition, kpi) for kpi in views.unpaged(edition)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 
 from pipeline.reports import formats, sentences, words
 from pipeline.reports.model import Worse, WorseLine
@@ -42,7 +43,19 @@ def _can_be_judged(edition: Edition, kpi_id: str) -> bool:
 
 def _worse(edition: Edition, kpi_id: str, said: str) -> Worse:
     metric = edition.catalog.metrics[kpi_id]
-    return Worse(kpi_id, metric.name, kpi_href(kpi_id), edition.catalog.roles[metric.owner].title, said)
+    owner, due = edition.catalog.roles[metric.owner].title, formats.day(due_day(edition.as_of, metric.grain))
+    return Worse(kpi_id, metric.name, kpi_href(kpi_id), owner, said, due)
+
+
+def due_day(as_of: date, grain: str) -> date:
+    """Last day of the period of a cadence that runs after the last day with data: when the next value is told."""
+    first = as_of + timedelta(days=1)
+    if grain == "day":
+        return first
+    if grain == "week":
+        return first + timedelta(days=6 - first.weekday())
+    month = first.month if grain == "month" else 3 * ((first.month + 2) // 3)
+    return date(first.year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
 
 
 def _turned(edition: Edition, kpi_id: str) -> str:
@@ -79,6 +92,6 @@ def spoken(line: WorseLine) -> Iterator[str]:
     """The line as plain sentences, for mail: the title, then one per KPI."""
     yield f"What got worse: {line.title}."
     for one in line.items:
-        yield f"{one.name} ({one.owner}): {one.what}"
+        yield f"{one.name} ({one.owner}, by {one.due}): {one.what}"
     if line.left_off:
         yield f"and {line.left_off} more"
