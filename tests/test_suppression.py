@@ -17,6 +17,8 @@ Rows = NDArray[np.float64]
 SPANS = (28, 14, 7, 1)
 """Lengths of windows in days, those that matter most first; a month of 28 days is two spans of 14, four of 7."""
 CLOSE = 1e-6
+UNBOUNDED = 3
+"""What linprog says where nothing that was told limits a sum."""
 ORGANISATIONS = int(os.environ.get("ROI_PROOF_ORGANISATIONS", "4"))
 """How many the linear programs are run on."""
 
@@ -103,9 +105,11 @@ def groups(organisation: Organisation) -> Rows:
 
 def bounds(rows: Rows, right: Rows, wanted: Rows) -> tuple[float, float]:
     """Least and greatest number of people a sum can stand for, when no cell is below zero."""
-    ends = [
-        linprog(sign * wanted, A_eq=rows, b_eq=right, bounds=(0, None), method="highs").fun * sign for sign in (1, -1)
-    ]
+    ends = []
+    for sign in (1, -1):
+        found = linprog(sign * wanted, A_eq=rows, b_eq=right, bounds=(0, None), method="highs")
+        assert found.status in (0, UNBOUNDED), found.message
+        ends.append(-sign * np.inf if found.status == UNBOUNDED else sign * found.fun)
     return ends[0], ends[1]
 
 
