@@ -110,7 +110,7 @@ def report(
 ) -> None:
     """Draw the pages of the newest edition again, from the warehouse."""
     from pipeline.catalog.load import load_catalog
-    from pipeline.nightly import draw_pages
+    from pipeline.drawing import draw_pages
     from pipeline.printing import browser, print_pages
     from pipeline.warehouse.lock import run_lock
 

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -18,6 +17,7 @@ from pipeline.assurance import bound_facts, no_exports, unwritable
 from pipeline.catalog.check import load_checked
 from pipeline.catalog.hashes import catalog_hash
 from pipeline.catalog.model import Catalog
+from pipeline.drawing import draw_pages, drawn_edition, shown_instead, stage_pages
 from pipeline.errors import BlockedError, ConfigurationError, ExitCode, Problem, RoiError
 from pipeline.kept_pages import keep
 from pipeline.settings import Settings
@@ -139,39 +139,14 @@ def _publish(run: _Run, *, rebuild: bool) -> Summary:
         if not settings.warehouse.exists():
             publish_file(settings.work, settings.unpublished)
         raise
-    summary.replaced = _shown_instead(settings)
-    _stage_pages(settings, run.catalog, settings.work, run.progress)
+    summary.replaced = shown_instead(settings)
+    stage_pages(settings, run.catalog, settings.work, run.progress)
     publish_file(settings.work, settings.warehouse)
     settings.unpublished.unlink(missing_ok=True)
     publish_folder(settings.staged_reports, settings.reports)
     keep(settings.reports, settings.kept_pages, summary.edition, is_new=True)
     summary.pages_drawn = True
     return summary
-
-
-def draw_pages(settings: Settings, catalog: Catalog, progress: Progress = lambda _: None) -> None:
-    """Draw the pages of the newest published edition again and publish them."""
-    _stage_pages(settings, catalog, settings.warehouse, progress)
-    publish_folder(settings.staged_reports, settings.reports)
-    drawn = _drawn_edition(settings.reports)
-    if drawn is not None:
-        keep(settings.reports, settings.kept_pages, drawn[1], is_new=False)
-
-
-def _stage_pages(settings: Settings, catalog: Catalog, source: Path, progress: Progress) -> None:
-    """Draw the pages of the newest edition in the database `source`, ready to be published."""
-    from pipeline.edition import collect
-    from pipeline.reports import render
-
-    progress("Drawing pages")
-    shutil.rmtree(settings.staged_reports, ignore_errors=True)
-    settings.staged_reports.mkdir(parents=True)
-    with warehouse(source, read_only=True, threads=settings.threads) as con:
-        data = collect(con, catalog, warehouse=settings.name)
-    render(data, settings.staged_reports)
-    readme = settings.reports / "README.md"
-    if readme.exists():
-        shutil.copyfile(readme, settings.staged_reports / "README.md")
 
 
 def _preflight(settings: Settings) -> None:
@@ -214,27 +189,13 @@ def _unchanged(run: _Run) -> Summary:
         held = _still_quarantined(con)
     number = int(str(edition["number"]))
     summary = Summary(settings.name, number, str(edition["as_of"]), values=values, still_quarantined=held)
-    if _drawn_edition(settings.reports) != (settings.name, summary.edition, pages_hash()):
-        summary.replaced = _shown_instead(settings)
+    if drawn_edition(settings.reports) != (settings.name, summary.edition, pages_hash()):
+        summary.replaced = shown_instead(settings)
         draw_pages(settings, run.catalog, run.progress)
         summary.pages_drawn = True
     else:  # a run that was killed may have published and not kept them
         keep(settings.reports, settings.kept_pages, number, is_new=False)
     return summary
-
-
-def _shown_instead(settings: Settings) -> str:
-    """The other warehouse whose pages stand in reports/; empty when there is none."""
-    drawn = _drawn_edition(settings.reports)
-    return drawn[0] if drawn is not None and drawn[0] != settings.name else ""
-
-
-def _drawn_edition(reports: Path) -> tuple[str, int, str] | None:
-    try:
-        edition = json.loads((reports / "data" / "edition.json").read_text(encoding="utf-8"))
-        return edition["warehouse"], edition["number"], edition["versions"]["pages"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _work(con: duckdb.DuckDBPyConnection, run: _Run) -> Summary:

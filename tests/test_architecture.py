@@ -36,7 +36,11 @@ MAY_IMPORT = {
     "comparison_text": {"catalog", "comparison"},
     "archive": {"errors", "catalog", "warehouse", "engine", "reports", "roi"},
     "printing": {"errors"},
-    "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports", "roi"},
+    "annotations": {"errors", "catalog", "warehouse"},
+    "causes": {"tables", "catalog", "facts", "engine"},
+    "kept_pages": {"errors", "reports"},
+    "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports", "roi", "annotations"},
+    "drawing": {"settings", "catalog", "warehouse", "reports", "edition", "kept_pages"},
 }
 FREE = {
     "assurance",
