@@ -14,7 +14,7 @@ _NOTES = (
         "Departments asked to name who still needs a seat",
         "Change Management & Adoption Specialist",
     ),
-    (31, "*", "Quarter closed; figures handed to finance", "ROI & Metrics Analyst"),
+    (30, "*", "Quarter closed; figures handed to finance", "ROI & Metrics Analyst"),
 )
 """Days before the last one, KPI, what happened, and who says so."""
 

@@ -81,7 +81,12 @@ def pooled(weights: ArrayLike, values: ArrayLike, low: ArrayLike, high: ArrayLik
 def pooled_by(
     group: NDArray[np.int64], weights: ArrayLike, values: ArrayLike, low: ArrayLike, high: ArrayLike
 ) -> tuple[Floats, Floats, Floats]:
-    """`pooled` of each group of estimates; `group` has the number of each one's group, from 0 on, none left out."""
+    """`pooled` of each group of estimates; `group` has the number of each one's group, from 0 on, none left out.
+
+    >>> ends = [0.85, 0.6, 0.2], [0.94, 0.79, 0.8]
+    >>> [one.round(3).tolist() for one in pooled_by(np.array([0, 0, 1]), [300, 100, 8], [0.9, 0.7, 0.5], *ends)]
+    [[0.85, 0.5], [0.805, 0.2], [0.888, 0.8]]
+    """
     weight, value, below, above = floats(weights, values, low, high)
 
     def total(amounts: Floats) -> Floats:
