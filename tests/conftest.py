@@ -17,3 +17,18 @@ def realdata() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data: set REALDATA to the folder that holds it")
     return folder
+
+
+LONGEST = (
+    "test_nightly_sample.py",
+    "test_cli.py",
+    "test_nightly_killed.py",
+    "test_reports_browser.py",
+    "test_engine_laws.py",
+)
+"""Files of minutes: begun first, so that no worker is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, else as collected."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))

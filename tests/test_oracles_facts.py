@@ -180,7 +180,7 @@ def _values(fact: str, name: str, kind: str) -> st.SearchStrategy[Any]:
 
 def _told_apart(fact: str, columns: dict[str, str], rows: list[Row]) -> list[Row]:
     """Rows with a key of their own, or the first of each key; people in groups large enough to be shown."""
-    if fact in FEW_DAYS and len(rows) > 20:
+    if fact in FEW_DAYS and len(rows) >= 10:
         rows = [row | {"day": EDGES[6 * (n % 2)], "person_id": f"member {n}"} for n, row in enumerate(rows)]
     if fact == "roster_days":
         rows = [row | {"day": EDGES[3 * (n % 3)]} for n, row in enumerate(rows)]
