@@ -162,15 +162,16 @@ def together() -> list[tuple[str, ...]]:
     return sorted(tuple(sorted(one)) for one in found)
 
 
-FEW_DAYS = ("entitled_days", "survey_answers")
-"""Facts of people, of whom many must come on one day for a value to be told: so when there are many."""
+FEW_DAYS, MANY = ("entitled_days", "survey_answers"), 40
+"""Facts of people, of whom many must come on one day for a value to be told: so many rows, on three days."""
 
 
 def rows_of(fact: str, columns: dict[str, str], *, at_least: int) -> st.SearchStrategy[list[Row]]:
     """Up to 70 rows of a fact as it could give them."""
     drawn = st.fixed_dictionaries({name: _values(fact, name, kind) for name, kind in columns.items()})
     row = drawn.map(MADE_TRUE.get(fact, dict))
-    return st.integers(at_least, 70).flatmap(lambda size: st.lists(row, min_size=size, max_size=size)).map(
+    least = MANY if fact in FEW_DAYS else at_least
+    return st.integers(least, 70).flatmap(lambda size: st.lists(row, min_size=size, max_size=size)).map(
         lambda rows: _told_apart(fact, columns, rows))  # fmt: skip
 
 
@@ -180,8 +181,8 @@ def _values(fact: str, name: str, kind: str) -> st.SearchStrategy[Any]:
 
 def _told_apart(fact: str, columns: dict[str, str], rows: list[Row]) -> list[Row]:
     """Rows with a key of their own, or the first of each key; people in groups large enough to be shown."""
-    if fact in FEW_DAYS and len(rows) >= 10:
-        rows = [row | {"day": EDGES[6 * (n % 2)], "person_id": f"member {n}"} for n, row in enumerate(rows)]
+    if fact in FEW_DAYS:
+        rows = [row | {"day": EDGES[6 * (n % 3)], "person_id": f"member {n}"} for n, row in enumerate(rows)]
     if fact == "roster_days":
         rows = [row | {"day": EDGES[3 * (n % 3)]} for n, row in enumerate(rows)]
     if fact == "trained_people":
