@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.roi.bill_netting import CLASSES, Cell, placed, steps
-from pipeline.roi.bill_records import Charge, Counted, Logged, Part, Sheets, Statement, TokenPrice
+from pipeline.roi.bill_records import Charge, Counted, Detail, Logged, Part, Sheets, Statement, TokenPrice
 from pipeline.roi.bill_text import statement_lines
 from pipeline.roi.costs import Rates
 from pipeline.roi.inputs import Rate
@@ -370,3 +370,17 @@ def test_a_bill_without_calls_is_unexplained_and_no_rounding() -> None:
     assert (found.telemetry, amounts(found)) == (0, {"unexplained": D(3)})
     whole = whole_month([found], Bill(MONTH, D("0.00"), D("3.00"), None, 1, ""))
     assert amounts(whole) == {"unexplained": D(3)}
+
+
+def test_an_unknown_amount_is_not_added_up_as_nothing() -> None:
+    """Of 14 days 12 are listed; of the two left, one costs 0.5 and one nobody knows what."""
+    day = date(2026, 3, 1)
+    amounts = [Decimal(1)] * 12 + [Decimal("0.5"), None]
+    days = tuple(Detail(day, "m", "missing_requests", amount, "one") for amount in amounts)
+    part = Part("missing_requests", None, "a model has no price", days)
+    lines = list(statement_lines(Statement("p", day, Decimal(0), Decimal(20), (part,))))
+    assert "      and 2 more, 0.500000, 1 of unknown amount" in lines
+    alone = replace(part, details=(*days[:12], days[13]))
+    assert "      and 1 more, -, 1 of unknown amount" in list(
+        statement_lines(Statement("p", day, Decimal(0), Decimal(20), (alone,)))
+    )

@@ -50,8 +50,9 @@ def _part_lines(part: Part, sign: str) -> Iterator[str]:
     for detail in part.details[:DAYS]:
         yield from _detail_lines(detail)
     if rest := part.details[DAYS:]:
-        total = sum((one.amount for one in rest if one.amount is not None), Decimal(0))
-        yield f"      and {len(rest)} more, {_short(total)}"
+        amounts = [one.amount for one in rest if one.amount is not None]
+        unknown = f", {len(rest) - len(amounts)} of unknown amount" if len(amounts) < len(rest) else ""
+        yield f"      and {len(rest)} more, {_short(sum(amounts, Decimal(0)) if amounts else None)}{unknown}"
 
 
 def _detail_lines(one: Detail) -> Iterator[str]:
