@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11+, make and git: `make nightly` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-faults proof-roi bench-roi format lint types catalog docs docs-check check bench lock clean proof-groups proof-canaries bench-ingest
+.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-faults proof-pairs proof-roi bench-roi format lint types catalog docs docs-check check bench lock clean proof-groups proof-canaries bench-ingest
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -77,6 +77,9 @@ proof-hostile: $(VENV)/ready-dev ## Script, links, formulas and endless words in
 
 screenshots: $(VENV)/ready-dev ## Take the pictures of the README anew from the published pages of the sample
 	@$(BIN)/python -m bench.screenshots
+
+proof-pairs: $(VENV)/ready-dev ## Plant every pair of mistakes into a catalogue and show that both are told (about two minutes)
+	@ALL_PAIRS=1 $(BIN)/pytest -q tests/test_catalog_pairs.py
 
 proof-roi: $(VENV)/ready ## Hold the intervals of planted effects to their promise over 100 made-up organisations (about a minute)
 	@$(BIN)/python -m bench.proof

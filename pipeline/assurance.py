@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,42 +20,51 @@ if TYPE_CHECKING:
 
 
 def check_definitions(
-    settings: Settings, file: Path | None = None, *, with_examples: bool = True
+    settings: Settings,
+    file: Path | None = None,
+    *,
+    with_examples: bool = True,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[Problem], dict[str, int]]:
     """Check a catalogue against facts bound on an empty warehouse, its examples, and every mapping with its SQL."""
     from pipeline.sources.binding import bind_problems
     from pipeline.sources.mapping import examine_mappings
 
     counts = {"kpis": 0, "roles": 0, "examples": 0, "sources": 0}
-    catalog, problems = _catalog_problems(file or settings.catalog, with_examples=with_examples)
+    catalog, problems = _catalog_problems(file or settings.catalog, with_examples=with_examples, progress=progress)
     if catalog is not None:
         counts |= {
             "kpis": len(catalog.metrics),
             "roles": len(catalog.roles),
             "examples": sum(len(metric.examples) for metric in catalog.metrics.values()),
         }
+    progress("Reading the source mappings")
     mappings, wrong = examine_mappings([path for path in settings.mapping_folders if path.is_dir()])
     counts["sources"] = len(mappings)
     return [*problems, *wrong, *bind_problems(mappings)], counts
 
 
-def _catalog_problems(path: Path, *, with_examples: bool) -> tuple[Catalog | None, list[Problem]]:
-    """What is wrong with a catalogue: its text, its meaning, and the examples of every KPI that is sound so far."""
+def _catalog_problems(
+    path: Path, *, with_examples: bool, progress: Callable[[str], None]
+) -> tuple[Catalog | None, list[Problem]]:
+    """What is wrong with a catalogue: its text, its meaning, and the examples whose values rest on nothing wrong."""
     from pipeline.catalog.check import examine as examine_catalog
-    from pipeline.catalog.check import without_problems
+    from pipeline.catalog.check import wrong_keys
     from pipeline.catalog.load import in_file_order
-    from pipeline.engine.examples import Bench, check_examples
     from pipeline.warehouse.connection import create_schemas, warehouse
 
+    progress("Reading the catalogue")
     facts = bound_facts()
     reading, problems = examine_catalog(path, facts=facts)
     if reading.catalog is None or not with_examples:
         return reading.catalog, problems
-    with warehouse(Path(":memory:")) as con:
+    from pipeline.engine.examples import Bench, check_examples
+
+    with warehouse(Path(":memory:"), threads=1) as con:
         create_schemas(con)
-        sound = without_problems(reading.catalog, reading.positions, problems)
-        wrong = check_examples(sound, reading.positions, Bench(con, facts))
-    return reading.catalog, list(in_file_order([*problems, *wrong]))
+        bench, wrong = Bench(con, facts), wrong_keys(reading, problems)
+        failing = check_examples(reading.catalog, reading.positions, bench, wrong=wrong, progress=progress)
+    return reading.catalog, list(in_file_order([*problems, *failing]))
 
 
 def bound_facts() -> dict[str, dict[str, str]]:

@@ -345,3 +345,7 @@ def _require(name: str, known: Iterable[str], *, what: str) -> None:
         near = difflib.get_close_matches(name, names, 1)
         hint = f"did you mean {near[0]}?" if near else "known are " + ", ".join(names)
         raise ConfigurationError(f"There is no such {what}.", [Problem(what, "E004", f"found {name!r}; {hint}")])
+
+
+if __name__ == "__main__":
+    main()

@@ -28,6 +28,7 @@ def check_benefits(
         checker = _Checker(name, line, catalog, positions, facts, away["metrics"])
         yield from checker.owner({str(path[1]) for path in set_aside if path[0] == "roles"})
         yield from checker.ledger()
+        yield from checker.span()
         yield from checker.evidence()
         yield from checker.lines()
         yield from _relations(name, line, catalog, positions, away["benefits"])
@@ -49,10 +50,14 @@ class _Checker:
         where = self.positions.where("benefits", self.name, *path)
         return problem(where, code, found=found, expected=expected, meant=meant)
 
+    def is_unknown(self, *path: str | int) -> bool:
+        """Return whether what the line says under the path could not be read."""
+        return self.positions.is_unknown("benefits", self.name, *path)
+
     def owner(self, away: set[str]) -> Iterator[Problem]:
         """The owner is a role."""
         roles = [*self.catalog.roles, *away]
-        if self.line.owner not in roles:
+        if self.line.owner not in roles and not self.positions.is_unknown("roles"):
             expected, meant = one_of(roles, otherwise="a role of this catalogue"), near(self.line.owner, roles)
             found = f"owner {quoted(self.line.owner)}"
             yield self.report("owner", code=codes.UNKNOWN_OWNER, found=found, expected=expected, meant=meant)
@@ -60,33 +65,43 @@ class _Checker:
     def ledger(self) -> Iterator[Problem]:
         """Strategic lines are words; cash and capacity are factors with all three shares and their evidence."""
         line = self.line
-        numbers = [key for key in ("claims", "factors", "attribution", "realisation", "risk", "deductions", "evidence")
-                   if getattr(line, key)]  # fmt: skip
+        if self.is_unknown("ledger"):
+            return
+        keys = ("claims", "factors", "attribution", "realisation", "risk", "deductions", "evidence")
+        numbers = [key for key in keys if getattr(line, key) or self.is_unknown(key)]
         if line.ledger == "strategic":
             if numbers or line.says is None:
                 found = f"a strategic line with {', '.join(numbers)}" if numbers else "a strategic line without says"
                 expected = "says: the benefit in words, and no factors"
                 yield self.report("ledger", code=codes.LEDGER, found=found, expected=expected)
             return
-        needed = ("claims", "factors", "attribution", "realisation", "risk", "evidence")
-        lacking = [key for key in needed if key not in numbers]
+        lacking = [key for key in keys if key not in (*numbers, "deductions")]
         if lacking or line.says is not None:
             found = f"a {line.ledger} line " + (f"without {', '.join(lacking)}" if lacking else "with says")
-            expected = f"{', '.join(needed)}, and no says"
+            expected = f"{', '.join(key for key in keys if key != 'deductions')}, and no says"
             yield self.report("ledger", code=codes.LEDGER, found=found, expected=expected)
-        elif line.perception_of is not None and not self._is_perception():
-            found = f"perception_of {quoted(line.perception_of)}"
-            expected = "another capacity line, from a capacity line with design self_report"
-            yield self.report("perception_of", code=codes.LEDGER, found=found, expected=expected)
         elif line.ledger == "cash" and any(factor.unit == "USD/h" for factor in line.factors):
             expected = "ledger: capacity, for an hour that is freed is no money yet"
             yield self.report("ledger", code=codes.LEDGER, found="a cash line with a rate in USD/h", expected=expected)
-        elif line.until is not None and line.since is not None and line.until <= line.since:
+        if line.perception_of is not None and not self._is_perception():
+            found = f"perception_of {quoted(line.perception_of)}"
+            expected = "another capacity line, from a capacity line with design self_report"
+            yield self.report("perception_of", code=codes.LEDGER, found=found, expected=expected)
+
+    def span(self) -> Iterator[Problem]:
+        """A line that ends does so after it has begun."""
+        line = self.line
+        if line.until is None or line.since is None or self.is_unknown("since"):
+            return
+        if line.until <= line.since:
             found, expected = f"until {line.until} with since {line.since}", "a later day"
             yield self.report("until", code=codes.LEDGER, found=found, expected=expected)
 
     def _is_perception(self) -> bool:
-        """Return whether the line is what people say about the hours of another."""
+        """Return whether the line is what people say about the hours of another, as far as both can be read."""
+        unreadable = ("benefits", str(self.line.perception_of), "ledger")
+        if self.is_unknown("evidence", "design") or self.positions.is_unknown(*unreadable):
+            return True
         other = self.catalog.benefits.get(str(self.line.perception_of))
         says = self.line.evidence is not None and self.line.evidence.design == "self_report"
         ledgers = [one.ledger for one in (self.line, other) if one is not None]
@@ -98,7 +113,8 @@ class _Checker:
         if held is None:
             return
         is_experimental = held.design in _EXPERIMENTAL
-        named = held.experiment is not None and held.metric is not None
+        names = {"experiment": held.experiment, "metric": held.metric}
+        named = all(one is not None or self.is_unknown("evidence", key) for key, one in names.items())
         if is_experimental and not named:
             found, expected = f"design {held.design} without experiment and metric", "the data it rests on"
             yield self.report("evidence", "design", code=codes.EVIDENCE, found=found, expected=expected)
@@ -125,7 +141,10 @@ class _Checker:
         yield from found
         money = (dimension_of("USD"), dimension_of("USD/month"))
         kept = {name: power for name, power in total.items() if power}
-        if not found and kept not in [dict(one) for one in money]:
+        is_sure = self.positions.is_whole("benefits", self.name, *path) and all(
+            one.code not in (codes.UNKNOWN_FACTOR, codes.NOT_MONEY) for one in found
+        )
+        if is_sure and kept not in [dict(one) for one in money]:
             units = " × ".join(factor.unit for factor in factors)
             expected = "USD, or USD/month"
             told = f"{units} = {dimension_words(total)}"
@@ -153,14 +172,17 @@ class _Checker:
             expected = one_of(known, otherwise="a KPI of this catalogue that is computed from rows")
             yield self.report(*path, "kpi", code=codes.UNKNOWN_FACTOR, found=found, expected=expected, meant=meant)
             return
+        if not self.positions.is_whole("metrics", kpi_id):
+            return
+        is_for_several = (len(self.line.use_cases) > 1 or self.line.is_for_every) and not self.is_unknown("use_cases")
+        if is_for_several and "use_case" not in metric.dimensions:
+            found = f"{kpi_id}, which is not told by use case, in a line of {', '.join(self.line.use_cases)}"
+            yield self.report(*path, "kpi", code=codes.NOT_BY_USE_CASE, found=found, expected="one use case")
         if factor.part != "value" and not isinstance(metric, Ratio | Snapshot | Derived):
             found, expected = f"the {factor.part} of a {metric.kind}", "part: value"
             yield self.report(*path, "part", code=codes.UNKNOWN_FACTOR, found=found, expected=expected)
-            return
-        if "use_case" not in metric.dimensions and (len(self.line.use_cases) > 1 or self.line.is_for_every):
-            found = f"{kpi_id}, which is not told by use case, in a line of {', '.join(self.line.use_cases)}"
-            yield self.report(*path, "kpi", code=codes.NOT_BY_USE_CASE, found=found, expected="one use case")
-        yield from self.kpi_unit(factor, metric, path)
+        else:
+            yield from self.kpi_unit(factor, metric, path)
 
     def kpi_unit(self, factor: Factor, metric: AnyMetric, path: KeyPath) -> Iterator[Problem]:
         """The unit declared is that of the part."""
@@ -171,9 +193,10 @@ class _Checker:
 
     def hours_first(self) -> Iterator[Problem]:
         """Capacity is hours before it is money: what stands before the rate comes to hours."""
-        if self.line.ledger != "capacity":
-            return
         rates = [index for index, factor in enumerate(self.line.factors) if factor.unit == "USD/h"]
+        is_capacity = self.line.ledger == "capacity" or bool(rates)  # a cash line with such a rate was meant to be one
+        if not is_capacity or not self.positions.is_whole("benefits", self.name, "factors"):
+            return
         if rates != [len(self.line.factors) - 1]:
             found = f"{len(rates)} factors in USD/h" + (", not at the end" if len(rates) == 1 else "")
             expected = "hours first, then one rate in USD/h as the last factor"
@@ -207,13 +230,24 @@ def _relations(name: str, line: Benefit, catalog: Catalog, positions: Positions,
 
 def _claimed_twice(catalog: Catalog, positions: Positions) -> Iterator[Problem]:
     """Pairs of lines that would count one thing twice, as far as the catalogue alone tells."""
-    for (first, one), (second, other) in combinations(catalog.benefits.items(), 2):
+    known = {
+        name: line
+        for name, line in catalog.benefits.items()
+        if all(positions.is_whole("benefits", name, key) for key in _DECIDES_CLAIMS)
+    }
+    for (first, one), (second, other) in combinations(known.items(), 2):
         why = _double(one, other, first, second)
         if why and one.may_meet(other):
             cases = one.shared_with(other) or ["every use case"]
             found = f"{first} and {second} {why} for {', '.join(cases)}"
             expected = "one of them there, or lines that are disjoint for a reason that is given"
             yield problem(positions.where("benefits", second), codes.CLAIMED_TWICE, found=found, expected=expected)
+
+
+_DECIDES_CLAIMS = (
+    "use_cases", "ledger", "claims", "factors", "since", "until", "excludes", "disjoint", "perception_of",
+)  # fmt: skip
+"""Keys that decide whether two lines would count one thing twice."""
 
 
 def _double(one: Benefit, other: Benefit, first: str, second: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.catalog import codes
 from pipeline.catalog.benefit_checks import check_benefits
 from pipeline.catalog.columns import check_columns, identifying_columns
-from pipeline.catalog.document import KeyPath, Positions
+from pipeline.catalog.document import NOWHERE, KeyPath, Positions
 from pipeline.catalog.load import Reading, configuration_error, in_file_order, read_catalog
 from pipeline.catalog.model import Catalog
 from pipeline.catalog.units import check_target, check_unit
@@ -28,26 +28,24 @@ def load_checked(path: Path, *, facts: Facts) -> Catalog:
 
 
 def examine(path: Path, *, facts: Facts) -> tuple[Reading, list[Problem]]:
-    """The sound part of a catalogue and everything that is wrong with the file, schema and meaning alike."""
+    """What can be judged of a catalogue and everything that is wrong with the file, schema and meaning alike."""
     reading = read_catalog(path)
     found = list(reading.problems)
     if reading.catalog is not None:
         found += check_catalog(reading.catalog, reading.positions, facts=facts, set_aside=reading.set_aside)
-        found += _check_patched(reading, reading.catalog, facts=facts)
     return reading, list(in_file_order(found))
 
 
-def without_problems(catalog: Catalog, positions: Positions, problems: Sequence[Problem]) -> Catalog:
-    """The catalogue with only those KPIs that no problem stands in."""
-    begins = {kpi_id: _line(positions.where("metrics", kpi_id)) for kpi_id in catalog.metrics}
-    starts = sorted([*begins.values(), *(_line(positions.where("benefits", name)) for name in catalog.benefits)])
-    bad = {max((start for start in starts if start <= _line(one.where)), default=0) for one in problems}
-    kept = {kpi_id: metric for kpi_id, metric in catalog.metrics.items() if begins[kpi_id] not in bad}
-    return catalog.model_copy(update={"metrics": kept})
-
-
-def _line(where: str) -> int:
-    return int(where.rsplit(":", 2)[1])
+def wrong_keys(reading: Reading, problems: Sequence[Problem]) -> dict[str, frozenset[str]]:
+    """KPI id -> its keys that a problem stands at, or that cannot be read."""
+    positions = reading.positions
+    paths = {f"{positions.file}:{line}:{column}": path for path, (line, column) in positions.places.items()}
+    wrong = [*positions.unknown, *reading.doubled, *(paths.get(one.where, ()) for one in problems)]
+    found: dict[str, frozenset[str]] = {}
+    for path in wrong:
+        if path[:1] == ("metrics",) and len(path) > 2:
+            found[str(path[1])] = found.get(str(path[1]), frozenset()) | {str(path[2])}
+    return found
 
 
 def check_catalog(
@@ -55,39 +53,26 @@ def check_catalog(
 ) -> list[Problem]:
     """Every problem of meaning, in file order.
 
-    `facts` gives the SQL type of each column of each fact. `set_aside` names records, as ("roles" or "metrics", id),
-    that are in the file but not in `catalog`, because their own problems have been told: naming them is no mistake.
+    `facts` gives the SQL type of each column of each fact. `set_aside` names records, as ("roles", "metrics" or
+    "benefits", id), that are in the file but not in `catalog`, because their own problems have been told: naming them
+    is no mistake. What is found of keys that are `unknown` in `positions` follows from what has been told, too.
     """
     found = [
         *_owners(catalog, positions, set_aside),
         *_subscriptions(catalog, positions, set_aside),
         *_same_names(catalog, positions),
         *_lists(catalog, positions),
+        *_idle_roles(catalog, positions, set_aside),
+        *_measures(catalog, positions, facts),
+        *check_benefits(catalog, positions, facts=facts, set_aside=set_aside),
     ]
-    if not set_aside:  # else what was left out may be what an idle role reads
-        found += _idle_roles(catalog, positions)
-    found += _measures(catalog, positions, facts)
-    found += check_benefits(catalog, positions, facts=facts, set_aside=set_aside)
-    return list(in_file_order(found))
+    nowhere = f"{positions.file}:{NOWHERE[0]}:{NOWHERE[1]}"
+    return list(in_file_order(one for one in found if one.where != nowhere))
 
 
-def _check_patched(reading: Reading, catalog: Catalog, *, facts: Facts) -> Iterator[Problem]:
-    """What else is wrong in KPIs of which some keys could not be read; of those keys themselves it was told."""
-    stood_in = {reading.positions.where(*path) for path in reading.stood_in}
-    patched = catalog.model_copy(update={"metrics": dict(reading.patched)})
-    found = [
-        *_owners(patched, reading.positions, reading.set_aside),
-        *_lists(patched.model_copy(update={"roles": {}}), reading.positions),
-        *_measures(patched, reading.positions, facts, whole=catalog),
-    ]
-    yield from (one for one in found if one.where not in stood_in)
-
-
-def _measures(
-    catalog: Catalog, positions: Positions, facts: Facts, *, whole: Catalog | None = None
-) -> Iterator[Problem]:
-    """Problems of units, targets and columns of its KPIs; which columns identify somebody, the whole catalogue says."""
-    identifying = identifying_columns(whole or catalog)
+def _measures(catalog: Catalog, positions: Positions, facts: Facts) -> Iterator[Problem]:
+    """Problems of units, targets and columns of the KPIs."""
+    identifying = identifying_columns(catalog)
     for kpi_id, metric in catalog.metrics.items():
         yield from check_unit(kpi_id, metric, positions, facts)
         yield from check_target(kpi_id, metric, positions)
@@ -101,6 +86,8 @@ def _names(section: str, present: Mapping[str, object], set_aside: frozenset[Key
 
 def _owners(catalog: Catalog, positions: Positions, set_aside: frozenset[KeyPath]) -> Iterator[Problem]:
     roles = _names("roles", catalog.roles, set_aside)
+    if positions.is_unknown("roles"):
+        return
     for kpi_id, metric in catalog.metrics.items():
         if metric.owner not in roles:
             where = positions.where("metrics", kpi_id, "owner")
@@ -115,6 +102,8 @@ def _subscriptions(catalog: Catalog, positions: Positions, set_aside: frozenset[
         owned = catalog.owned_by(role_id)
         for index, kpi_id in enumerate(role.subscribes):
             where, found = positions.where("roles", role_id, "subscribes", index), f"a subscription to {quoted(kpi_id)}"
+            if kpi_id not in kpis and positions.is_unknown("metrics"):
+                continue
             if kpi_id not in kpis:
                 expected, meant = one_of(kpis, otherwise="a KPI of this catalogue"), near(kpi_id, kpis)
                 yield problem(where, codes.UNKNOWN_SUBSCRIPTION, found=found, expected=expected, meant=meant)
@@ -123,9 +112,15 @@ def _subscriptions(catalog: Catalog, positions: Positions, set_aside: frozenset[
                 yield problem(where, codes.OWN_SUBSCRIPTION, found=found, expected=expected)
 
 
-def _idle_roles(catalog: Catalog, positions: Positions) -> Iterator[Problem]:
+def _idle_roles(catalog: Catalog, positions: Positions, set_aside: frozenset[KeyPath]) -> Iterator[Problem]:
+    """Roles with a page and nothing on it; while a KPI has an owner nobody knows, it may be any of them."""
+    owners = [("metrics", kpi_id, "owner") for kpi_id in catalog.metrics]
+    if any(positions.is_unknown(*owner) for owner in [("metrics",), *owners, *set_aside]):
+        return
+    meant = {near(metric.owner, catalog.roles) for metric in catalog.metrics.values()}
     for role_id in catalog.reported_roles():
-        if not catalog.owned_by(role_id) and not catalog.roles[role_id].subscribes:
+        is_named = role_id in meant or positions.is_unknown("roles", role_id, "subscribes")
+        if not is_named and not catalog.roles[role_id].subscribes:
             where, found = positions.where("roles", role_id), f"role {quoted(role_id)} without a KPI"
             expected = "a KPI it owns or subscribes to"
             yield problem(where, codes.IDLE_ROLE, found=found, expected=expected)

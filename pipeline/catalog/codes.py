@@ -105,3 +105,20 @@ MEANINGS: Final[dict[str, str]] = {
     LEDGER: "a line lacks what its ledger needs, or has what it must not have",
     EVIDENCE: "the design of the evidence does not fit what the line names",
 }
+
+_OF_COLUMNS = (
+    UNKNOWN_COLUMN, WRONG_COLUMN_TYPE, UNKNOWN_DIMENSION, MIXED_AGGREGATES, IDENTIFYING_DIMENSION, WRONG_UNIT, FAN_OUT,
+    NO_LABELS,
+)  # fmt: skip
+_OF_MEASURES = (
+    MIXED_AGGREGATES, IDENTIFYING_DIMENSION, WRONG_UNIT, SAME_TWICE, UNKNOWN_INPUT, PER, PEOPLE,
+)  # fmt: skip
+HIDES: Final[dict[str, tuple[str, ...]]] = {
+    WRONG_VALUE: (SAME_NAME,),
+    UNKNOWN_FACT: _OF_COLUMNS,
+    **dict.fromkeys((BAD_EXPRESSION, UNKNOWN_COLUMN, WRONG_COLUMN_TYPE, FAN_OUT), _OF_MEASURES),
+    **dict.fromkeys((MIXED_AGGREGATES, PER, WRONG_UNIT), (WRONG_UNIT,)),
+    CLUSTER: (IDENTIFYING_DIMENSION,),
+    UNKNOWN_FACTOR: (NOT_MONEY,),
+}
+"""Code -> codes that cannot be known while it stands: of the same KPI or line, or of what it is compared with."""

@@ -128,21 +128,18 @@ def check_columns(
     yield from checker.cluster()
     yield from checker.same_twice(parsed)
     yield from checker.failures(parsed)
-    unknown = [(key, fact) for key, fact in metric.fact_keys.items() if fact not in facts]
-    for key, fact in unknown:
-        expected, meant = one_of(facts, otherwise="a fact; `roi catalog facts` lists them"), near(fact, facts)
-        where, found = positions.where("metrics", kpi_id, key), f"fact {quoted(fact)}"
-        yield problem(where, codes.UNKNOWN_FACT, found=found, expected=expected, meant=meant)
-    if not unknown:
-        yield from checker.uses(parsed)
-        yield from checker.comparisons(parsed)
-        yield from checker.dimensions()
-        yield from checker.labels()
+    yield from checker.unknown_facts()
+    yield from checker.uses(parsed)
+    yield from checker.comparisons(parsed)
+    yield from checker.dimensions()
+    yield from checker.labels()
 
 
 def _check_formula(kpi_id: str, metric: Formula, positions: Positions) -> Iterator[Problem]:
     """The formula is arithmetic over its inputs, and every input is used."""
     where = positions.where("metrics", kpi_id, "formula")
+    if any(positions.is_unknown("metrics", kpi_id, key) for key in ("formula", "inputs")):
+        return
     try:
         used = names_of(parse_formula(metric.formula))
     except ExpressionError as error:
@@ -274,8 +271,20 @@ class _Checker:
             expected = "everything that was started; the fact leaves out what was never a try"
             yield problem(self.where("denominator"), codes.FAILURES_LEFT_OUT, found=found, expected=expected)
 
+    def unknown_facts(self) -> Iterator[Problem]:
+        """Facts that there are not; what is said of their columns cannot be judged."""
+        keys = {} if isinstance(self.metric, Formula) else self.metric.fact_keys
+        for key, fact in keys.items():
+            if fact not in self.facts:
+                expected = one_of(self.facts, otherwise="a fact; `roi catalog facts` lists them")
+                found, meant = f"fact {quoted(fact)}", near(fact, self.facts)
+                yield problem(self.where(key), codes.UNKNOWN_FACT, found=found, expected=expected, meant=meant)
+
     def uses(self, parsed: Mapping[str, Measure]) -> Iterator[Problem]:
+        """Columns exist, and have the type their use needs."""
         for use in [*_measure_uses(parsed), *self.column_uses()]:
+            if self.fact_of(use.key) not in self.facts:
+                continue
             sql_type = self.column_type(use.column, use.key)
             if sql_type is None:
                 yield self.unknown_column(use.key, use.column)
@@ -299,6 +308,8 @@ class _Checker:
         """The fact of labels names the judge as the judged rows do, and says what person and judge found."""
         if not isinstance(self.metric, Judged) or self.metric.judge not in (self.fact or {}):
             return
+        if self.metric.labels not in self.facts:
+            return
         columns, where = self.facts[self.metric.labels], self.where("labels")
         for column, fits in ((self.metric.judge, "text"), ("is_good", "exact number"), ("is_passed", "exact number")):
             told = f"{self.metric.labels}, whose {column} is {columns.get(column, 'not there')}"
@@ -310,6 +321,8 @@ class _Checker:
         """Columns of conditions exist, and are compared with literals of their own type."""
         found = [(key, measure.column, one) for key, measure in parsed.items() for one in measure.comparisons]
         for key, own, comparison in dict.fromkeys([*found, *(("where", "", one) for one in self.condition())]):
+            if self.fact_of(key) not in self.facts:
+                continue
             column, literals = comparison.column, comparison.literals
             sql_type = self.column_type(column, key)
             if sql_type is None and column != own:
@@ -328,31 +341,36 @@ class _Checker:
         except ExpressionError:
             return ()
 
+    @property
+    def sliced_facts(self) -> list[str]:
+        """The facts whose slices are those of the KPI, as far as they exist."""
+        return [fact for fact in self.metric.counted_facts if fact in self.facts]
+
     def dimensions(self) -> Iterator[Problem]:
+        """Dimensions are text columns of every fact they slice, and tell no single people apart."""
         worst = getattr(self.metric, "worst_of", None)
         for index, column in enumerate(self.metric.dimensions):
-            if worst is not None and column != worst:
-                where, found = self.where("dimensions", index), f"dimension {quoted(column)} beside worst_of"
-                yield problem(where, codes.POOLED, found=found, expected=f"{worst} alone; other slices would pool it")
             where = self.where("dimensions", index)
-            types = [self.facts[fact].get(column) for fact in self.metric.counted_facts]
-            sql_type = None if None in types else types[0]
-            if sql_type is None:
+            if worst is not None and column != worst:
+                found = f"dimension {quoted(column)} beside worst_of"
+                yield problem(where, codes.POOLED, found=found, expected=f"{worst} alone; other slices would pool it")
+            types = [self.facts[fact].get(column) for fact in self.sliced_facts]
+            if None in types:
                 found, meant = f"dimension {quoted(column)}", near(column, self.slices())
                 expected = one_of(self.slices(), otherwise=f"a text column of {self.metric.fact}")
                 yield problem(where, codes.UNKNOWN_DIMENSION, found=found, expected=expected, meant=meant)
             elif column in self.identifying:
                 found, expected = f"dimension {quoted(column)}", "a column that groups people or sessions, not one each"
                 yield problem(where, codes.IDENTIFYING_DIMENSION, found=found, expected=expected)
-            elif family(sql_type) != "text":
-                found, expected = f"dimension {column} of type {sql_type}", "a text column"
+            elif types and family(types[0] or "") != "text":
+                found, expected = f"dimension {column} of type {types[0]}", "a text column"
                 yield problem(where, codes.WRONG_COLUMN_TYPE, found=found, expected=expected)
 
     def slices(self) -> list[str]:
-        """Columns of the fact that could be a dimension."""
-        everywhere = set.intersection(*(set(self.facts[fact]) for fact in self.metric.counted_facts))
-        texts = [name for name, sql_type in (self.fact or {}).items() if family(sql_type) == "text"]
-        return [name for name in texts if name in everywhere and name not in self.identifying]
+        """Columns of its facts that could be a dimension."""
+        first, *others = (self.facts[fact] for fact in self.sliced_facts)
+        texts = [name for name, sql_type in first.items() if family(sql_type) == "text"]
+        return [name for name in texts if name not in self.identifying and all(name in other for other in others)]
 
     def column_type(self, column: str, key: str = "fact") -> str | None:
         return self.facts.get(self.fact_of(key), {}).get(column)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from pipeline.catalog import codes
 from pipeline.catalog.wording import problem, quoted
@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 KeyPath = tuple[str | int, ...]
 ParserEvent: TypeAlias = Any
 """An event of the YAML parser; which attributes it has depends on its kind."""
+NOWHERE = (0, 0)
 MAX_BYTES = 512 * 1024
 MAX_DEPTH = 12
 
+_OF_RECORDS = (("metrics",), ("benefits",))
+"""Mappings of records that are judged, too, when their id stands twice: the second then goes by its line."""
 _READ_DIFFERENTLY = re.compile(r"""[\t\x85\u2028\u2029\ufeff]|["']:\S""")
 """What the two parsers do not read alike: tabs, byte-order marks, line ends of YAML 1.1 that 1.2 does not have, and a
 quoted key with its value right behind the colon."""
@@ -42,9 +45,22 @@ class Positions:
 
     file: str
     places: Mapping[KeyPath, tuple[int, int]]
+    unknown: frozenset[KeyPath] = frozenset()
+    """Keys of which nobody knows what they should say: that has been told, and they stand nowhere, at 0:0."""
+
+    def is_unknown(self, *path: str | int) -> bool:
+        """Return whether what stands under the path cannot be known."""
+        return bool(self.unknown) and any(path[:length] in self.unknown for length in range(1, len(path) + 1))
+
+    def is_whole(self, *path: str | int) -> bool:
+        """Return whether all that stands under the path is known."""
+        below = any(one[: len(path)] == path for one in self.unknown)
+        return not below and not self.is_unknown(*path)
 
     def at(self, path: KeyPath) -> tuple[int, int]:
         """Line and column of the key, or of the nearest key around it that exists."""
+        if self.is_unknown(*path):
+            return NOWHERE
         for length in range(len(path), -1, -1):
             if path[:length] in self.places:
                 return self.places[path[:length]]
@@ -67,6 +83,8 @@ class Document:
     problems: tuple[Problem, ...] = ()
     broken: frozenset[KeyPath] = frozenset()
     """Paths whose value could not be taken; nothing more is to be said about them."""
+    doubled: frozenset[KeyPath] = frozenset()
+    """Keys that stand twice; of their values the first counts."""
     readable: bool = True
     """False when the YAML stopped making sense and `data` is not the whole of it."""
 
@@ -97,7 +115,11 @@ class _Frame:
 
 
 class _HaltError(Exception):
-    """The YAML cannot be followed any further."""
+    """The YAML cannot be followed any further; `is_whole` when what came before is a whole document."""
+
+    def __init__(self, *, is_whole: bool = False) -> None:
+        super().__init__()
+        self.is_whole = is_whole
 
 
 @dataclass
@@ -111,6 +133,7 @@ class _Builder:
     texts: dict[KeyPath, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     broken: set[KeyPath] = field(default_factory=set)
+    doubled: set[KeyPath] = field(default_factory=set)
     documents: int = 0
 
     def take(self, event: ParserEvent) -> None:
@@ -128,10 +151,9 @@ class _Builder:
         self.documents += 1
         if self.documents > 1:
             self.report(event, codes.YAML_FEATURE, found="a second document", expected="one document in the file")
-            raise _HaltError
+            raise _HaltError(is_whole=True)
         if event.version or event.tags:
             self.report(event, codes.YAML_FEATURE, found="a % directive", expected="a file without directives")
-            raise _HaltError
 
     def _on_alias(self, event: ParserEvent) -> None:
         expected = "the value written out; aliases are refused"
@@ -184,13 +206,16 @@ class _Builder:
         return path
 
     def _key(self, frame: _Frame, event: ParserEvent) -> None:
-        if event.value in frame.seen:
+        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        name = event.value
+        if name in frame.seen:
             found = f"the key {quoted(event.value)} again, first on line {frame.seen[event.value]}"
             self.report(event, codes.DUPLICATE_KEY, found=found, expected="every key once")
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+            self.doubled.add((*frame.path, name))
+            name = f"{name[:40]}_of_line_{line}" if frame.path in _OF_RECORDS else name
         frame.seen.setdefault(event.value, line)
-        self.places.setdefault((*frame.path, event.value), (line, column))
-        frame.key = event.value
+        self.places.setdefault((*frame.path, name), (line, column))
+        frame.key = name
 
     def _refuse_features(self, event: ParserEvent) -> bool:
         """Report an anchor or tag on the event; True when its value is not to be trusted."""
@@ -217,7 +242,14 @@ def plain_scalar(text: str) -> object:
     return float(text) if _FLOAT.fullmatch(text) else text
 
 
-def read_document(path: Path) -> Document:
+class Parser(Protocol):
+    """Makes a document of text; `file` is the name that problems carry."""
+
+    def __call__(self, text: str, *, file: str) -> Document:
+        """Parse a text."""
+
+
+def read_document(path: Path, parse: Parser | None = None) -> Document:
     """Read a YAML file of at most MAX_BYTES; what is wrong comes back as problems, never as an exception."""
     try:
         with path.open("rb") as stream:
@@ -227,12 +259,14 @@ def read_document(path: Path) -> Document:
         return _unreadable(path.name, codes.UNREADABLE, found, "a file that can be read")
     if len(raw) > MAX_BYTES:
         return _unreadable(path.name, codes.TOO_LARGE, f"more than {MAX_BYTES} bytes", "a smaller file")
+    parse = parse or parse_document
     try:
-        text = raw.decode("utf-8-sig")
+        return parse(raw.decode("utf-8-sig"), file=path.name)
     except UnicodeDecodeError as error:
         where = _place(path.name, raw[: error.start].decode("utf-8", "replace").removeprefix("\ufeff"))
-        return _unreadable(where, codes.NOT_UTF8, f"byte 0x{raw[error.start]:02x}", "UTF-8 text")
-    return parse_document(text, file=path.name)
+        wrong = _unreadable(where, codes.NOT_UTF8, f"byte 0x{raw[error.start]:02x}", "UTF-8 text")
+    rest = parse(raw.decode("utf-8-sig", "replace"), file=path.name)
+    return replace(rest, problems=(*wrong.problems, *rest.problems)) if rest.readable else wrong
 
 
 def parse_document(text: str, *, file: str) -> Document:
@@ -286,21 +320,23 @@ def _parsed_carefully(text: str, file: str) -> Document:
 
 def _built(builder: _Builder, *, readable: bool) -> Document:
     positions, problems = Positions(builder.file, builder.places), tuple(builder.problems)
-    return Document(builder.data, positions, builder.texts, problems, frozenset(builder.broken), readable)
+    broken, doubled = frozenset(builder.broken), frozenset(builder.doubled)
+    return Document(builder.data, positions, builder.texts, problems, broken, doubled, readable)
 
 
 def _take_all(builder: _Builder, events: Iterable[ParserEvent]) -> bool:
     try:
         for event in events:
             builder.take(event)
-    except _HaltError:
-        return False
+    except _HaltError as halt:
+        return halt.is_whole
     return True
 
 
 def _syntax_problem(file: str, error: MarkedYAMLError) -> Problem:
-    """The parser's own words at the place where it gave up."""
-    mark = error.problem_mark or error.context_mark
+    """The parser's own words at the place where it gave up, or where that begins of which it looked for the end."""
+    is_open = "stream" in str(error.problem) and error.context_mark
+    mark = error.context_mark if is_open else error.problem_mark or error.context_mark
     where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
     context = f" {error.context}" if error.context else ""
     expected = "valid YAML; quote a text that holds `: ` or starts with a special character, indent with spaces"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.catalog.codes import MEANINGS
+from pipeline.catalog.codes import HIDES, MEANINGS
 from pipeline.catalog.model import KINDS, Role
 from pipeline.catalog.schema import Schema, catalog_schema, takes
 
@@ -25,7 +25,32 @@ def errors_page() -> str:
         "have been meant. A code never gets a second meaning."
     )
     rows = "\n".join(f"| `{code}` | {meaning} |" for code, meaning in MEANINGS.items())
-    return f"{head}\n\n{told}\n\n| code | what is wrong |\n|---|---|\n{rows}\n"
+    return f"{head}\n\n{told}\n\n| code | what is wrong |\n|---|---|\n{rows}\n\n{_hidden()}\n"
+
+
+_FOLLOWS = """\
+## What one run cannot tell
+
+All mistakes of a file are told at once, whatever they are, save what cannot be known before another one is mended:
+
+- Of a file that cannot be read (`C001`, `C002`), or of which the YAML breaks outside of its records, nothing else is
+  told; of a role, KPI or line in which it breaks (`C004`, `C007`) nothing else of that record.
+- Of a key that stands twice (`C005`) the first value is judged. A KPI or line whose id stands twice is judged as well.
+- A key that cannot be read (`C006`, `C010` to `C014`) is compared with nothing: not the owner with idle roles, not the
+  name with other names, not the parts of a line with other lines. A misspelled key is read as the one that is named as
+  meant, a kind that does not exist as the one that is meant or that the other keys fit.
+- An example is run as soon as nothing is wrong that its value rests on; words, owner, target, `min_n`,
+  `matures_after_days` and dimensions may be. Whether its columns exist and its values fit is told before that.
+- Of the same KPI or line, since one thing follows from the other:"""
+
+
+def _hidden() -> str:
+    """What is not told while something else is."""
+    by_codes: dict[tuple[str, ...], list[str]] = {}
+    for code, codes in HIDES.items():
+        by_codes.setdefault(codes, []).append(f"`{code}`")
+    rows = [f"| {', '.join(found)} | {', '.join(f'`{one}`' for one in codes)} |" for codes, found in by_codes.items()]
+    return "\n".join([_FOLLOWS, "", "| while this stands | these cannot be told |", "|---|---|", *rows])
 
 
 def keys_page() -> str:

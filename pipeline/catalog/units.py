@@ -88,7 +88,8 @@ def expected_units(metric: AnyMetric, facts: Facts) -> tuple[str, ...]:
 
     A fact or column that does not exist is a mistake of its own and says nothing about the unit.
     """
-    if any(fact not in facts for fact in metric.facts):
+    is_named_by_fact = isinstance(metric, Ratio | Snapshot | Derived | Total | Peak)
+    if is_named_by_fact and any(fact not in facts for fact in metric.facts):
         return (metric.unit,)
     if isinstance(metric, Ratio | Snapshot | Derived):
         return _ratio_units(metric, facts)
@@ -231,6 +232,8 @@ def parse_unit(text: str) -> Dimension:
 
 def _check_formula(kpi_id: str, metric: Formula, positions: Positions) -> Iterator[Problem]:
     """The unit of a formula follows from those of its inputs; unlike things are not added."""
+    if not positions.is_whole("metrics", kpi_id, "inputs"):
+        return
     try:
         found = _dimension(
             parse_formula(metric.formula), {name: dimension_of(one) for name, one in metric.inputs.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +13,7 @@ from pipeline.catalog.benefits import Benefit, Deduction, Evidence, Factor
 from pipeline.catalog.document import Document, KeyPath
 from pipeline.catalog.model import KINDS, Catalog, Role, Target
 from pipeline.catalog.wording import near, problem, quoted
+from pipeline.catalog.worked import Example
 from pipeline.errors import Problem
 
 if TYPE_CHECKING:
@@ -36,30 +38,52 @@ _EXPECTED = {
 _OWN_TYPES = ("number_type", "finite_number", "calendar_date")
 
 
-def found_by(error: ValidationError, document: Document) -> list[tuple[KeyPath, Problem]]:
-    """Each problem with its path; a missing key that an unknown one was meant to be is told at the unknown one."""
-    findings = [(path_of(item["loc"]), item) for item in error.errors(include_url=False)]
-    unknown = {path for path, item in findings if item["type"] == "extra_forbidden"}
-    meant = {(*path[:-1], key) for path in unknown if (key := _meant_key(path, document)) is not None}
-    told = [(path, item) for path, item in findings if not (item["type"] == "missing" and path in meant)]
-    return [(path, _problem(path, item, document)) for path, item in told if not _is_broken(path, document)]
+@dataclass(frozen=True)
+class Finding:
+    """What pydantic found under a path; `meant` is the key that an unknown one may have been meant to be."""
+
+    path: KeyPath
+    item: ErrorDetails
+    meant: str | None = None
+
+    @property
+    def sort(self) -> str:
+        """What pydantic calls it; `id` for a key that is no identifier."""
+        return "id" if self.item["loc"][-1:] == ("[key]",) else self.item["type"]
+
+
+def found_by(error: ValidationError, document: Document) -> list[Finding]:
+    """Each finding, one per key; a missing key that an unknown one was meant to be is found at the unknown one."""
+    findings: dict[KeyPath, Finding] = {}
+    for item in error.errors(include_url=False):
+        path = path_of(item["loc"])
+        meant = meant_key(path, document) if item["type"] == "extra_forbidden" else None
+        findings.setdefault(path, Finding(path, item, meant))
+    renamed = {(*one.path[:-1], one.meant) for one in findings.values() if one.meant is not None}
+    return [one for one in findings.values() if not (one.sort == "missing" and one.path in renamed)]
 
 
 def path_of(loc: Iterable[str | int]) -> KeyPath:
-    """Path of a location of pydantic, which names the kind of KPI after the KPI and marks a bad key with `[key]`."""
+    """Path of a location of pydantic, which names the kind of KPI after the KPI and marks a bad key with `[key]`.
+
+    Within an example it also names the types that a value might have had.
+    """
     path = tuple(loc)
     if len(path) > 2 and path[0] == "metrics" and path[2] in KINDS:
         path = path[:2] + path[3:]
+    if path[:1] == ("metrics",) and path[2:3] == ("examples",):
+        path = (*path[:4], *(one for one in path[4:] if isinstance(one, int) or _is_name(one)))
     return path[:-1] if path and path[-1] == "[key]" else path
 
 
-def _is_broken(path: KeyPath, document: Document) -> bool:
-    return any(path[:length] in document.broken for length in range(len(path) + 1))
+def _is_name(step: str) -> bool:
+    return step.isidentifier() and step not in ("bool", "int", "float", "str", "date", "decimal")
 
 
-def _problem(path: KeyPath, item: ErrorDetails, document: Document) -> Problem:
-    where = document.positions.where(*path)
-    kind = item["type"]
+def problem_of(finding: Finding, document: Document) -> Problem:
+    """The finding as a problem at its key."""
+    path, item = finding.path, finding.item
+    where, kind = document.positions.where(*path), item["type"]
     if kind == "extra_forbidden":
         return _unknown_key(where, path, document)
     if kind == "missing":
@@ -83,24 +107,38 @@ def _unknown_key(where: str, path: KeyPath, document: Document) -> Problem:
     otherwise = f"a key of {', '.join(others)} only" if others else "a key of the record"
     expected = otherwise if others or len(fields) > 8 else f"one of {', '.join(fields)}"
     found = f"the key {quoted(key)}"
-    return problem(where, codes.UNKNOWN_KEY, found=found, expected=expected, meant=_meant_key(path, document))
+    return problem(where, codes.UNKNOWN_KEY, found=found, expected=expected, meant=meant_key(path, document))
 
 
-def _meant_key(path: KeyPath, document: Document) -> str | None:
+def meant_key(path: KeyPath, document: Document) -> str | None:
     """The key of the record that an unknown one is like and that is not there yet."""
-    present = _at(document.data, path[:-1])
+    present = value_at(document.data, path[:-1])
     free = [name for name in _fields(path[:-1], document) if not isinstance(present, Mapping) or name not in present]
     return near(str(path[-1]), free)
 
 
 def _unknown_kind(path: KeyPath, document: Document) -> Problem:
-    record = _at(document.data, path)
+    record = value_at(document.data, path)
     if not isinstance(record, Mapping) or "kind" not in record:
         where = document.positions.where(*path)
         return problem(where, codes.MISSING_KEY, found="no key 'kind'", expected=f"one of {', '.join(KINDS)}")
     where, found = document.positions.where(*path, "kind"), document.texts.get((*path, "kind"), "no text")
-    meant = near(found, KINDS)
+    best = fitting_kind(record)
+    meant = best if best == near(found, KINDS) or misfits(record, best) == 0 else None
     return problem(where, codes.UNKNOWN_KIND, found=quoted(found), expected=f"one of {', '.join(KINDS)}", meant=meant)
+
+
+def fitting_kind(record: Mapping[str, object]) -> str:
+    """The kind whose keys are most like those of a record; of several the one that is spelled most alike."""
+    alike = near(str(record.get("kind", "")), KINDS)
+    return min(KINDS, key=lambda kind: (misfits(record, kind), kind != alike))
+
+
+def misfits(record: Mapping[str, object], kind: str) -> int:
+    """How many keys a record lacks for a kind, and has beside those of it."""
+    fields = KINDS[kind].model_fields
+    needed = {key for key, field in fields.items() if field.is_required() and key != "kind"}
+    return len(needed - record.keys()) + len(record.keys() - fields.keys())
 
 
 def _fields(path: KeyPath, document: Document) -> list[str]:
@@ -108,8 +146,10 @@ def _fields(path: KeyPath, document: Document) -> list[str]:
     model: type[BaseModel] = Catalog
     if len(path) > 2 and path[2] == "target":
         model = Target
+    elif len(path) > 3 and path[2] == "examples":
+        model = Example
     elif len(path) >= 2 and path[0] == "metrics":
-        model = KINDS[str(_at(document.data, (*path[:2], "kind")))]
+        model = KINDS[str(value_at(document.data, (*path[:2], "kind")))]
     elif len(path) >= 2 and path[0] == "benefits":
         named = [str(step) for step in path[2:] if isinstance(step, str)]
         model = _PARTS.get(named[-1], Benefit) if named else Benefit
@@ -122,7 +162,8 @@ _PARTS: dict[str, type[BaseModel]] = {"factors": Factor, "deductions": Deduction
 """Records within a benefit line, by the key they stand under."""
 
 
-def _at(data: object, path: KeyPath) -> object:
+def value_at(data: object, path: KeyPath) -> object:
+    """What stands under a path; None where nothing does."""
     for step in path:
         if isinstance(data, Mapping):
             data = data.get(step)
