@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 from dataclasses import replace
 from datetime import date
@@ -32,7 +33,7 @@ def folder(data: EditionData, tmp_path_factory: pytest.TempPathFactory) -> Path:
     downloads.write(data, frame, out, status="provisional")
     made = rows.indexed(data)
     for kpi_id in data.catalog.metrics:
-        downloads.write_one(frame, out, kpi_id, kpis.published(made, kpi_id))
+        downloads.write_one(frame[frame["kpi_id"] == kpi_id], out, kpi_id, kpis.published(made, kpi_id))
     return out
 
 
@@ -148,3 +149,11 @@ def test_equal_cells_of_different_types_print_each_their_own_way(tmp_path: Path,
     odd = [{**data.checks[0], "observed": found} for found in (-1, "-1", True, 1)]
     downloads.write(replace(data, checks=odd), downloads.contract_frame(data.values), tmp_path, status="final")
     assert [row["observed"] for row in _rows(tmp_path / "checks.csv")] == ["-1", "'-1", "true", "1"]
+
+
+def test_every_text_comes_back_from_csv() -> None:
+    """Separators, quotes, both line ends and nothing at all: Python's reader finds what was written, formulas aside."""
+    texts = ["a,b", 'say "x"', "two\nlines", "one\rreturn", "", " plain ", "ends in\r\n"]
+    told = downloads.csv_text({"one": list(texts), "other": [None, *texts[1:]]})
+    found = list(csv.reader(io.StringIO(told, newline="")))
+    assert found == [["one", "other"], *([text, other] for text, other in zip(texts, ["", *texts[1:]], strict=True))]

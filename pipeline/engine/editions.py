@@ -112,6 +112,8 @@ def _restate(con: duckdb.DuckDBPyConnection, *, number: int, why: str) -> None:
 
 def edition_values(con: duckdb.DuckDBPyConnection, number: int) -> pd.DataFrame:
     """Return the values as edition `number` said them, with its number, in catalogue-neutral order."""
+    import pandas as pd
+
     columns = ", ".join(
         f'CAST("{name}" AS VARCHAR) AS "{name}"' if name in _EXACT else f'"{name}"' for name in PUBLISHED[:-1]
     )
@@ -121,9 +123,9 @@ def edition_values(con: duckdb.DuckDBPyConnection, number: int) -> pd.DataFrame:
         "ORDER BY kpi_id, dimension, dimension_value, grain, period_start, period_end"
     ).df()
     for name in _EXACT:
-        exact = [Decimal(text) if isinstance(text, str) else None for text in frame[name]]
-        frame[name] = frame[name].astype(object)
-        frame[name] = exact
+        told = frame[name].astype(object).tolist()
+        exact = {text: Decimal(text) if isinstance(text, str) else None for text in set(told)}
+        frame[name] = pd.Series([exact[text] for text in told], index=frame.index, dtype=object)
     for name in ("period_start", "period_end"):
         frame[name] = frame[name].astype("datetime64[s]").dt.date
     return frame

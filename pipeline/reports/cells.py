@@ -11,12 +11,16 @@ Cell = str | bool | int | float | Decimal | None
 
 def cell(value: object) -> Cell:
     """A cell as a plain value; every kind of unknown (None, NaN, NaT, NA) and every non-finite number is None."""
+    if isinstance(value, str):
+        return None if value in ("NaT", "<NA>") else str(value)
     if hasattr(value, "item"):
         value = value.item()
     if value is None or isinstance(value, (bool, int)):
         return value
-    if isinstance(value, (Decimal, float)):
+    if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return value if value.is_finite() else None
     found = str(value)
     return None if found in ("NaT", "<NA>") else found
 
@@ -47,4 +51,4 @@ def integer(value: object) -> int | None:
 
 def day(value: object) -> date:
     """A cell as a date, with or without a time of day."""
-    return date.fromisoformat(str(value)[:10])
+    return value if type(value) is date else date.fromisoformat(str(value)[:10])

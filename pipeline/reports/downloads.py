@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import hashlib
-import io
 import json
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,6 +35,7 @@ _SQL_TYPES = {
     "denominator": "DECIMAL(38,14)", "n": "BIGINT", "interval_low": "DOUBLE", "interval_high": "DOUBLE",
     "edition": "BIGINT",
 }  # fmt: skip
+_TO_QUOTE = re.compile(r'[,"\r\n]')
 _WHAT = {
     "kpi_values.csv.gz": "every KPI value, by period and slice (CSV, gzip)",
     "kpi_values.parquet": "the same values, typed",
@@ -54,7 +54,9 @@ _WHAT = {
 
 def plain(number: float | int | Decimal) -> str:
     """A number without exponent and without trailing zeros, exact to its last digit."""
-    digits = f"{number if isinstance(number, Decimal) else Decimal(str(number)):f}"
+    digits = str(number)
+    if "e" in digits or "E" in digits:
+        digits = f"{Decimal(digits):f}"
     digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
     return "0" if digits in ("-0", "") else digits
 
@@ -86,35 +88,33 @@ def json_cell(value: str | None) -> str:
     return "null" if value is None else value if isinstance(value, Digits) else json.dumps(value, ensure_ascii=False)
 
 
-class _Once(dict[Hashable, Out]):
-    """A function's answers by argument: most cells of a column repeat, and each is worked out once."""
-
-    def __init__(self, answer: Callable[[Any], Out]) -> None:
-        super().__init__()
-        self._answer = answer
-
-    def __missing__(self, value: Hashable) -> Out:
-        found = self[value] = self._answer(value)
-        return found
-
-
 def _each(answer: Callable[[Any], Out], cells: Sequence[Any]) -> list[Out]:
-    """An answer per cell of one column; equal cells share it, unless types are mixed.
+    """An answer per cell of one column; equal cells share it, for most repeat, unless types are mixed.
 
     1 equals True and a printed -1 equals the text "-1", but they do not print the same.
     """
-    is_mixed = len(set(map(type, cells)) - {type(None)}) > 1
-    known = _Once(answer)
-    return [answer(value) for value in cells] if is_mixed else [known[value] for value in cells]
+    if len(set(map(type, cells)) - {type(None)}) > 1:
+        return [answer(value) for value in cells]
+    known: dict[Any, Any] = dict.fromkeys(cells)
+    for value in known:
+        known[value] = answer(value)
+    return list(map(known.__getitem__, cells))
+
+
+def _csv_field(value: str | None) -> str:
+    """A CSV cell as it stands in the file, in quotes where it must be."""
+    told = csv_cell(value)
+    return '"' + told.replace('"', '""') + '"' if _TO_QUOTE.search(told) else told
 
 
 def csv_text(columns: Table) -> str:
-    """CSV with a header line; line ends are line feeds on every system."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*(_each(csv_cell, cells) for cells in columns.values()), strict=True))
-    return out.getvalue()
+    """CSV with a header line; line ends are line feeds on every system.
+
+    Cells are quoted column by column, each different one once. A table has two columns or more: an empty cell that
+    stands alone would have to be quoted.
+    """
+    rows = zip(*(_each(_csv_field, cells) for cells in columns.values()), strict=True)
+    return "".join(f"{','.join(row)}\n" for row in (columns, *rows))
 
 
 def json_text(columns: Table) -> str:
@@ -133,18 +133,18 @@ def contract_frame(values: pd.DataFrame) -> pd.DataFrame:
     """The contract's columns in the contract's order, sorted, dates as ISO days."""
     frame = values.copy()
     for column in ("period_start", "period_end"):
-        frame[column] = [str(found)[:10] for found in frame[column]]
+        frame[column] = _each(lambda found: str(found)[:10], frame[column].astype(object).tolist())
     for column in ("dimension", "dimension_value", "verdict", "signal"):
         frame[column] = frame[column].astype(object).where(frame[column].notna(), "")
     return frame.sort_values(ORDER, kind="stable").reset_index(drop=True)
 
 
-def write_one(frame: pd.DataFrame, folder: Path, kpi_id: str, published: set[tuple[str, str, bool]]) -> list[Path]:
+def write_one(held: pd.DataFrame, folder: Path, kpi_id: str, published: set[tuple[str, str, bool]]) -> list[Path]:
     """Write what stands on the page of a KPI as CSV and JSON.
 
-    `frame` is the contract's frame; `published` has grain, first day and whether it is sliced, of each value there.
+    `held` are its rows of the contract's frame; `published` has grain, first day and whether it is sliced, of each
+    value there.
     """
-    held = frame[frame["kpi_id"] == kpi_id]
     keys = zip(held["grain"], held["period_start"], held["dimension"] != "", strict=True)
     values = _texts(held.iloc[[at for at, key in enumerate(keys) if key in published]], CONTRACT_COLUMNS)
     paths = [folder / f"{kpi_id}.csv", folder / f"{kpi_id}.json"]

@@ -70,6 +70,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        auto_reload=False,
     )
     templates.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":"), "allow_nan": False}
     return templates
@@ -208,9 +209,10 @@ def _write_kpis(out: Path, edition: Edition, frame: pd.DataFrame, common: dict[s
     """The page of each KPI and its downloads in a folder of their own."""
     folder = out / kpis.FOLDER
     folder.mkdir(exist_ok=True)
-    written = []
+    written, held = [], dict(iter(frame.groupby("kpi_id", sort=False)))
     for kpi_id in edition.catalog.metrics:
-        paths = downloads.write_one(frame, folder, kpi_id, kpis.published(edition, kpi_id))
+        rows_of = held.get(kpi_id, frame.iloc[:0])
+        paths = downloads.write_one(rows_of, folder, kpi_id, kpis.published(edition, kpi_id))
         page = replace(kpis.kpi_page(edition, kpi_id), downloads=downloads.described(paths, kpis.FOLDER))
         written += [*paths, _write(out, page.href, "kpi.html", {**common, "root": "../", "page": page})]
     return written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -29,7 +29,8 @@ POINTS_SHOWN = {"day": 400, "week": 60, "month": 36, "quarter": 20}
 def records(frame: pd.DataFrame) -> Iterator[Value]:
     """The rows of a values frame as typed records."""
     names = list(frame.columns)
-    for cells in frame.itertuples(index=False, name=None):
+    columns = (frame[name].astype(object).tolist() for name in names)
+    for cells in zip(*columns, strict=True):
         yield _record(dict(zip(names, cells, strict=True)))
 
 
@@ -66,6 +67,8 @@ class Values:
     as_of: date
     overall: dict[tuple[str, str], tuple[Value, ...]]
     sliced: dict[tuple[str, str, date, date], Sequence[int]]
+    _asked: dict[tuple[str, str, date, date], list[Value]] = field(default_factory=dict, compare=False)
+    """Slices that a page has asked for."""
 
     def series(self, kpi_id: str, grain: str) -> tuple[Value, ...]:
         """Overall values of a KPI at a grain, oldest first."""
@@ -74,7 +77,11 @@ class Values:
     def slices(self, current: Value) -> list[Value]:
         """Every slice of the period of an overall value."""
         key = (current.kpi_id, current.grain, current.start, current.end)
-        return list(records(self.frame.iloc[self.sliced.get(key, [])]))
+        found = self._asked.get(key)
+        if found is None:
+            at = self.sliced.get(key)
+            found = self._asked[key] = list(records(self.frame.iloc[at])) if at else []
+        return list(found)
 
 
 def _sliced(frame: pd.DataFrame) -> dict[tuple[str, str, date, date], Sequence[int]]:
