@@ -69,6 +69,11 @@ UNION SELECT {_KEY} FROM wanted JOIN charted USING (kpi_id, grain) WHERE period_
 """
 
 
+_DAYS = """
+CREATE OR REPLACE TEMP TABLE scope_days AS
+SELECT *, CAST(unnest(range(period_start, period_end, INTERVAL 1 DAY)) AS DATE) AS day
+FROM (SELECT DISTINCT grain, period_start, period_end FROM scope)
+"""
 _CHART = """
 INSERT INTO chart
 SELECT v.kpi_id, v.period_start, CASE WHEN v.status = 'computed' THEN v.value END
@@ -98,12 +103,11 @@ def find_scope(
     con.execute(f"CREATE OR REPLACE TEMP TABLE wanted AS {' UNION ALL '.join(wanted)}")
     con.execute("CREATE OR REPLACE TEMP TABLE chart(kpi_id VARCHAR, period_start DATE, value DOUBLE)")
     if anew:
-        con.execute("CREATE OR REPLACE TEMP TABLE scope AS FROM wanted")
+        con.execute(f"CREATE OR REPLACE TEMP TABLE scope AS FROM wanted;{_DAYS}")
         return
     _list_kpis(con, catalog, since)
     con.execute(_STANDING)
-    con.execute(_SCOPE)
-    con.execute(_CHART)
+    con.execute(f"{_SCOPE};{_DAYS};{_CHART}")
 
 
 def _list_kpis(con: duckdb.DuckDBPyConnection, catalog: Catalog, since: dict[str, str]) -> None:

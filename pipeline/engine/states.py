@@ -95,7 +95,7 @@ def _build_whole(con: duckdb.DuckDBPyConnection, name: str, states: list[Leaf]) 
             _fill(con, leaf)
             continue
         begin_numbers(con, leaf.sql, fact=name)
-        sql = packed(con, leaf.sql, fact=name)
+        sql = _as_run(con, leaf)
         first, *more = (from_rows_on(sql, days) for days in spans)
         con.execute(f"CREATE OR REPLACE TABLE states.{leaf.table} AS {first}")
         for part in more:
@@ -149,13 +149,18 @@ def _drop_unwanted(con: duckdb.DuckDBPyConnection, states: Iterable[str]) -> Non
 def _fill(con: duckdb.DuckDBPyConnection, leaf: Leaf) -> None:
     """Add the rows laid out to a state; where no SQL can work it out, they go through a function on their way."""
     if leaf.through is None:
-        con.execute(f"INSERT INTO states.{leaf.table} {packed(con, leaf.sql, fact=leaf.fact)}")
+        con.execute(f"INSERT INTO states.{leaf.table} {_as_run(con, leaf)}")
         return
     frame = con.execute(leaf.sql).df()
     if not frame.empty:
         con.register("through_rows", leaf.through(frame))
         con.execute(f"INSERT INTO states.{leaf.table} BY NAME SELECT * FROM through_rows ORDER BY ALL")
         con.unregister("through_rows")
+
+
+def _as_run(con: duckdb.DuckDBPyConnection, leaf: Leaf) -> str:
+    """The state query in words that DuckDB is quick at: it would ask for the zone of each moment it truncates."""
+    return re.sub(r"date_trunc\('minute', (\w+)\)", r"epoch_us(\1) // 60000000", packed(con, leaf.sql, fact=leaf.fact))
 
 
 def _enter(con: duckdb.DuckDBPyConnection, facts: list[str], whole: set[str]) -> list[Rebuilt]:

@@ -3,7 +3,7 @@ meaning: >-
   Calls of production traffic. A call belongs to the environment of its session; only a call without a known session
   is judged by its own.
 */
-SELECT c.*, CAST(c.started_at AS DATE) AS day,
+SELECT c.*, facts.utc_day(c.started_at) AS day,
   coalesce(c.session_id, c.trace_id, c.call_id) AS session_key,
   CASE WHEN lower(coalesce(c.service_tier, '')) IN ('', 'default', 'auto', 'on_demand') THEN 'standard'
        ELSE lower(c.service_tier) END AS price_tier,

@@ -4,9 +4,9 @@ meaning: >-
   ended, tested nothing. A suite stands with its version, where the run tells it: another version is another test.
 reads:
   attack_attempts: own
-  evaluation_runs: SELECT CAST(a.started_at AS DATE) AS day FROM changed JOIN core.attack_attempts AS a USING (run_id)
+  evaluation_runs: SELECT facts.utc_day(a.started_at) AS day FROM changed JOIN core.attack_attempts AS a USING (run_id)
 */
-SELECT CAST(a.started_at AS DATE) AS day, a.attempt_id,
+SELECT facts.utc_day(a.started_at) AS day, a.attempt_id,
   a.suite || coalesce(' ' || r.suite_version, '') AS suite, coalesce(a.model, r.model, 'unknown') AS model,
   coalesce(a.technique, 'unknown') AS technique,
   CASE WHEN a.status = 'ok' AND a.goal_reached IS NOT NULL THEN 1 ELSE 0 END AS is_tested,

@@ -12,8 +12,8 @@ reads:
           WHERE o.metric = 'safety_violation') AS x
     LEFT JOIN core.sessions AS s ON s.session_id = x.target_id
   sessions: >-
-    SELECT CAST(started_at AS DATE) AS day FROM changed
-    UNION ALL SELECT CAST(o.created_at AS DATE) FROM changed JOIN core.scores AS o ON o.target_id = changed.session_id
+    SELECT facts.utc_day(started_at) AS day FROM changed
+    UNION ALL SELECT facts.utc_day(o.created_at) FROM changed JOIN core.scores AS o ON o.target_id = changed.session_id
     WHERE o.metric = 'safety_violation'
 */
 WITH verdicts AS (
@@ -23,7 +23,7 @@ WITH verdicts AS (
   WHERE metric = 'safety_violation' AND target_type = 'session' AND evaluator_kind = 'human' AND label IS NOT NULL
     AND target_id IS NOT NULL
 )
-SELECT CAST(coalesce(s.started_at, v.created_at) AS DATE) AS day, v.target_id AS session_key,
+SELECT facts.utc_day(coalesce(s.started_at, v.created_at)) AS day, v.target_id AS session_key,
   coalesce(s.use_case_id, v.use_case_id, 'unknown') AS use_case,
   CASE WHEN v.label LIKE 'violation%' THEN 1 ELSE 0 END AS is_violation,
   CASE WHEN v.label = 'violation_high' THEN 1 ELSE 0 END AS is_severe

@@ -3,6 +3,6 @@ meaning: One window of a service outside declared maintenance, with its good and
 reads:
   availability: own
 */
-SELECT CAST(window_start AS DATE) AS day, service, good, valid
+SELECT facts.utc_day(window_start) AS day, service, good, valid
 FROM core.availability
 WHERE NOT coalesce(in_maintenance, FALSE)

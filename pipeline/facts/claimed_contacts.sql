@@ -5,14 +5,14 @@ meaning: >-
 needs: [contacts]
 reads:
   contacts: >-
-    SELECT CAST(created_at AS DATE) AS day FROM changed
+    SELECT facts.utc_day(created_at) AS day FROM changed
     UNION ALL
-    SELECT CAST(c.created_at AS DATE) FROM changed JOIN core.contacts AS c
+    SELECT facts.utc_day(c.created_at) FROM changed JOIN core.contacts AS c
       ON c.requester_id = changed.requester_id AND coalesce(c.topic, '') = coalesce(changed.topic, '')
      AND changed.created_at > c.created_at AND changed.created_at <= c.created_at + INTERVAL 7 DAY
 */
 WITH stated AS (
-  SELECT contact_id, CAST(created_at AS DATE) AS day, ai_claimed_resolved,
+  SELECT contact_id, facts.utc_day(created_at) AS day, ai_claimed_resolved,
     CASE WHEN ai_claimed_resolved THEN 1 WHEN ai_claimed_resolved IS NOT NULL OR NOT ai_involved THEN 0 END AS is_claimed
   FROM core.contacts
   WHERE is_eligible

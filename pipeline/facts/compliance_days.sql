@@ -9,7 +9,7 @@ reads:
   incidents: all
 */
 WITH dated AS (
-  SELECT CAST(coalesce(impact_start_at, detected_at) AS DATE) AS day, category, coalesce(regime, 'unknown') AS regime,
+  SELECT facts.utc_day(coalesce(impact_start_at, detected_at)) AS day, category, coalesce(regime, 'unknown') AS regime,
     coalesce(severity, 'unknown') AS severity, state
   FROM core.incidents
   WHERE category IS NOT NULL AND coalesce(impact_start_at, detected_at) IS NOT NULL

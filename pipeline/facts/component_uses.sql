@@ -8,4 +8,4 @@ reads:
 SELECT DISTINCT used_on AS day, component_id AS component, coalesce(owner_team, 'unknown') AS owner_team,
   CASE WHEN calls IS NULL OR calls > 0 THEN consumer_team END AS consumer_team
 FROM core.components
-WHERE retired_at IS NULL OR CAST(retired_at AS DATE) > used_on
+WHERE retired_at IS NULL OR facts.utc_day(retired_at) > used_on

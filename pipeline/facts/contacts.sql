@@ -5,9 +5,9 @@ meaning: >-
   be followed and does not count as settled.
 reads:
   contacts: >-
-    SELECT CAST(created_at AS DATE) AS day FROM changed
+    SELECT facts.utc_day(created_at) AS day FROM changed
     UNION ALL
-    SELECT CAST(c.created_at AS DATE) FROM changed JOIN core.contacts AS c
+    SELECT facts.utc_day(c.created_at) FROM changed JOIN core.contacts AS c
       ON c.requester_id = changed.requester_id AND coalesce(c.topic, '') = coalesce(changed.topic, '')
      AND changed.created_at > c.created_at AND changed.created_at <= c.created_at + INTERVAL 7 DAY
 */
@@ -18,7 +18,7 @@ WITH followed AS (
   FROM core.contacts
   WHERE is_eligible
 )
-SELECT CAST(created_at AS DATE) AS day, contact_id, coalesce(topic, 'unknown') AS topic, coalesce(channel, 'unknown') AS channel,
+SELECT facts.utc_day(created_at) AS day, contact_id, coalesce(topic, 'unknown') AS topic, coalesce(channel, 'unknown') AS channel,
   CASE WHEN ai_involved AND first_human_reply_at IS NULL AND coalesce(reopens, 0) = 0
         AND requester_id IS NOT NULL AND next_at IS NULL THEN 1 ELSE 0 END AS is_deflected
 FROM followed

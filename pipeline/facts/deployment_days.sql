@@ -10,7 +10,7 @@ reads:
 WITH finished AS (
   SELECT day, service, change_type, count(*) AS deployments FROM facts.deployments GROUP BY day, service, change_type
 ),
-heard AS (SELECT DISTINCT CAST(coalesce(finished_at, started_at) AS DATE) AS day FROM core.deployments),
+heard AS (SELECT DISTINCT facts.utc_day(coalesce(finished_at, started_at)) AS day FROM core.deployments),
 covered AS (
   SELECT DISTINCT CAST(unnest(range(day - INTERVAL 31 DAY, day + INTERVAL 32 DAY, INTERVAL 1 DAY)) AS DATE) AS day FROM heard
 )

@@ -5,7 +5,7 @@ meaning: >-
 reads:
   scores: own
 */
-SELECT CAST(created_at AS DATE) AS day, score_id, coalesce(use_case_id, 'unknown') AS use_case,
+SELECT facts.utc_day(created_at) AS day, score_id, coalesce(use_case_id, 'unknown') AS use_case,
   coalesce(evaluator_kind, 'unknown') AS evaluator_kind,
   CASE WHEN evaluator_kind = 'human' THEN NULL
     ELSE coalesce(evaluator_id, 'unknown') || ' ' || coalesce(evaluator_version, '') END AS judge,

@@ -6,14 +6,14 @@ continuous: true
 needs: [_calendar, _portfolio]
 reads:
   evaluation_runs: >-
-    SELECT c.day FROM facts._calendar AS c WHERE c.day >= (SELECT min(CAST(started_at AS DATE)) FROM changed)
+    SELECT c.day FROM facts._calendar AS c WHERE c.day >= (SELECT min(facts.utc_day(started_at)) FROM changed)
   use_cases: since
 */
 WITH runs AS (
   SELECT use_case_id AS use_case, coalesce(prompt_name, '') AS prompt_name, coalesce(prompt_version, '') AS prompt_version,
-    model, passed, CAST(started_at AS DATE) AS valid_from,
-    least(coalesce(CAST(expires_at AS DATE), DATE '9999-12-31'),
-          coalesce(lead(CAST(started_at AS DATE)) OVER (
+    model, passed, facts.utc_day(started_at) AS valid_from,
+    least(coalesce(facts.utc_day(expires_at), DATE '9999-12-31'),
+          coalesce(lead(facts.utc_day(started_at)) OVER (
             PARTITION BY use_case_id, suite, prompt_name, prompt_version, model ORDER BY started_at, run_id),
             DATE '9999-12-31')) AS valid_to
   FROM core.evaluation_runs
@@ -29,5 +29,5 @@ SELECT l.day, l.use_case, l.business_unit, max(CASE WHEN r.use_case IS NULL THEN
 FROM live AS l
 LEFT JOIN runs AS r ON r.use_case = l.use_case AND r.passed AND r.valid_from <= l.day AND l.day < r.valid_to
   AND r.model = l.model AND r.prompt_name = l.prompt_name AND r.prompt_version = l.prompt_version
-WHERE l.day >= (SELECT min(CAST(started_at AS DATE)) FROM core.evaluation_runs)
+WHERE l.day >= (SELECT min(facts.utc_day(started_at)) FROM core.evaluation_runs)
 GROUP BY l.day, l.use_case, l.business_unit

@@ -19,6 +19,6 @@ SELECT e.ends_on AS day, e.exp_id AS experiment, a.unit_id AS unit_key,
 FROM core.experiments AS e
 JOIN core.assignments AS a ON a.exp_id = e.exp_id AND a.variant IN (e.treated, e.control)
 LEFT JOIN margins AS m ON m.exp_id = a.exp_id AND m.unit_id = a.unit_id
-WHERE a.exposed_at IS NOT NULL AND CAST(a.exposed_at AS DATE) <= e.ends_on
+WHERE a.exposed_at IS NOT NULL AND facts.utc_day(a.exposed_at) <= e.ends_on
   AND e.ends_on <= (SELECT max(day) FROM facts._calendar)
   AND e.exp_id IN (SELECT exp_id FROM margins) AND coalesce(e.design, 'randomised') = 'randomised'

@@ -5,7 +5,7 @@ meaning: >-
 reads:
   judge_calibration: own
 */
-SELECT CAST(labelled_at AS DATE) AS day, item_id, evaluator_id || ' ' || evaluator_version AS judge,
+SELECT facts.utc_day(labelled_at) AS day, item_id, evaluator_id || ' ' || evaluator_version AS judge,
   CASE WHEN human_label = 'grounded' THEN 1 ELSE 0 END AS is_good,
   CASE WHEN judge_label = 'grounded' THEN 1 ELSE 0 END AS is_passed
 FROM core.judge_calibration

@@ -8,18 +8,18 @@ reads:
   use_cases: since
   sessions: >-
     SELECT c.day FROM facts._calendar AS c
-    JOIN (SELECT CAST(started_at AS DATE) AS seen FROM changed
-          UNION SELECT CAST(t.started_at AS DATE) FROM changed JOIN core.tasks AS t USING (session_id)) AS s
+    JOIN (SELECT facts.utc_day(started_at) AS seen FROM changed
+          UNION SELECT facts.utc_day(t.started_at) FROM changed JOIN core.tasks AS t USING (session_id)) AS s
       ON c.day >= s.seen AND c.day < s.seen + INTERVAL 28 DAY
   tasks: >-
-    SELECT c.day FROM facts._calendar AS c JOIN (SELECT DISTINCT CAST(started_at AS DATE) AS seen FROM changed) AS s
+    SELECT c.day FROM facts._calendar AS c JOIN (SELECT DISTINCT facts.utc_day(started_at) AS seen FROM changed) AS s
       ON c.day >= s.seen AND c.day < s.seen + INTERVAL 28 DAY
 */
 WITH seen AS (
-  SELECT use_case_id AS use_case, CAST(started_at AS DATE) AS day FROM core.sessions
+  SELECT use_case_id AS use_case, facts.utc_day(started_at) AS day FROM core.sessions
   WHERE coalesce(environment, 'production') = 'production' AND NOT coalesce(is_synthetic, FALSE)
   UNION
-  SELECT t.use_case_id, CAST(t.started_at AS DATE) FROM core.tasks AS t
+  SELECT t.use_case_id, facts.utc_day(t.started_at) FROM core.tasks AS t
   LEFT JOIN core.sessions AS s ON s.session_id = t.session_id
   WHERE coalesce(s.environment, 'production') = 'production' AND NOT coalesce(s.is_synthetic, FALSE)
 ),

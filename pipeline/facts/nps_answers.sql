@@ -7,7 +7,7 @@ reads:
   feedback: own
   identities: all
 */
-SELECT CAST(f.responded_at AS DATE) AS day, f.feedback_id, coalesce(i.person_id, f.person_id, f.feedback_id) AS respondent,
+SELECT facts.utc_day(f.responded_at) AS day, f.feedback_id, coalesce(i.person_id, f.person_id, f.feedback_id) AS respondent,
   f.variant, coalesce(f.channel, 'unknown') AS channel,
   strftime(f.responded_at, '%Y-%m-%dT%H:%M:%S.%f') || ' ' || f.feedback_id AS first_order,
   CASE WHEN f.score >= 9 THEN 1 WHEN f.score <= 6 THEN -1 ELSE 0 END AS recommends

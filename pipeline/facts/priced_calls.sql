@@ -7,7 +7,7 @@ meaning: >-
 needs: [_production_calls, _price_spans, _tool_fees]
 reads:
   calls: own
-  sessions: SELECT CAST(c.started_at AS DATE) AS day FROM changed JOIN core.calls AS c USING (session_id)
+  sessions: SELECT facts.utc_day(c.started_at) AS day FROM changed JOIN core.calls AS c USING (session_id)
   prices: since
   fx_rates: >-
     SELECT c.day FROM facts._calendar AS c JOIN changed AS x ON x.date <= c.day AND c.day < x.date + 7

@@ -5,7 +5,7 @@ meaning: >-
 needs: [_production_calls]
 reads:
   calls: own
-  sessions: SELECT CAST(c.started_at AS DATE) AS day FROM changed JOIN core.calls AS c USING (session_id)
+  sessions: SELECT facts.utc_day(c.started_at) AS day FROM changed JOIN core.calls AS c USING (session_id)
 */
 SELECT day, call_id, use_case, coalesce(provider, 'unknown') AS provider, coalesce(model, 'unknown') AS model, started_at,
   CASE WHEN status <> 'ok' AND (http_status = 429 OR lower(error_type) LIKE '%ratelimit%' OR lower(error_type) LIKE '%rate_limit%'

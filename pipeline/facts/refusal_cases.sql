@@ -5,7 +5,7 @@ meaning: >-
 reads:
   scores: own
 */
-SELECT CAST(created_at AS DATE) AS day, score_id, coalesce(use_case_id, 'unknown') AS use_case,
+SELECT facts.utc_day(created_at) AS day, score_id, coalesce(use_case_id, 'unknown') AS use_case,
   CASE WHEN label IN ('correct_refusal', 'missed_refusal') THEN 'should_refuse' ELSE 'should_answer' END AS side,
   CASE WHEN label IN ('correct_refusal', 'correct_answer') THEN 1 ELSE 0 END AS is_correct
 FROM core.scores

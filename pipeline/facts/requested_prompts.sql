@@ -3,7 +3,7 @@ meaning: One version of a prompt that was asked for, with the moments it was ask
 reads:
   prompt_versions: own
 */
-SELECT CAST(requested_at AS DATE) AS day, prompt_name || ' ' || version AS prompt_version, prompt_name AS prompt,
+SELECT facts.utc_day(requested_at) AS day, prompt_name || ' ' || version AS prompt_version, prompt_name AS prompt,
   requested_at, evaluated_at, live_at
 FROM core.prompt_versions
 WHERE requested_at IS NOT NULL

@@ -5,7 +5,7 @@ meaning: >-
 needs: [_production_calls]
 reads:
   calls: own
-  sessions: SELECT CAST(c.started_at AS DATE) AS day FROM changed JOIN core.calls AS c USING (session_id)
+  sessions: SELECT facts.utc_day(c.started_at) AS day FROM changed JOIN core.calls AS c USING (session_id)
 */
 SELECT day, call_id, use_case, coalesce(provider, 'unknown') AS provider, coalesce(model, 'unknown') AS model,
   started_at, coalesce(latency_s, (epoch_us(ended_at) - epoch_us(started_at)) / 1e6) AS latency_s,

@@ -4,16 +4,16 @@ meaning: >-
   has a grade), or both. A run is held against the set of judgements named as the version of its suite; where it names
   none, against the only set there is.
 reads:
-  retrieval_results: SELECT CAST(r.started_at AS DATE) AS day FROM changed JOIN core.evaluation_runs AS r USING (run_id)
+  retrieval_results: SELECT facts.utc_day(r.started_at) AS day FROM changed JOIN core.evaluation_runs AS r USING (run_id)
   evaluation_runs: own
   relevance_judgements: >-
-    SELECT CAST(started_at AS DATE) AS day FROM core.evaluation_runs
+    SELECT facts.utc_day(started_at) AS day FROM core.evaluation_runs
     WHERE suite_version IS NULL OR suite_version IN (SELECT judgement_version FROM changed)
 */
 WITH sets AS (SELECT DISTINCT judgement_version FROM core.relevance_judgements),
 lone AS (SELECT min(judgement_version) AS judgement_version FROM sets HAVING count(*) = 1),
 held AS (
-  SELECT r.run_id, CAST(r.started_at AS DATE) AS day, r.suite, coalesce(r.use_case_id, 'unknown') AS use_case,
+  SELECT r.run_id, facts.utc_day(r.started_at) AS day, r.suite, coalesce(r.use_case_id, 'unknown') AS use_case,
     coalesce(r.suite_version, o.judgement_version) AS judgement_version
   FROM core.evaluation_runs AS r LEFT JOIN lone AS o ON TRUE
   WHERE r.status = 'completed' AND r.run_id IN (SELECT run_id FROM core.retrieval_results)

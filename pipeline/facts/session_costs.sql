@@ -7,31 +7,31 @@ needs: [priced_calls, _directory, _identity]
 reads:
   calls:
     - own
-    - SELECT CAST(s.started_at AS DATE) AS day FROM changed JOIN core.sessions AS s USING (session_id)
+    - SELECT facts.utc_day(s.started_at) AS day FROM changed JOIN core.sessions AS s USING (session_id)
   sessions:
     - own
-    - SELECT CAST(c.started_at AS DATE) AS day FROM changed JOIN core.calls AS c USING (session_id)
+    - SELECT facts.utc_day(c.started_at) AS day FROM changed JOIN core.calls AS c USING (session_id)
   prices: >-
     SELECT day FROM facts._calendar WHERE day >= (SELECT min(valid_from) FROM changed)
     UNION ALL
-    SELECT CAST(s.started_at AS DATE) FROM core.calls AS c JOIN core.sessions AS s USING (session_id)
-    WHERE CAST(c.started_at AS DATE) >= (SELECT min(valid_from) FROM changed)
-      AND CAST(s.started_at AS DATE) < CAST(c.started_at AS DATE)
+    SELECT facts.utc_day(s.started_at) FROM core.calls AS c JOIN core.sessions AS s USING (session_id)
+    WHERE facts.utc_day(c.started_at) >= (SELECT min(valid_from) FROM changed)
+      AND facts.utc_day(s.started_at) < facts.utc_day(c.started_at)
   fx_rates: >-
     SELECT c.day FROM facts._calendar AS c JOIN changed AS x ON x.date <= c.day AND c.day < x.date + 7
     WHERE EXISTS (SELECT 1 FROM core.prices WHERE currency <> 'USD')
     UNION ALL
-    SELECT CAST(s.started_at AS DATE) FROM core.calls AS c JOIN core.sessions AS s USING (session_id)
-    JOIN changed AS x ON x.date <= CAST(c.started_at AS DATE) AND CAST(c.started_at AS DATE) < x.date + 7
+    SELECT facts.utc_day(s.started_at) FROM core.calls AS c JOIN core.sessions AS s USING (session_id)
+    JOIN changed AS x ON x.date <= facts.utc_day(c.started_at) AND facts.utc_day(c.started_at) < x.date + 7
     WHERE EXISTS (SELECT 1 FROM core.prices WHERE currency <> 'USD')
   people: since
   identities: all
 within:
   calls: >-
-    SELECT rowid FROM core.calls WHERE CAST(started_at AS DATE) BETWEEN $first AND $last
+    SELECT rowid FROM core.calls WHERE facts.utc_day(started_at) BETWEEN $first AND $last
     UNION ALL
     SELECT c.rowid FROM core.calls AS c JOIN core.sessions AS s USING (session_id)
-    WHERE CAST(s.started_at AS DATE) BETWEEN $first AND $last
+    WHERE facts.utc_day(s.started_at) BETWEEN $first AND $last
 */
 WITH spent AS (
   SELECT known_session_id AS session_id, sum(cost_usd) AS cost_usd, sum(unpriced_calls) AS unpriced_calls,
@@ -41,7 +41,7 @@ WITH spent AS (
   GROUP BY known_session_id
 ),
 sessions AS (
-  SELECT s.session_id, CAST(s.started_at AS DATE) AS day, coalesce(s.use_case_id, 'unknown') AS use_case,
+  SELECT s.session_id, facts.utc_day(s.started_at) AS day, coalesce(s.use_case_id, 'unknown') AS use_case,
     coalesce(i.person_id, s.person_id) AS person_id
   FROM core.sessions AS s
   LEFT JOIN facts._identity AS i ON i.alias_id = s.person_id

@@ -5,22 +5,22 @@ meaning: >-
 needs: [_directory, _identity]
 reads:
   tasks: >-
-    SELECT CAST(started_at AS DATE) AS day FROM changed
+    SELECT facts.utc_day(started_at) AS day FROM changed
     UNION ALL
-    SELECT CAST(t.started_at AS DATE) FROM core.tasks AS t
+    SELECT facts.utc_day(t.started_at) FROM core.tasks AS t
     WHERE coalesce(t.use_case_id, 'unknown') IN (
       SELECT coalesce(use_case_id, 'unknown') FROM changed WHERE outcome_source = 'verified'
       EXCEPT
       SELECT coalesce(use_case_id, 'unknown') FROM core.tasks
       WHERE outcome_source = 'verified' AND task_id NOT IN (SELECT task_id FROM changed))
-  sessions: SELECT CAST(t.started_at AS DATE) AS day FROM changed JOIN core.tasks AS t USING (session_id)
+  sessions: SELECT facts.utc_day(t.started_at) AS day FROM changed JOIN core.tasks AS t USING (session_id)
   people: since
   identities: all
 */
 WITH verifying AS (
   SELECT DISTINCT coalesce(use_case_id, 'unknown') AS use_case FROM core.tasks WHERE outcome_source = 'verified'
 )
-SELECT CAST(t.started_at AS DATE) AS day, t.task_id, coalesce(i.person_id, s.person_id, t.session_id, t.task_id) AS user_key,
+SELECT facts.utc_day(t.started_at) AS day, t.task_id, coalesce(i.person_id, s.person_id, t.session_id, t.task_id) AS user_key,
   coalesce(t.use_case_id, 'unknown') AS use_case, coalesce(t.intent, 'unknown') AS intent,
   coalesce(d.department, 'unknown') AS department,
   CASE WHEN t.outcome = 'success' AND t.outcome_source = 'verified' THEN 1 ELSE 0 END AS is_success
@@ -29,5 +29,5 @@ JOIN verifying AS v ON v.use_case = coalesce(t.use_case_id, 'unknown')
 LEFT JOIN core.sessions AS s ON s.session_id = t.session_id
 LEFT JOIN facts._identity AS i ON i.alias_id = s.person_id
 LEFT JOIN facts._directory AS d ON d.person_id = coalesce(i.person_id, s.person_id)
-  AND d.valid_from <= CAST(t.started_at AS DATE) AND CAST(t.started_at AS DATE) < d.valid_to
+  AND d.valid_from <= facts.utc_day(t.started_at) AND facts.utc_day(t.started_at) < d.valid_to
 WHERE coalesce(s.environment, 'production') = 'production' AND NOT coalesce(s.is_synthetic, FALSE)

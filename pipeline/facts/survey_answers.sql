@@ -5,9 +5,9 @@ meaning: >-
 needs: [_identity]
 reads:
   survey_invites: >-
-    SELECT CAST(coalesce(answered_at, invited_at) AS DATE) AS day FROM changed
+    SELECT facts.utc_day(coalesce(answered_at, invited_at)) AS day FROM changed
     UNION ALL
-    SELECT CAST(coalesce(v.answered_at, v.invited_at) AS DATE) FROM changed JOIN core.survey_invites AS v USING (survey_id)
+    SELECT facts.utc_day(coalesce(v.answered_at, v.invited_at)) FROM changed JOIN core.survey_invites AS v USING (survey_id)
   identities: all
 */
 WITH asked AS (
@@ -17,7 +17,7 @@ WITH asked AS (
                        ORDER BY CASE WHEN v.score IS NULL THEN 1 ELSE 0 END, v.answered_at, v.invited_at, v.person_id) AS place
   FROM core.survey_invites AS v LEFT JOIN facts._identity AS i ON i.alias_id = v.person_id
 )
-SELECT CAST(coalesce(answered_at, invited_at) AS DATE) AS day, survey_id, respondent,
+SELECT facts.utc_day(coalesce(answered_at, invited_at)) AS day, survey_id, respondent,
   coalesce(audience_role, 'unknown') AS audience_role,
   CASE WHEN score BETWEEN 1 AND scale_max AND scale_max > 1
        THEN CAST(round(1 + 4 * (score - 1) / (scale_max - 1), 6) AS DECIMAL(9, 6)) END AS answer_score

@@ -3,7 +3,7 @@ meaning: One tool call of production traffic that the user did not cancel; each 
 needs: [_production_calls]
 reads:
   calls: own
-  sessions: SELECT CAST(c.started_at AS DATE) AS day FROM changed JOIN core.calls AS c USING (session_id)
+  sessions: SELECT facts.utc_day(c.started_at) AS day FROM changed JOIN core.calls AS c USING (session_id)
 */
 SELECT day, call_id, session_key, coalesce(tool_name, 'unknown') AS tool, use_case,
   CASE WHEN status IN ('error', 'timeout') THEN 1 ELSE 0 END AS is_error

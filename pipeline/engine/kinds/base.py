@@ -63,8 +63,10 @@ def squarable(sql: str) -> str:
     """SQL of an exact sum as `SQUARED`, nothing as 0.
 
     Most sums fit into 64 bits with 14 decimals, which nothing that is summed here exceeds, and are rounded there: it
-    takes a hundredth of the time that rounding 128 bits takes.
+    takes a hundredth of the time that rounding 128 bits takes. Counts need no rounding.
     """
+    if sql == "count(*)":
+        return f"CAST({sql} AS {SQUARED})"
     narrow = f"CAST(CAST({sql} AS DECIMAL(18, 14)) AS {SQUARED})"
     return f"CASE WHEN {sql} > -9999 AND {sql} < 9999 THEN {narrow} ELSE CAST(coalesce({sql}, 0) AS {SQUARED}) END"
 
@@ -76,7 +78,7 @@ def from_rows(fact: str) -> str:
 
 def from_rows_on(sql: str, days: str) -> str:
     """A state query over those rows alone whose day meets a condition."""
-    return sql.replace("WHERE TRUE", f"WHERE {days}", 1)
+    return sql.replace("WHERE TRUE", f"WHERE {days}")
 
 
 def literal(text: str) -> str:
@@ -102,9 +104,23 @@ def slices(dimensions: tuple[str, ...], *, keys: str = "day") -> tuple[str, str]
     )
 
 
+def each_slice(dimensions: tuple[str, ...], query: Callable[[str, str], str]) -> str:
+    """SQL of the total and one slice per dimension, each a query of its own.
+
+    `query` makes it from what it groups by (day, and the dimension) and what it selects of that. Where groups are many
+    they are each worked out in two thirds of the time that grouping sets take.
+    """
+    total = query("day", "day, '' AS dimension, '' AS dimension_value")
+    parts = (query(f"day, {one}", f"day, '{one}' AS dimension, {one} AS dimension_value") for one in dimensions)
+    return " UNION ALL ".join([total, *parts])
+
+
 def in_periods(state: str, *, where: str = "") -> str:
-    """FROM clause that joins a state, as `s`, to the periods its days lie in; see FIRST_DAY."""
-    joined = f"periods AS p JOIN {state} AS s ON s.day >= p.period_start AND s.day < p.period_end"
+    """FROM clause that joins a state, as `s`, to the periods its days lie in; see FIRST_DAY.
+
+    `scope_days` has every day of every period: to look days up in it takes two thirds of the time of comparing them.
+    """
+    joined = f"periods AS p JOIN scope_days USING (grain, period_start, period_end) JOIN {state} AS s USING (day)"
     return f"{joined} WHERE s.day >= {FIRST_DAY}" + (f" AND {where}" if where else "")
 
 

@@ -17,6 +17,7 @@ from pipeline.engine.kinds.base import (
     Leaf,
     Look,
     Measured,
+    each_slice,
     floats,
     from_rows,
     in_periods,
@@ -38,18 +39,13 @@ class PeakKind(Kind):
 
     def leaves(self, kpi_id: str, m: Any) -> Iterator[Leaf]:
         """The peak of each day and slice."""
-        columns, groups = slices(m.dimensions, keys="day, minute")
-        minute = f"date_trunc('minute', {m.at}) AS minute"
-        inner = (
-            f"SELECT day, {columns}, count(*) AS c FROM (SELECT *, {minute} FROM {from_rows(m.fact)}"
-            f"{_that_count(m)}) AS x GROUP BY {groups}"
-        )
-        yield Leaf(
-            f"peaks_{kpi_id}",
-            m.fact,
-            f"SELECT day, dimension, dimension_value, max(c) AS peak FROM ({inner}) AS y "
-            "GROUP BY day, dimension, dimension_value",
-        )
+        rows = f"{from_rows(m.fact)}{_that_count(m)}"
+
+        def peaks(keys: str, told: str) -> str:
+            inner = f"SELECT {keys}, count(*) AS c FROM {rows} GROUP BY {keys}, date_trunc('minute', {m.at})"
+            return f"SELECT {told}, max(c) AS peak FROM ({inner}) AS x GROUP BY {keys}"
+
+        yield Leaf(f"peaks_{kpi_id}", m.fact, each_slice(m.dimensions, peaks))
 
     def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
         """The highest of the days; n counts all rows seen."""

@@ -16,13 +16,13 @@ from pipeline.engine.kinds.base import (
     Leaf,
     Look,
     Measured,
+    each_slice,
     expression,
     floats,
     from_rows,
     in_periods,
     nothing,
     quotient,
-    slices,
     squarable,
 )
 from pipeline.engine.windows import Windows, by_slice, register, rolled_frame, span_of
@@ -40,10 +40,7 @@ WITHIN_A_DAY = ("session_key",)
 """Cluster columns of which a value has rows on one day only, that of its beginning; people come back on other days."""
 
 
-def products(source: str, keys: str) -> str:
-    """SQL of the number of clusters and the sums and sums of products of their x and y, by keys."""
-    sums = ", ".join(f"sum({text}) AS sum_{name}" for name, text in _PRODUCTS.items())
-    return f"SELECT {keys}, count(*) AS clusters, {sums} FROM {source} GROUP BY {keys}"
+_SUMMED = ", ".join(f"sum({text}) AS sum_{name}" for name, text in _PRODUCTS.items())
 
 
 class Sums(Kind):
@@ -68,9 +65,12 @@ class Sums(Kind):
             pairs = f"SELECT {keys}, {m.cluster} AS member, {above} AS x, {below} AS y FROM {from_rows(m.fact)}"
             yield Leaf(f"pairs_{kpi_id}", m.fact, f"{pairs} GROUP BY {keys}, {m.cluster}")
             return
-        columns, groups = slices(m.dimensions, keys=f"day, {m.cluster}")
-        inner = f"SELECT day, {columns}, {above} AS x, {below} AS y FROM {from_rows(m.fact)} GROUP BY {groups}"
-        yield Leaf(f"moments_{kpi_id}", m.fact, products(f"({inner}) AS x", "day, dimension, dimension_value"))
+
+        def moments(keys: str, told: str) -> str:
+            inner = f"SELECT {keys}, {above} AS x, {below} AS y FROM {from_rows(m.fact)} GROUP BY {keys}, {m.cluster}"
+            return f"SELECT {told}, count(*) AS clusters, {_SUMMED} FROM ({inner}) AS x GROUP BY {keys}"
+
+        yield Leaf(f"moments_{kpi_id}", m.fact, each_slice(m.dimensions, moments))
 
     def sums(self, m: Any) -> str:
         """What is rolled up."""
@@ -265,12 +265,11 @@ class DerivedKind(Kind):
     def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
         """Days are the clusters: both sides of a day go together, whatever fact they come from."""
         unknown = "sum(unknown) AS unknown, " if m.unknown else ""
-        sums = ", ".join(f"sum({text}) AS sum_{name}" for name, text in _PRODUCTS.items())
         x, y = (f"{squarable(side)} AS {name}" for side, name in _SIDES.items())
         days = f"(SELECT *, {x}, {y} FROM daily)"  # decimals: sums of doubles depend on their order
         return (
             f"SELECT {KEYS}, sum(numerator) AS numerator, coalesce(sum(denominator), 0) AS denominator, {unknown}"
-            f"CAST(coalesce(sum(denominator), 0) AS BIGINT) AS n, count(*) AS clusters, {sums} "
+            f"CAST(coalesce(sum(denominator), 0) AS BIGINT) AS n, count(*) AS clusters, {_SUMMED} "
             f"FROM {in_periods(days)} GROUP BY {KEYS}"
         )
 
