@@ -136,6 +136,8 @@ def contract_frame(values: pd.DataFrame) -> pd.DataFrame:
         frame[column] = [str(found)[:10] for found in frame[column]]
     for column in ("dimension", "dimension_value", "verdict", "signal"):
         frame[column] = frame[column].astype(object).where(frame[column].notna(), "")
+    withheld = frame["reason"].fillna("").astype(str).str.startswith("suppressed")  # editions before told a verdict
+    frame.loc[withheld, ["verdict", "signal"]] = ""
     return frame.sort_values(ORDER, kind="stable").reset_index(drop=True)
 
 
