@@ -19,7 +19,7 @@ from pipeline.cli_options import with_warehouse as _with_warehouse
 from pipeline.cli_prices import app as prices_app
 from pipeline.cli_quarantine import app as quarantine_app
 from pipeline.cli_reconcile import reconcile
-from pipeline.cli_returns import explain_return, is_return, what_if
+from pipeline.cli_returns import Asked, explain_return, is_return, what_if
 from pipeline.cli_sources import app as sources_app
 from pipeline.errors import ConfigurationError, ExitCode, Problem, RoiError
 from pipeline.settings import settings
@@ -169,6 +169,9 @@ def explain(
     course: Annotated[
         bool, typer.Option("--course", help="Every period of it too; --rows then writes the rows of all of them.")
     ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Of a KPI of the return: every part of every sum, every file of every month.")
+    ] = False,
     exports: Exports = None,
     as_json: Json = False,
 ) -> None:
@@ -182,8 +185,9 @@ def explain(
     chosen = _with_warehouse(settings(exports=exports))
     catalog = load_catalog(chosen.catalog)
     _require(kpi, catalog.metrics, what="KPI")
-    if is_return(kpi) and by is None:
-        explain_return(chosen, catalog, kpi, period=period, as_of=as_of, rows=rows, course=course, as_json=as_json)
+    if is_return(kpi):
+        asked = Asked(period=period, as_of=as_of, by=by, everything=everything)
+        explain_return(chosen, catalog, kpi, asked, rows=rows, course=course, as_json=as_json)
         return
     with warehouse(chosen.warehouse, read_only=True) as con:
         found = explain_value(con, catalog, kpi, period=period, by=by, as_of=as_of, course=course)

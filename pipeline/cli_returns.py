@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,8 +22,17 @@ if TYPE_CHECKING:
     from pipeline.targets import Retargeted
 
 
-GAP = "bill_reconciliation_gap"
-"""The KPI whose parts another command tells."""
+@dataclass(frozen=True)
+class Asked:
+    """Which value of a KPI of the model is asked for, and whether every part and every file is."""
+
+    period: str | None
+    as_of: str | None
+    by: str | None
+    everything: bool
+
+
+Record = dict[str, Any]
 
 
 def is_return(kpi: str) -> bool:
@@ -36,9 +46,8 @@ def explain_return(
     chosen: Settings,
     catalog: Catalog,
     kpi: str,
+    asked: Asked,
     *,
-    period: str | None,
-    as_of: str | None,
     rows: Path | None,
     course: bool,
     as_json: bool,
@@ -48,38 +57,45 @@ def explain_return(
     from pipeline.engine.explain import edition_standing
     from pipeline.returns import explain_return as explained
     from pipeline.returns import write_rows
+    from pipeline.roi.scoped import scoped
     from pipeline.roi.store import plain, stored_result
     from pipeline.warehouse.connection import warehouse
 
     with warehouse(chosen.warehouse, read_only=True) as con:
-        found = explained(con, catalog, kpi, period=period, as_of=as_of)
+        found = explained(
+            con, catalog, kpi, period=asked.period, as_of=asked.as_of, by=asked.by, every=asked.everything
+        )
         result = stored_result(con, found.edition) if rows else None
-        every = course_of(con, kpi, ("", ""), edition=found.edition) if course else []
-        through = str(edition_standing(con, as_of)["as_of"])[:10]
-    written = write_rows(result, rows) if result and rows else 0
+        every = course_of(con, kpi, ("", ""), edition=found.edition) if course and not asked.by else []
+        through = str(edition_standing(con, asked.as_of)["as_of"])[:10]
+    part = scoped(result, *asked.by.split("=", 1)) if result and asked.by else result
+    written = write_rows(part, rows) if part and rows else 0
     if as_json:
         more = {"definition": defined(catalog.metrics[kpi]), "data_through": through, "course": plain(every)}
         print_json(plain(found) | more | {"written": {str(rows): written} if rows else {}})  # type: ignore[operator]
         return
-    _print(found)
+    _print(found, everything=asked.everything)
     print_course(every)
     if rows:
         typer.echo(f"{written} claims and costs written to {rows}")
 
 
-def _print(found: Explained) -> None:
-    from pipeline.roi.text import beside_lines, figures, shared_figures, tree_lines, year_lines
+def _print(found: Explained, *, everything: bool) -> None:
+    from pipeline.returns import GAP
+    from pipeline.roi.text import SHOWN, beside_lines, figures, shared_figures, tree_lines, year_lines
 
-    typer.echo(f"{found.name} ({found.kpi_id}) to the end of {found.month:%Y-%m}, edition {found.edition}")
+    most = None if everything else SHOWN
+    of = f", {found.by}" if found.by else ""
+    typer.echo(f"{found.name} ({found.kpi_id}) to the end of {found.month:%Y-%m}{of}, edition {found.edition}")
     typer.echo(f"  {found.question}")
     typer.echo(f"  formula     {found.formula}")
     typer.echo(f"  definition  {found.definition_hash}")
     if found.published.get("value") is None and found.published.get("reason"):
         typer.echo(f"  no value    {found.published['reason']}")
     typer.echo("")
-    for line in tree_lines(found.tree):
+    for line in tree_lines(found.tree, most=most):
         typer.echo(line)
-    for line in (*year_lines(found.years), *beside_lines(found.beside), *_drawing(found.simulation)):
+    for line in (*year_lines(found.years), *beside_lines(found.beside, most=most), *_drawing(found.simulation)):
         typer.echo(line)
     if found.kpi_id == GAP:
         typer.echo(f"\nWhy the two differ, in parts that sum to the gap: roi reconcile --month {found.month:%Y-%m}")
@@ -88,15 +104,33 @@ def _print(found: Explained) -> None:
     shared = shared_figures(drawn.rate, drawn.weight) if drawn else set()
     for figure, place in sorted(figures(found.tree) | shared):
         typer.echo(f"  {figure}: {place}")
-    typer.echo(f"\nKPI values of {found.month:%Y-%m} and the files they were read from:")
+    for line in _file_lines(found, everything=everything):
+        typer.echo(line)
+
+
+def _file_lines(found: Explained, *, everything: bool) -> Iterator[str]:
+    """The KPI values behind it with their files: of the last month, or of every month and with every file."""
+    if everything:
+        yield "\nKPI values of every month and the files they were read from:"
+    else:
+        yield f"\nKPI values of {found.month:%Y-%m} alone and the files they were read from (--all: of every month):"
     for source in found.sources:
-        typer.echo(f"  {source['command']}")
-        tables = dict.fromkeys(file["table_name"] for file in source["files"])
-        for table in tables:
+        yield f"  {source['command']}"
+        for table in dict.fromkeys(file["table_name"] for file in source["files"]):
             held = [file for file in source["files"] if file["table_name"] == table]
-            more = f" and {len(held) - 1} more files" if held[1:] else ""
-            rows = sum(file["rows"] for file in held)
-            typer.echo(f"    {table}: {rows} rows of {held[-1]['file']} ({held[-1]['hash']}){more}")
+            yield from _each_file(held) if everything else _last_file(table, held)
+
+
+def _each_file(held: Sequence[Record]) -> Iterator[str]:
+    for one in held:
+        lines = f"lines {one['first_line']}-{one['last_line']}"
+        yield f"    {one['table_name']}: {one['rows']} rows of {one['file']}, {lines} ({one['hash']})"
+
+
+def _last_file(table: str, held: Sequence[Record]) -> Iterator[str]:
+    more = f" and {len(held) - 1} more files" if held[1:] else ""
+    rows = sum(int(file["rows"]) for file in held)
+    yield f"    {table}: {rows} rows of {held[-1]['file']} ({held[-1]['hash']}){more}"
 
 
 def _drawing(held: Simulation | None) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from pipeline.roi.records import (
     Spread,
     Swing,
 )
+from pipeline.roi.results import UNIT, USE_CASE
+from pipeline.roi.scoped import names_of, scoped
 from pipeline.roi.store import stored_inputs, stored_result
 from pipeline.roi.tree import Held, Node, tree_of
 from pipeline.roi.years import fiscal_years
@@ -42,6 +45,8 @@ SPREADS = {
     "cost_savings": "savings_spread",
 }  # fmt: skip
 """The KPIs that have a range, and what of a month holds it."""
+GAP = "bill_reconciliation_gap"
+"""The KPI of the bill, whose parts another command tells."""
 WITH_PAGE = ("programme_roi", "net_benefit")
 """The KPIs that are explained with all that stands beside them on a page."""
 
@@ -68,6 +73,8 @@ class Explained:
     """What else a page tells of the same months: claims that do not count, hours, break-even, cost per outcome."""
     simulation: Simulation | None = None
     """How to draw the range of the value again; None for a value without a range."""
+    by: str = ""
+    """The part of the programme it is of, as it was asked for; empty for all of it."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +104,20 @@ class WhatIf:
 
 
 def explain_return(
-    con: duckdb.DuckDBPyConnection, catalog: Catalog, kpi_id: str, *, period: str | None, as_of: str | None
+    con: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    kpi_id: str,
+    *,
+    period: str | None,
+    as_of: str | None,
+    by: str | None = None,
+    every: bool = False,
 ) -> Explained:
     """The arithmetic of a KPI of the model in a month, from the edition that stood then.
 
-    Raises ConfigurationError for a month that the edition does not have, and RoiError for an edition without a result.
+    `by` is use_case=NAME or business_unit=NAME; `every` tells the files of all months that the value looks back over
+    and not of the last one alone. Raises ConfigurationError for a month or a part that the edition does not have, and
+    RoiError for an edition without a result.
     """
     from pipeline.catalog.formulas import formula_line
     from pipeline.catalog.hashes import definition_hash
@@ -110,28 +126,52 @@ def explain_return(
     result = stored_result(con, number)
     if result is None:
         raise RoiError(f"Edition {number} has no ROI result; run make nightly, which makes one.")
+    part = _part(result, kpi_id, by) if by is not None else ("", "")
+    result = scoped(result, *part) if by is not None else result
+    assert result is not None  # noqa: S101 - the part was found
     month = _month(period, result)
     tree, metric = tree_of(result, kpi_id, month), catalog.metrics[kpi_id]
     if tree is None:
         raise ConfigurationError("There is no such month.", [_no_month(period, result)])
     shown = month or result.points[-1].month
-    sources = tuple(_sources(con, catalog, result, shown))
+    window = _window(result, shown)
+    read = [one.month for one in window] if every else [shown]
+    sources = tuple(source for one in read for source in _sources(con, catalog, result, one))
     told = (kpi_id, metric.name, metric.question, formula_line(metric), definition_hash(metric))
-    published = _published(con, catalog, kpi_id, shown, as_of)
-    years = fiscal_years(_window(result, shown), catalog.fiscal_year_begins)
+    published = {} if by else _published(con, catalog, kpi_id, shown, as_of)
+    years = fiscal_years(window, catalog.fiscal_year_begins)
     drawn = _simulation(result, kpi_id, shown)
-    apart = _beside(con, number, Held(result, _point(result, shown))) if kpi_id in WITH_PAGE else ()
-    return Explained(*told, number, shown, published, tree, sources, {}, years, apart, drawn)
+    apart = _beside(con, number, Held(result, _point(result, shown)), part) if kpi_id in WITH_PAGE else ()
+    return Explained(*told, number, shown, published, tree, sources, {}, years, apart, drawn, by or "")
+
+
+def _part(result: RoiResult, kpi_id: str, by: str) -> tuple[str, str]:
+    """Dimension and name of `use_case=NAME` or `business_unit=NAME`."""
+    dimension, _, name = by.partition("=")
+    if kpi_id == GAP:
+        problem = Problem("--by", "E002", f"found {by!r}; the bill has no use cases: roi reconcile tells it by project")
+        raise ConfigurationError(f"{kpi_id} cannot be told in parts.", [problem])
+    if dimension not in (USE_CASE, UNIT):
+        problem = Problem("--by", "E002", f"found {by!r}, expected {USE_CASE}=NAME or {UNIT}=NAME")
+        raise ConfigurationError(f"{kpi_id} cannot be told that way.", [problem])
+    names = names_of(result, dimension)
+    if name not in names:
+        near = get_close_matches(name, names, 1)
+        hint = f"did you mean {near[0]}?" if near else f"{dimension} is one of {', '.join(names)}"
+        told = "There is no such use case." if dimension == USE_CASE else "There is no such business unit."
+        raise ConfigurationError(told, [Problem("--by", "E003", f"found {name!r}; {hint}")])
+    return dimension, name
 
 
 def _point(result: RoiResult, shown: date) -> Point:
     return next(point for point in result.points if point.month == shown)
 
 
-def _beside(con: duckdb.DuckDBPyConnection, edition: int, held: Held) -> tuple[Node, ...]:
-    """The trees beside the return; verified outcomes come from the inputs of the edition."""
+def _beside(con: duckdb.DuckDBPyConnection, edition: int, held: Held, part: tuple[str, str]) -> tuple[Node, ...]:
+    """The trees beside the return; verified outcomes come from the inputs of the edition, and are of no unit."""
     numbers = [one for one in stored_inputs(con, edition).kpis if (one.kpi_id, one.part) == OUTCOMES]
-    counted = {one.month: one.value for one in numbers if one.use_case == SHARED and one.value is not None}
+    case = SHARED if not part[0] else part[1] if part[0] == USE_CASE else None
+    counted = {one.month: one.value for one in numbers if one.use_case == case and one.value is not None}
     return beside(held, {month: counted[month] for month in sorted(counted)})
 
 
@@ -184,7 +224,14 @@ def _sources(con: duckdb.DuckDBPyConnection, catalog: Catalog, result: RoiResult
         except ConfigurationError:
             continue
         command = f"roi explain {kpi_id} --period {month:%Y-%m}" + (f" --by {by}" if by else "")
-        yield {"kpi": kpi_id, "by": by or "", "command": command, "from_rows": found.from_rows, "files": found.files}
+        yield {
+            "kpi": kpi_id,
+            "by": by or "",
+            "command": command,
+            "month": f"{month:%Y-%m}",
+            "from_rows": found.from_rows,
+            "files": found.files,
+        }
 
 
 def what_if(con: duckdb.DuckDBPyConnection, catalog: Catalog, changes: dict[str, Decimal]) -> WhatIf:
@@ -236,8 +283,6 @@ def _beyond(name: str, value: Decimal, unit: str) -> str:
 
 
 def _near(name: str, known: set[str]) -> str:
-    from difflib import get_close_matches
-
     near = get_close_matches(name, sorted(known), 1)
     return f"did you mean {near[0]}?" if near else "known are " + ", ".join(sorted(known))
 

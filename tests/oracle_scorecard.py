@@ -144,7 +144,9 @@ class Kpi:
 
     @property
     def judged(self) -> Point | None:
-        """The newest closed point that was judged."""
+        """The newest closed point that was judged; none where there is no value now."""
+        if self.now is None or self.now.value is None:
+            return None
         points = [one for one in self.points(self.grain) if one.period in self.signals]
         return (self.closed(points) or points)[-1] if points else None
 

@@ -8,11 +8,12 @@ from decimal import Decimal
 from itertools import accumulate, pairwise
 
 from oracle_return import Return
-from return_expected import ends_of, levels, steps
+from return_expected import LEFT, PRESENT, ends_of, levels, steps
 from return_page import Element, _Reader
 
 D = Decimal
 WIDE, HIGH, THINNEST = 600.0, 200.0, 0.6
+SUMS = (LEFT, PRESENT)
 Drawn = list[list[float]]
 
 
@@ -48,15 +49,17 @@ def drawn(told: Return, names: Mapping[str, str], order: Sequence[str]) -> dict[
 
 
 def _bars(amounts: Mapping[str, Decimal], order: Sequence[str]) -> Iterator[tuple[str, Drawn]]:
-    """Each bar begins where the one before it ended, on a scale that spans all of them; the last one is the sum."""
-    ends = [D(0), *accumulate(amounts[name] for name in order[:-1])]
+    """Each bar begins where the one before it ended, on a scale that spans all of them; sums stand from zero."""
+    moves = [D(0) if name in SUMS else amounts[name] for name in order]
+    ends = [D(0), *accumulate(moves)]
+    assert ends[-1] == amounts[PRESENT]
     low, wide = min(ends), max(ends) - min(ends)
 
     def place(value: Decimal) -> float:
         return 100 * float(value - low) / float(wide)
 
-    spans = [*pairwise(ends), (D(0), amounts[order[-1]])]
-    for name, (start, end) in zip(order, spans, strict=True):
+    for name, span in zip(order, pairwise(ends), strict=True):
+        start, end = (D(0), amounts[name]) if name in SUMS else span
         left, right = sorted((place(start), place(end)))
         width = max(right - left, THINNEST)
         yield name, [[round(min(left, 100 - width), 2), round(width, 2)], [round(place(D(0)), 2)]]

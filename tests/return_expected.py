@@ -23,6 +23,9 @@ BRIDGE, EVIDENCE, TORNADO = (
 LINES, FELT, CASES = "Lines of benefit", "What people say they save", "Counted benefits and costs by use case"
 ASSUMED, FAN = "Assumptions in use", "Net benefit to the end of each month"
 SHOWN = 5
+MINUS, JOINER = "\u2212", "\u2060"
+LEFT, PRESENT = "Left, in dollars of the day", "Net benefit, as present value"
+OUTSIDE, SAID = "Claims that do not count at all", "Of them said about another line, never added"
 
 
 def rounded(value: Decimal, decimals: int) -> str:
@@ -35,6 +38,11 @@ def money(value: Decimal | float) -> str:
     cents = D(str(float(value))).quantize(D("0.01"), "ROUND_HALF_UP") if isinstance(value, float) else value
     sign = "\u2212\u2060" if cents < 0 else ""
     return f"{sign}${rounded(abs(cents), 0 if abs(cents) >= 1000 else 2)}"
+
+
+def in_full(value: Decimal) -> str:
+    """To the cent, in tables whose rows are added up."""
+    return f"{MINUS + JOINER if value < 0 else ''}${rounded(abs(value), 2)}"
 
 
 def percent(share: Decimal) -> str:
@@ -108,7 +116,7 @@ def _answer(
     sure = f"{draws} draws" if chance in (0, 1) else percent(chance)
     gained = sum(exact(one.counted) or D(0) for one in told.counted)
     backed = sum(exact(one.counted) or D(0) for one in told.counted if one.grade in "AB")
-    text = f"{money(ends[0])} and {money(ends[1])}; {sure}. {percent(backed / gained)}"
+    text = f"{money(ends[0])} and {money(ends[1])}; {sure}. {percent(backed / gained)} {money(backed)} {money(gained)}"
     yield ("answer", "How sure"), text + _unsettled(told)
     _, at_p10, at_p90 = swings[0]
     yield ("answer", "What would change our mind"), f"{money(at_p10)} {money(at_p90)} {_even(told)}"
@@ -150,15 +158,24 @@ def steps(told: Return, names: Mapping[str, str]) -> dict[str, Decimal]:
     for one in told.costs:
         name = f"Cost: {one.category.replace('_', ' ')}"
         found[name] = found.get(name, D(0)) - one.amount
-    return found | {"Left": sum(found.values(), D(0))}
+    left = sum(found.values(), D(0))
+    return found | {LEFT: left, _discounting(told): told.net - left, PRESENT: told.net}
+
+
+def _discounting(told: Return) -> str:
+    rate = percent(D(told.told["simulation"]["rate"]["base"]))
+    return f"Discounting at {rate} a year to {month(told.months[0])}"
 
 
 def _bridge(told: Return, names: Mapping[str, str]) -> Iterator[tuple[Where, str]]:
-    (outside,) = told.beside("claimed, not counted")
-    stated = sum((exact(node) or D(0) for node in outside["children"]), D(0))
-    for name, amount in (steps(told, names) | {"Claims that do not count at all": stated}).items():
+    outside, said = (
+        sum((exact(node) or D(0) for tree in told.beside(name) for node in tree["children"]), D(0))
+        for name in ("claimed, not counted", "said about another line")
+    )
+    apart = {OUTSIDE: outside + said} | ({SAID: said} if said else {})
+    for name, amount in (steps(told, names) | apart).items():
         yield (BRIDGE, name, ""), name
-        yield (BRIDGE, name, "Amount"), money(amount)
+        yield (BRIDGE, name, "Amount"), in_full(amount)
 
 
 def _counted(claims: list[Line], **wanted: str) -> Decimal:
@@ -175,10 +192,14 @@ def _claimed(claims: list[Line], **wanted: str) -> Decimal:
 def _evidence(told: Return) -> Iterator[tuple[Where, str]]:
     words = {"A": "randomised experiment", "B": "comparison group", "C": "before and after", "D": "self-report",
              "E": "assumption"}  # fmt: skip
+    sums = [D(0)] * 4
     for grade, says in words.items():
-        name = f"{grade}, {says}"
-        yield (EVIDENCE, name, "Claimed"), money(_claimed(told.claims, grade=grade))
-        yield (EVIDENCE, name, "Counted"), money(_counted(told.claims, grade=grade))
+        mine = [one for one in told.claims if one.grade == grade]
+        cells = [_claimed(mine), _counted(mine), _weighed_off(mine), _claimed([one for one in mine if not one.counted])]
+        yield from _graded(f"{grade}, {says}", cells)
+        sums = [one + two for one, two in zip(sums, cells, strict=True)]
+    yield from _graded("All grades", sums)
+    assert sums[0] == sum(sums[1:], D(0)), "what is claimed is counted, taken off or not counted"
     (said,) = told.beside("said about another line")
     by_grade: dict[str, Decimal] = {}
     for node in said["children"]:
@@ -187,11 +208,22 @@ def _evidence(told: Return) -> Iterator[tuple[Where, str]]:
     yield (EVIDENCE, "caption"), " ".join(money(amount) for _, amount in sorted(by_grade.items()) if amount)
 
 
+def _weighed_off(claims: list[Line]) -> Decimal:
+    """What the weight of its grade takes off a claim that counts."""
+    held = [(exact(one.amount), exact(one.counted)) for one in claims if one.counted is not None]
+    return sum(((amount or D(0)) - (counted or D(0)) for amount, counted in held), D(0))
+
+
+def _graded(name: str, cells: list[Decimal]) -> Iterator[tuple[Where, str]]:
+    for head, amount in zip(("Claimed", "Counted", "Taken off by its weight", "Does not count"), cells, strict=True):
+        yield (EVIDENCE, name, head), in_full(amount)
+
+
 def _lines(told: Return, names: Mapping[str, str]) -> Iterator[tuple[Where, str]]:
     for line in dict.fromkeys(one.line for one in told.claims):
         name = names[line]
-        yield (LINES, name, "Claimed"), money(_claimed(told.claims, line=line))
-        yield (LINES, name, "Counted"), money(_counted(told.claims, line=line))
+        yield (LINES, name, "Claimed"), in_full(_claimed(told.claims, line=line))
+        yield (LINES, name, "Counted"), in_full(_counted(told.claims, line=line))
         yield (LINES, name, "Standing"), _no_effect([one for one in told.claims if one.line == line])
 
 
@@ -216,14 +248,33 @@ def _felt(told: Return) -> Iterator[tuple[Where, str]]:
 
 
 def _cases(told: Return) -> Iterator[tuple[Where, str]]:
-    for case in sorted({one.use_case for one in told.claims} | {one.use_case for one in told.costs}):
-        name = "of no single use case" if case == "whole programme" else case.replace("_", " ")
+    """Each use case from what counts to its part of the net, the sum of all, and how much is costs alone."""
+    cases = sorted({one.use_case for one in told.claims} | {one.use_case for one in told.costs})
+    sums, alone = [D(0)] * 5, []
+    for case in cases:
         mine = [one for one in told.claims if one.use_case == case]
-        gains, spent = told.present(case=case)
+        cells = _case_cells(told, case, mine)
         is_told = any(one.counted is not None for one in mine)
-        yield (CASES, name, "Counted"), money(_counted(mine))
-        yield (CASES, name, "Costs"), money(sum((one.amount for one in told.costs if one.use_case == case), D(0)))
-        yield (CASES, name, "Net benefit"), money(gains - spent) if is_told else _no_effect(mine)
+        alone += [] if is_told else cells[-1:]
+        name = "of no single use case" if case == "whole programme" else case.replace("_", " ")
+        yield from _case_row(name, cells, "" if is_told else _no_effect(mine))
+        sums = [one + two for one, two in zip(sums, cells, strict=True)]
+    assert sums[-1] == told.net
+    yield from _case_row("The programme", sums, "")
+    yield (CASES, "caption"), f"{len(alone)} rows: {in_full(sum(alone, D(0)))}" if alone else ""
+
+
+def _case_cells(told: Return, case: str, mine: list[Line]) -> list[Decimal]:
+    """Counted, costs, left, discounting, present value."""
+    gains, spent = told.present(case=case)
+    counted, costs = _counted(mine), sum((one.amount for one in told.costs if one.use_case == case), D(0))
+    return [counted, costs, counted - costs, gains - spent - (counted - costs), gains - spent]
+
+
+def _case_row(name: str, cells: list[Decimal], why: str) -> Iterator[tuple[Where, str]]:
+    for head, amount in zip(("Counted", "Costs", "Left", "Discounting", "Present value"), cells, strict=True):
+        yield (CASES, name, head), in_full(amount)
+    yield (CASES, name, "What it is"), why
 
 
 def _assumptions(told: Return) -> Iterator[tuple[Where, str]]:

@@ -52,7 +52,8 @@ def spark(points: Sequence[Point]) -> list[str]:
     drawn = [run for run in runs if run]
     lines = ["polyline " + " ".join(f"{x:g},{y:g}" for x, y in run) for run in drawn if len(run) > 1]
     dots = [f"circle {run[0][0]} {run[0][1]}" for run in drawn if len(run) == 1]
-    return [*lines, *dots, f"circle {drawn[-1][-1][0]} {drawn[-1][-1][1]}"]
+    newest = [f"circle {drawn[-1][-1][0]} {drawn[-1][-1][1]}"] if points[-1].value is not None else []
+    return [*lines, *dots, *newest]
 
 
 def bounds(kpi: Kpi) -> tuple[float, float]:

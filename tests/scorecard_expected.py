@@ -150,7 +150,7 @@ def _why(kpi: Kpi) -> str:
         hidden = kpi.told["published"]["reason"].startswith("suppressed")
         why = "fewer than 5 people" if hidden else ""
     last = kpi.last_known
-    said = text.amount(last.value or 0.0, kpi.definition["unit"]) if last else ""
+    said = text.leading(last, kpi) if last else ""
     return f"{why} {said} ({_spread(kpi, last)}) {text.when(last)}" if last else why
 
 
@@ -200,8 +200,11 @@ def _worse(sheet: Sheet) -> Iterator[tuple[Where, str]]:
     turned = {kpi.kpi_id: said for kpi in sheet.kpis.values() if (said := _turned(kpi))}
     moved = [kpi for kpi in sheet.kpis.values() if kpi.turned_worse and kpi.kpi_id not in turned]
     found = [*(f"{_name(sheet.kpis[one])} {said}" for one, said in turned.items()), *map(_moved, moved)]
-    able = sum(_can_be_judged(kpi) for kpi in sheet.kpis.values())
-    yield ("top", "What got worse"), f"{len(found)} of the {able} KPIs" if found else f"nothing ({able})"
+    unknown = [kpi for kpi in sheet.kpis.values() if kpi.now is None or kpi.now.value is None]
+    able = sum(_can_be_judged(kpi) for kpi in sheet.kpis.values() if kpi not in unknown)
+    left = [count for count in (len(unknown), len(sheet.kpis) - len(unknown) - able) if count]
+    rest = f"of {len(sheet.kpis)} KPIs: {' and '.join(map(str, left))}" if left else ""
+    yield ("top", "What got worse"), f"{len(found) or 'none'} of the {able} KPIs {rest}"
     for at, said in enumerate(found[:SHOWN_WORSE]):
         yield ("top", "What got worse", str(at)), said
     if len(found) > SHOWN_WORSE:
@@ -209,7 +212,7 @@ def _worse(sheet: Sheet) -> Iterator[tuple[Where, str]]:
 
 
 def _can_be_judged(kpi: Kpi) -> bool:
-    return bool(kpi.definition["target"] and kpi.now and kpi.now.value is not None) or kpi.judged is not None
+    return bool(kpi.definition["target"]) or kpi.judged is not None
 
 
 def _turned(kpi: Kpi) -> str:
@@ -217,9 +220,9 @@ def _turned(kpi: Kpi) -> str:
     if now is None or now.value is None or now.verdict != "missed":
         return ""
     before = kpi.before(now)
-    if before is None or before.verdict == "missed":
+    if before is None or before.verdict != "met":
         return ""
-    return f"its target of {text.goal(kpi)}: {_told(kpi, now)}, before {_told(kpi, before)}"
+    return f"its target of {text.goal(kpi)} before ({_told(kpi, before)}): {_told(kpi, now)} ({text.when(now)})"
 
 
 def _moved(kpi: Kpi) -> str:
@@ -244,12 +247,12 @@ def _card(kpi: Kpi) -> Iterator[tuple[Where, str]]:
     yield ("n",), text.count(now.n)
     yield ("Target",), f"{text.goal(kpi)} {now.verdict if kpi.definition['target'] else 'no target'}"
     if kpi.limit is not None and now.value is not None:
-        label = f"{text.amount(now.value, unit)}, interval {text.interval(now, unit)}, target {text.goal(kpi)}"
+        label = f"{text.leading(now, kpi)}, interval {text.interval(now, unit)}, target {text.goal(kpi)}"
         yield ("Target", "label"), label
     before = kpi.before(now)
     if before is not None:
         step = text.change(now.value, before.value, unit) if now.value is not None and before.value is not None else ""
-        yield ("Before",), f"{text.amount(before.value or 0.0, unit)} {step} {text.when(before)}"
+        yield ("Before",), f"{text.leading(before, kpi)} {step} {text.when(before)}"
     yield from _twelve(kpi)
     yield ("Signal", "label"), _rule(kpi)
     yield ("Signal",), f"{text.when(kpi.judged)}" if kpi.judged else ""
@@ -268,7 +271,8 @@ def _twelve(kpi: Kpi) -> Iterator[tuple[Where, str]]:
         yield ("12 months",), "fewer than 2 months"
         return
     numbers = [one.value or 0.0 for one in known]
-    first, last, low, high = (text.amount(one, unit) for one in (numbers[0], numbers[-1], min(numbers), max(numbers)))
+    first, last = (text.leading(one, kpi) for one in (known[0], known[-1]))
+    low, high = (text.amount(one, unit) for one in (min(numbers), max(numbers)))
     gaps = f", {len(kpi.year) - len(known)} months without a value" if len(known) < len(kpi.year) else ""
     said = f"{len(kpi.year)} months: {text.when(known[0])} {first} to {text.when(known[-1])} {last}; lowest {low}, "
     yield ("12 months", "label"), f"{said}highest {high}{gaps}"
@@ -322,7 +326,7 @@ def _course(kpi: Kpi, noted: Sequence[tuple[Point, str]]) -> Iterator[tuple[Wher
         row = text.when(one)
         numbered = [str(number) for number, (point, _) in enumerate(noted, 1) if point == one]
         yield (row, "Note"), ", ".join(numbered)
-        yield (row, "Value"), text.amount(one.value, unit) if one.value is not None else ""
+        yield (row, "Value"), text.leading(one, kpi) if one.value is not None else ""
         yield (row, "95 % interval"), text.interval(one, unit)
         yield (row, "n"), text.count(one.n)
 
@@ -337,6 +341,6 @@ def _slices(kpi: Kpi) -> Iterator[tuple[Where, str]]:
         if found:
             yield (*base, "heads"), "95 % interval"
         for one in found[:SHOWN_SLICES]:
-            yield (*base, one.slice, "Value"), text.amount(one.value, unit) if one.value is not None else ""
+            yield (*base, one.slice, "Value"), text.leading(one, kpi) if one.value is not None else ""
             yield (*base, one.slice, "95 % interval"), text.interval(one, unit)
             yield (*base, one.slice, "n"), text.count(one.n)

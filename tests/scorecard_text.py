@@ -91,14 +91,21 @@ def goal(kpi: Kpi) -> str:
     return f"{side} {text}{THIN}{SIGNS.get(unit, unit)}"
 
 
-def value(point: Point, kpi: Kpi) -> str:
-    """The value as it leads: with its upper end where none seen proves nothing; apart from its target."""
-    unit, limit = kpi.definition["unit"], kpi.limit
+def leading(point: Point, kpi: Kpi) -> str:
+    """The value with its upper end where none seen proves nothing, wherever it stands."""
+    unit = kpi.definition["unit"]
     if point.value is None:
         return "not available"
     if kpi.definition.get("headline") == "upper_bound" and point.ends[1] is not None:
         return f"\u2264 {amount(point.ends[1], unit)} ({amount(point.value, unit)} seen)"
-    text = amount(point.value, unit)
+    return amount(point.value, unit)
+
+
+def value(point: Point, kpi: Kpi) -> str:
+    """The value as it leads, told apart from its target."""
+    unit, limit, text = kpi.definition["unit"], kpi.limit, leading(point, kpi)
+    if point.value is None or text.startswith("\u2264"):
+        return text
     if limit is None or unit != "ratio" or point.value == float(limit) or text != amount(float(limit), unit):
         return text
     places = (one for one in range(2, 9) if percent(point.value, one) != percent(float(limit), one))

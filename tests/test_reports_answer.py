@@ -6,21 +6,24 @@ import re
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from project import ROOT
-from roi_room import MONTHS, catalog_of, inputs, kpis
+from roi_room import MONTHS, catalog_of, inputs
+from roi_room import kpis as made_kpis
 from test_reports_edition import END, edition, row
 
 from pipeline.catalog.load import load_catalog
 from pipeline.engine.values import PUBLISHED
-from pipeline.reports import EditionData, charts, formats, render, rows, sentences
+from pipeline.reports import EditionData, charts, digest, downloads, formats, kpis, render, rows, sentences
+from pipeline.reports.amounts import money
 from pipeline.reports.answer import answer
 from pipeline.reports.model import Value
-from pipeline.reports.worse import due_day, spoken, worse
+from pipeline.reports.worse import RULE, due_day, spoken, worse
 from pipeline.roi.assemble import evaluate
 from pipeline.roi.kpis import with_roi
 from pipeline.roi.records import RoiResult, Spread, Swing
@@ -43,7 +46,7 @@ def varied(result: RoiResult, **change: Any) -> RoiResult:
 @pytest.mark.parametrize(
     ("p10", "p90", "begins"),
     [
-        ("1", "20", "Worth it: net benefit $10.00 since January 2026, a return of 50.0"),
+        ("1", "20", "Worth it: net benefit $10.00 as present value since January 2026, a return of 50.0"),
         ("-20", "-1", "Not worth it on what is measured: net benefit $10.00"),
         ("-1", "20", "Not certain whether it is worth it: net benefit $10.00"),
         ("0", "20", "Not certain whether it is worth it: net benefit $10.00"),
@@ -77,14 +80,18 @@ def test_how_sure_has_range_chance_and_evidence(result: RoiResult, chance: str, 
     assert f"between {formats.MINUS}{formats.JOINER}$5.00 and $9.00 (P10 to P90); it is above $0 in {said}" in told
     counted = {one.grade: one.counted for one in result.grades}
     share = (counted["A"] + counted["B"]) / sum(counted.values())
-    assert f"{formats.percent(float(share))} of the benefits that count rest on an experiment" in told
+    backed, counted_in_all = (money(sum(one, D(0))).text for one in ((counted["A"], counted["B"]), counted.values()))
+    assert (
+        f"{formats.percent(float(share))} of the benefits that count ({backed} of {counted_in_all}) rest on an" in told
+    )
 
 
 def test_a_month_that_is_not_settled_says_what_is_missing(result: RoiResult) -> None:
     """Contacts of the last month are young: 144 less 30 of review are not counted, the month's costs are."""
     assert "Not settled" not in answer(result).sure
     young = tuple(
-        replace(one, status="immature") if (one.kpi_id, one.month) == ("settled", MONTHS[-1]) else one for one in kpis()
+        replace(one, status="immature") if (one.kpi_id, one.month) == ("settled", MONTHS[-1]) else one
+        for one in made_kpis()
     )
     found = evaluate(catalog_of(), inputs(kpis=young), draws=50)
     claimed = next(one.amount for one in found.claims if (one.line, one.month) == ("contacts_settled", MONTHS[-1]))
@@ -155,18 +162,42 @@ def test_who_acts_is_told_by_when(last: date, grain: str, due: date) -> None:
     assert due_day(last, grain) == due
 
 
-def test_a_target_that_turned_to_missed_got_worse() -> None:
-    """Missed now and met before is news; missed twice is not."""
+def test_a_target_that_was_met_and_is_missed_got_worse() -> None:
+    """Missed now and met before is news, with when it is told again; missed twice, or not judged before, is none."""
     missed, met = {"verdict": "missed"}, {"verdict": "met"}
     line = worse(rows.indexed(moved(now=missed, before=met)), ["availability"])
     (one,) = line.items
     assert line.title == "1 of the 1 KPI that can be judged"
     assert one.owner == "AI Operations & Monitoring Engineer"
     assert one.href
-    assert one.what.startswith("turned to missing its target of at least 99.9")
-    assert one.what.endswith("(met)")
-    same = worse(rows.indexed(moved(now=missed, before=missed)), ["availability"])
-    assert not [one for one in same.items if one.what.startswith("turned")]
+    assert one.what.startswith("met its target of at least 99.9")
+    assert " and misses it now: " in one.what
+    assert one.due == "next value due 21 Nov 2026", "a daily KPI, and data through the 20th"
+    for before in (missed, {"verdict": "inconclusive"}):
+        same = worse(rows.indexed(moved(now=missed, before=before)), ["availability"])
+        assert not [one for one in same.items if "misses it now" in one.what], before
+
+
+@pytest.mark.parametrize(("signal", "says"), [("none", True), ("trial", True), ("shift", False), ("", False)])
+def test_a_missed_target_within_the_usual_range_says_both(signal: str, says: bool) -> None:
+    """The verdict and the usual range are two rules: where only the first tripped, the line says so itself."""
+    data = moved(now={"verdict": "missed"}, before={"verdict": "met"})
+    values = data.values.copy()
+    values.loc[(values["kpi_id"] == "availability") & (values["signal"] != ""), "signal"] = signal
+    (one,) = worse(rows.indexed(replace(data, values=values)), ["availability"]).items
+    assert one.what.endswith(", although that is within its usual range") == says
+
+
+def test_what_got_worse_adds_up_to_all_kpis() -> None:
+    """Judged, without a value, and with neither target nor usual range: each KPI once."""
+    held = rows.indexed(edition())
+    line = worse(held, held.catalog.metrics)
+    judged = int(re.findall(r"of the (\d+) KPIs that can be judged", line.title)[0])
+    rest = line.note.removeprefix(RULE)
+    whole, *left = map(int, re.findall(r"\d+", rest))
+    assert judged + sum(left) == whole == len(held.catalog.metrics)
+    unknown = [kpi for kpi in held.catalog.metrics if (now := held.current(kpi)) is None or now.value is None]
+    assert left[0] == len(unknown)
 
 
 def test_a_signal_for_the_worse_got_worse_and_one_for_the_better_did_not() -> None:
@@ -181,7 +212,76 @@ def test_a_signal_for_the_worse_got_worse_and_one_for_the_better_did_not() -> No
         values.loc[last, "value"] = factor * 0.0612
         line = worse(rows.indexed(replace(base, values=values)), ["token_cost_per_session"])
         assert len(line.items) == count, factor
-    assert line.title.startswith("nothing got worse")
+    assert line.title == "none of the 1 KPI that can be judged"
+    assert line.note == RULE
+
+
+@cache
+def made() -> EditionData:
+    """The made edition, once."""
+    return edition()
+
+
+HIDDEN = {"value": None, "n": None, "interval_low": None, "interval_high": None, "status": "not_available",
+          "reason": "suppressed: fewer than 5 people", "verdict": "inconclusive", "signal": "shift"}  # fmt: skip
+
+
+def withheld(kpi: str) -> EditionData:
+    """The made edition with the last two months of a KPI withheld, as an engine that still judged them told it."""
+    values = made().values[made().values["kpi_id"] == kpi].copy()
+    values[["value", "n"]] = values[["value", "n"]].astype(object)
+    last = (values["kpi_id"] == kpi) & (pd.to_datetime(values["period_end"]) > pd.Timestamp(END - timedelta(days=60)))
+    for column, value in HIDDEN.items():
+        values.loc[last, column] = value
+    return replace(made(), values=values)
+
+
+def test_what_is_withheld_has_no_verdict_no_signal_and_no_point() -> None:
+    """Every KPI in turn: nothing but the word in its line, its course, what got worse, and the download."""
+    shown = sorted(set(made().values["kpi_id"]))
+    assert len(shown) > 5
+    for kpi in shown:
+        data, metric = withheld(kpi), made().catalog.metrics[kpi]
+        held = rows.indexed(data)
+        row = rows.kpi_row(held, kpi)
+        assert (row.value.state, row.signal.word, row.signal_period, row.change) == ("suppressed", "not judged", "", "")
+        assert (row.verdict.word, row.bullet) == ("not judged" if metric.target else "no target", None), kpi
+        assert row.spark is None or row.spark.last is None, kpi
+        assert not worse(held, [kpi]).items, kpi
+        titles = {chart.title for chart in kpis.kpi_page(held, kpi).charts}
+        assert all(title.endswith("no change is judged") or f"{metric.name} by " in title for title in titles), titles
+        found = downloads.contract_frame(data.values)
+        hidden = found["reason"].fillna("").astype(str).str.startswith("suppressed")
+        assert hidden.any() and set(found.loc[hidden, ["verdict", "signal"]].to_numpy().ravel()) == {""}, kpi
+
+
+def test_the_mail_says_nothing_of_what_is_withheld() -> None:
+    """Where every KPI is withheld, no verdict is told but that nothing can be."""
+    values = made().values.assign(**HIDDEN)
+    told = digest.digest(rows.indexed(replace(made(), values=values)))
+    assert told.worse.title == "no KPI has enough data to tell"
+    assert {line.mark.word for line in told.roles} <= {"not judged", "no target"}
+
+
+@pytest.mark.parametrize("seen", [0.0, 1.0])
+def test_an_upper_bound_is_told_in_one_way(seen: float) -> None:
+    """Value, the one before, slices and course: with the end of the interval, never what was seen alone."""
+    kpi, catalogue = "tool_error_rate", made().catalog
+    metric = catalogue.metrics[kpi].model_copy(update={"headline": "upper_bound"})
+    values = made().values.copy()
+    of = (values["kpi_id"] == kpi) & values["value"].notna()
+    for column, value in {"value": seen, "interval_low": 0.0, "interval_high": 0.5}.items():
+        values.loc[of, column] = value
+    changed = catalogue.model_copy(update={"metrics": {**catalogue.metrics, kpi: metric}})
+    held = rows.indexed(replace(made(), values=values, catalog=changed))
+    row, page = rows.kpi_row(held, kpi), kpis.kpi_page(held, kpi)
+    told = f"≤ {formats.percent(0.5)} ({formats.percent(seen)} seen)"
+    shown = [row.value, row.prior, *(one.value for part in page.breakdowns for one in part.rows)]
+    shown += [one.value for chart in page.charts for one in chart.rows]
+    assert len(shown) > 20
+    assert {one.text for one in shown if one.state == "value"} == {told}
+    assert row.spark is not None and row.spark.label.count(told) == 2
+    assert row.bullet is not None and row.bullet.label.startswith(told)
 
 
 def test_no_data_is_not_the_same_as_nothing_got_worse() -> None:

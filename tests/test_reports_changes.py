@@ -15,7 +15,7 @@ from test_reports_edition import edition
 from test_reports_pages import parsed
 
 from pipeline.reports import EditionData, formats, manifest, registers, render, rows
-from pipeline.reports.amounts import money
+from pipeline.reports.amounts import in_full, money
 from pipeline.reports.changes import changes
 from pipeline.reports.kpis import kpi_page
 from pipeline.reports.returns import panel
@@ -79,7 +79,7 @@ def test_what_people_say_stands_with_its_grade(result: RoiResult) -> None:
     shown = panel(result)
     ((_, cells),) = [(row.name, row.cells) for row in shown.grades if row.name.startswith("D")]
     without = next(one for one in result.grades if one.grade == "D")
-    assert cells == (money(without.claimed + felt), money(D("0.00")))
+    assert cells == tuple(map(in_full, (without.claimed + felt, D("0.00"), D("0.00"), without.claimed + felt)))
     assert shown.said == f"{money(felt).text} of grade D"
 
 

@@ -15,11 +15,13 @@ from test_reports_edition import edition
 from test_reports_pages import parsed
 
 from pipeline.reports import EditionData, render
-from pipeline.reports.amounts import money
-from pipeline.reports.drawings import bridge, fan, nice_step
+from pipeline.reports.amounts import in_full, money
+from pipeline.reports.drawings import LEFT, PRESENT, bridge, fan, nice_step
 from pipeline.reports.evidence import attention
+from pipeline.reports.formats import THIN
 from pipeline.reports.memos import FOLDER, file_name, memos
 from pipeline.reports.model import Figure
+from pipeline.reports.returns import panel
 from pipeline.roi.assemble import evaluate
 from pipeline.roi.inputs import Budget, Cost, Invoice
 from pipeline.roi.records import RoiResult
@@ -50,13 +52,18 @@ def site(data: EditionData, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_bridge_ends_where_its_steps_lead(result: RoiResult) -> None:
-    """Each bar begins where the one before ended, and the last spans from zero to what is left."""
+    """Each bar begins where the one before ended, and sums span from zero: what is left, and the net benefit."""
     steps = bridge(result)
     whole = result.programme
-    assert whole.costs is not None
-    assert steps[-2].name == "Left"
-    assert steps[-2].amount == money(whole.cash + whole.capacity - whole.costs)
-    assert steps[-1].name == "Claims that do not count at all"
+    assert whole.costs is not None and whole.net is not None
+    left = whole.cash + whole.capacity - whole.costs
+    assert {one.name: one.amount for one in steps[-5:]} == {
+        "Left, in dollars of the day": in_full(left),
+        f"Discounting at 8.0{THIN}% a year to January 2026": in_full(whole.net - left),
+        "Net benefit, as present value": in_full(whole.net),
+        "Claims that do not count at all": in_full(whole.stated),
+        "Of them said about another line, never added": in_full(whole.felt),
+    }
     gains = [one for one in steps if one.tone == "gain"]
     assert gains[0].x == gains[0].zero
     for before, after in pairwise(gains):
@@ -71,7 +78,53 @@ def test_unknown_costs_leave_the_bridge_without_bars(result: RoiResult) -> None:
     holed = tuple(replace(one, amount=None, reason="no rate") for one in result.costs[:1])
     found = bridge(replace(result, costs=(*holed, *result.costs[1:]), programme=replace(result.programme, costs=None)))
     assert {one.tone for one in found} == {"none"}
-    assert next(one for one in found if one.name == "Left").amount.state == "missing"
+    for name in (LEFT, PRESENT):
+        assert next(one for one in found if one.name == name).amount.state == "missing"
+
+
+def amount_of(figure: Figure | str) -> Decimal:
+    """The number that a cell prints."""
+    assert isinstance(figure, Figure)
+    return D(figure.text.replace(THIN, "").replace("$", "").replace("\u2212\u2060", "-"))
+
+
+def test_every_column_by_use_case_sums_to_the_programme(result: RoiResult) -> None:
+    """To the printed cent, also where some bring costs alone; counted less costs is left, discounted the net."""
+    found = evaluate(catalog_of(hours_saved={"use_cases": ["coding"]}, felt_hours={"perception_of": None}), inputs(),
+                     draws=20)  # fmt: skip
+    for held in (result, found):
+        told = panel(held)
+        *parts, whole = told.use_cases
+        cells = [[amount_of(cell) for cell in row.cells] for row in (*parts, whole)]
+        assert [sum(column) for column in zip(*cells[:-1], strict=True)] == cells[-1]
+        assert (whole.is_sum, cells[-1][-1]) == (True, held.programme.net)
+        for counted, costs, left, step, present in cells:
+            assert (counted - costs, left + step) == (left, present)
+    marks = {row.name: row.mark.word for row in panel(found).use_cases if row.mark}
+    assert (marks["drafting"], marks["coding"]) == ("costs only", "net benefit")
+    only = [row for row in panel(found).use_cases if row.mark and row.mark.word == "costs only"]
+    assert in_full(sum((amount_of(row.cells[-1]) for row in only), D(0))).text in panel(found).costs_only
+
+
+def test_grades_and_claims_that_do_not_count_agree(result: RoiResult) -> None:
+    """On the page and in each memo: claimed = counted + taken off + not counted, and the last is what its row says."""
+    stated = {"programme": result.programme.stated} | {one.name: one.stated for one in result.use_cases}
+    tables = {"programme": panel(result).grades} | {one.name: one.grades for one in memos(result)}
+    assert any(one.felt for one in result.use_cases), "somebody says something about another line"
+    for name, rows in tables.items():
+        *_, (claimed, counted, off, outside) = [[amount_of(cell) for cell in row.cells] for row in rows]
+        assert claimed == counted + off + outside, name
+        assert outside == stated[name], name
+
+
+def test_the_figures_of_a_memo_add_up(result: RoiResult) -> None:
+    """Benefits less costs are what is left, and with discounting the net benefit of the use case, to the cent."""
+    for memo in memos(result):
+        rows = {row.name: row.cells[0] for row in memo.facts}
+        names = [row.name for row in memo.facts[:6]]
+        cash, hours, costs, left, step, net = (amount_of(rows[name]) for name in names)
+        assert cash + hours + costs == left and left + step == net
+        assert net == next(one.net for one in result.use_cases if one.name == memo.name)
 
 
 def test_the_fan_draws_the_numbers_of_its_table(result: RoiResult) -> None:
@@ -185,7 +238,7 @@ def test_the_analyst_sees_years_and_budgets(site: Path, result: RoiResult) -> No
     tables = {found[0]: found[1] for found in re.findall(r"<caption>([^<]+)</caption>(.*?)</table>", page, re.S)}
     years = next(body for caption, body in tables.items() if caption.startswith("The programme by fiscal year"))
     gained = whole.cash + whole.capacity
-    told = [money(one).text for one in (gained, whole.costs, gained - whole.costs)]
+    told = [in_full(one).text for one in (gained, whole.costs, gained - whole.costs)]
     assert re.findall(r'<td class="num">([^<]+)</td>', years) == told
     assert "<td>January 2026 to June 2026 only</td>" in years
     budgets = next(body for caption, body in tables.items() if "approved budget" in caption)
@@ -198,7 +251,7 @@ def test_the_analyst_sees_what_was_overspent() -> None:
     budget = Budget(MONTHS[0], "support", D(500), "USD", "Finance director", date(2025, 12, 1), "budgets.csv:2")
     found = attention(evaluate(catalog_of(), replace(inputs(), budgets=(budget,)), draws=20))
     rows = {one.name: one.cells for one in found.budgets}
-    assert rows["support"] == (money(D(500)), money(D("502.50")), money(D("2.50")))
+    assert rows["support"] == (in_full(D(500)), in_full(D("502.50")), in_full(D("2.50")), "January 2026")
     abroad = Cost("c-9", "support", "", "build", MONTHS[0], D(40), "EUR", "costs.csv:9")
     found = attention(evaluate(catalog_of(), replace(inputs(), budgets=(budget,), costs=(abroad,)), draws=20))
     spent = {one.name: one.cells[1] for one in found.budgets}["support"]

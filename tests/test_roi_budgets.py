@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from roi_room import INVOICES, MONTHS, PORTFOLIO, catalog_of, inputs
 
 from pipeline.catalog.model import Catalog
-from pipeline.reports.evidence import attention
+from pipeline.reports.evidence import attention, budget_months
 from pipeline.reports.memos import budget_rows, memos
 from pipeline.roi import years
 from pipeline.roi.assemble import evaluate
@@ -45,6 +45,13 @@ def result_with(**changes: Any) -> RoiResult:
     return evaluate(catalog_of(), inputs(**changes), draws=200)
 
 
+def held(months: int, *amounts: date | str) -> Budgeted:
+    """Approved, spent, apart and beyond, then the first month and the last one."""
+    sums = [D(one) for one in amounts if isinstance(one, str)]
+    days = [one for one in amounts if isinstance(one, date)]
+    return Budgeted(months, sums[0], sums[1], sums[2], sums[3], "", days[0], days[-1])
+
+
 def of(result: RoiResult, name: str) -> Worth:
     """One use case."""
     return next(one for one in result.use_cases if one.name == name)
@@ -61,13 +68,13 @@ class TestBudgets:
 
     def test_over_and_under_by_hand(self, result: RoiResult) -> None:
         """Support: 500 + 2.50 and 2.50 of 480 + 5, 20.00 over, 4 × 2.50 beyond; coding: 60.55 + 3 of 70, 6.45 under."""
-        assert of(result, "support").budget == Budgeted(2, D("485.00"), D("505.00"), D("20.00"), D("10.00"))
-        assert of(result, "coding").budget == Budgeted(1, D("70.00"), D("63.55"), D("-6.45"), D("15.00"))
+        assert of(result, "support").budget == held(2, "485.00", "505.00", "20.00", "10.00", MONTHS[0], MONTHS[1])
+        assert of(result, "coding").budget == held(1, "70.00", "63.55", "-6.45", "15.00", MONTHS[2])
 
     def test_nothing_spent_is_under_and_what_names_no_use_case_has_a_budget_of_its_own(self, result: RoiResult) -> None:
         """Drafting spent 0 of 12; of the programme's 90 in February 100 + 0.20 were spent, 5 × 0.20 lie beyond."""
-        assert of(result, "drafting").budget == Budgeted(1, D("12.00"), D("0.00"), D("-12.00"), D("0.00"))
-        assert of(result, "").budget == Budgeted(1, D("90.00"), D("100.20"), D("10.20"), D("1.00"))
+        assert of(result, "drafting").budget == held(1, "12.00", "0.00", "-12.00", "0.00", MONTHS[0])
+        assert of(result, "").budget == held(1, "90.00", "100.20", "10.20", "1.00", MONTHS[1])
 
     def test_the_programme_is_the_sum_of_its_initiatives(self, result: RoiResult) -> None:
         """To the cent, approved, spent, apart and beyond; a month to come is no budget yet."""
@@ -98,7 +105,7 @@ class TestBudgets:
         told = of(
             result_with(budgets=(budget("coding", MONTHS[3], "50", currency="EUR"),), rates=rates), "coding"
         ).budget
-        assert told == Budgeted(1, D("55.00"), D("3.00"), D("-52.00"), D("75.55"))
+        assert told == held(1, "55.00", "3.00", "-52.00", "75.55", MONTHS[3])
 
     def test_an_unknown_cost_leaves_the_variance_unknown(self) -> None:
         """A posting without a rate in a month with a budget."""
@@ -126,13 +133,23 @@ class TestBudgets:
             "no budget was told",
         )
         names = [row.name for row in next(one for one in memos(result) if one.name == "coding").facts]
-        assert "Costs against the approved budget" in names
+        assert "Costs against the approved budget, March 2026" in names
+
+    def test_the_months_of_a_budget_are_named(self) -> None:
+        """One month, a run of them, and some of a longer span; none where nobody told a budget."""
+        whole = Budgeted(2, D(1), D(1), D(0), D(0), "", MONTHS[0], MONTHS[1])
+        assert budget_months(whole) == "January 2026 to February 2026"
+        assert budget_months(replace(whole, last=MONTHS[3])) == "2 of the 4 months January 2026 to April 2026"
+        assert budget_months(replace(whole, months=1, last=MONTHS[0])) == "January 2026"
+        assert budget_months(replace(whole, first=None, last=None)) == ""
 
     def test_the_analyst_sees_all_of_them(self, result: RoiResult) -> None:
         """One row per use case, and the programme last."""
         rows = attention(result).budgets
         assert [one.name for one in rows] == ["of no single use case", "coding", "drafting", "support", "programme"]
-        assert [getattr(cell, "text", "") for cell in rows[1].cells] == ["$70.00", "$63.55", f"{MINUS}$6.45"]
+        assert [getattr(cell, "text", cell) for cell in rows[1].cells] == [
+            "$70.00", "$63.55", f"{MINUS}$6.45", "March 2026",
+        ]  # fmt: skip
 
 
 class TestFiscalYears:

@@ -18,6 +18,7 @@ from pipeline.roi.beside import beside
 from pipeline.roi.claims import cents
 from pipeline.roi.inputs import Cost, Invoice, months_between
 from pipeline.roi.records import RoiResult
+from pipeline.roi.scoped import names_of, scoped
 from pipeline.roi.store import plain
 from pipeline.roi.text import beside_lines, difference_lines, figures, input_lines, number, tree_lines
 from pipeline.roi.tree import TREES, Held, tree_of
@@ -247,3 +248,48 @@ def test_the_text_beside_the_return_can_be_typed(result: RoiResult) -> None:
     told = list(input_lines(result.simulated.inputs))
     assert "  cost_per_contact: pert, 4, 5, 7" in told
     assert "  risk: pert, 0.05, 0.1, 0.2, kept within 0 to 1" in told
+
+
+@pytest.mark.parametrize(("dimension", "part"), [("use_case", "use_cases"), ("business_unit", "business_units")])
+def test_the_tree_of_a_part_is_what_a_page_says_of_it(result: RoiResult, dimension: str, part: str) -> None:
+    """Each use case and unit, and what belongs to none: the same numbers from the leaves; together the programme."""
+    present = D(0)
+    for name, worth in zip(names_of(result, dimension), getattr(result, part), strict=True):
+        held = scoped(result, dimension, name)
+        assert held is not None
+        values = {}
+        for kpi_id in ("net_benefit", "programme_roi", "payback_months"):
+            tree = tree_of(held, kpi_id)
+            assert tree is not None
+            values[kpi_id] = recomputed(json.loads(json.dumps(plain(tree)))) if worth.net is not None else tree.value
+        paid = None if worth.payback is None else D(worth.payback)
+        assert values == {"net_benefit": worth.net, "programme_roi": worth.roi, "payback_months": paid}, name
+        assert held.points[-1].net_spread == worth.spread
+        present += sum((one.present or D(0) for one in held.claims), D(0))
+        present -= sum((one.present or D(0) for one in held.costs), D(0))
+    assert present == result.programme.net
+    assert scoped(result, dimension, "nobody") is None
+
+
+def test_a_part_without_a_claim_says_why() -> None:
+    """And one with a cost nobody can tell."""
+    licence = Cost("c-9", "coding", "", "build", date(2026, 2, 15), D("40"), "EUR", "costs.csv:9")
+    found = evaluate(catalog_of(), inputs(costs=(*COSTS, licence)), draws=20)
+    nobody, coding = scoped(found, "use_case", "none"), scoped(found, "use_case", "coding")
+    assert nobody is not None and coding is not None
+    assert (nobody.points[-1].status, nobody.points[-1].net) == ("insufficient evidence", None)
+    assert coding.points[-1].status == "not available"
+    assert coding.points[0].status == "computed", "in January nothing is unknown yet"
+    gained = 20 * 60 * D("0.8") * D("0.25") * (1 - D("0.1")) * D("0.5")
+    assert coding.points[0].net == gained - D("3.00"), "20 hours, grade C, less calls of 3.004"
+
+
+def test_all_parts_of_a_sum_are_listed_when_asked_for(result: RoiResult) -> None:
+    """By default at most so many, with what is left off and how to see it; else each."""
+    tree = tree_of(result, "programme_roi")
+    assert tree is not None
+    few, every = list(tree_lines(tree, most=2)), list(tree_lines(tree, most=None))
+    assert any(line.endswith("(--all lists them)") for line in few)
+    assert not any("--all" in line for line in every)
+    assert sum("present value:" in line for line in every) == len(
+        [one for one in result.claims if one.is_in_headline]) + len(result.costs)  # fmt: skip

@@ -54,7 +54,7 @@ def suppress(
     frame.loc[rows, _HIDDEN] = None
     frame.loc[rows, "status"] = "not_available"
     frame.loc[rows, "reason"] = REASON
-    frame.loc[rows, "verdict"] = "inconclusive"
+    frame.loc[rows, "verdict"] = ""
 
 
 def _told(con: duckdb.DuckDBPyConnection, kpis: list[str]) -> pd.DataFrame:

@@ -19,6 +19,14 @@ def money(amount: Decimal | None, why: str = "") -> Figure:
     return Figure(f"{sign}${formats.grouped(abs(rounded), places)}", "zero" if amount == 0 else "value")
 
 
+def in_full(amount: Decimal | None, why: str = "") -> Figure:
+    """An amount to the cent, for tables whose rows are added up by hand."""
+    if amount is None:
+        return Figure("not available", "missing", why)
+    sign = f"{formats.MINUS}{formats.JOINER}" if amount < 0 else ""
+    return Figure(f"{sign}${formats.grouped(abs(amount), 2)}", "zero" if amount == 0 else "value")
+
+
 def share(value: Decimal | None, why: str = "") -> Figure:
     """A fraction as percent."""
     if value is None:

@@ -33,7 +33,7 @@ def _title(result: RoiResult) -> str:
         return f"There is not enough evidence to say whether it is worth what it costs: {whole.reason}"
     if whole.net is None:
         return f"Whether it is worth what it costs is not available: {whole.reason or 'no reason recorded'}"
-    return f"{_verdict(whole)}: net benefit {money(whole.net).text}{_since(result)}, {_return(whole)}"
+    return f"{_verdict(whole)}: net benefit {money(whole.net).text} as present value{_since(result)}, {_return(whole)}"
 
 
 def _verdict(whole: Worth) -> str:
@@ -91,14 +91,15 @@ def _chance(chance: Decimal | None, draws: int) -> str:
 
 
 def _backed(result: RoiResult) -> str:
-    """The share of money that rests on an experiment or a comparison group."""
+    """The share of the money that counts, told with both amounts, that rests on an experiment or a comparison group."""
     counted = sum((one.counted for one in result.grades), Decimal(0))
     held = sum((one.counted for one in result.grades if one.grade in BACKED), Decimal(0))
     if not counted:
         return "No benefit counts, so none rests on an experiment or a comparison group."
+    amounts = f"{money(held).text} of {money(counted).text}"
     return (
-        f"{share(held / counted).text} of the benefits that count rest on an experiment or a comparison group "
-        "(grades A and B)."
+        f"{share(held / counted).text} of the benefits that count ({amounts}) rest on an experiment or a comparison "
+        "group (grades A and B)."
     )
 
 

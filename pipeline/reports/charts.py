@@ -257,7 +257,7 @@ def _row(row: Value, metric: AnyMetric, notes: Sequence[Note] = ()) -> ChartRow:
     signal = words.SIGNALS[row.signal].word if row.signal in words.SIGNALS and row.signal else ""
     return ChartRow(
         period=formats.period(row.grain, row.start, row.end),
-        value=formats.figure(row),
+        value=words.leading(row, metric),
         interval=formats.interval(row),
         n=formats.count(row.n),
         status=words.status(row, metric),
@@ -284,7 +284,8 @@ def _subtitle(metric: AnyMetric, rows: Sequence[Value], usual: XmR | None, *, is
     every, cadence = rows[0].grain, metric.grain
     is_cadence = every == cadence or not is_forced
     thin = "" if is_cadence else f", because most {cadence}s have n below {metric.min_n} and are not judged"
-    said = f"{metric.name} {_per(rows)}{thin}, in {formats.UNIT_WORDS[metric.unit]}, {span}"
+    as_seen = " as seen" if metric.headline == "upper_bound" else ""
+    said = f"{metric.name} {_per(rows)}{thin}, in {formats.UNIT_WORDS[metric.unit]}{as_seen}, {span}"
     return said + _range_words(metric, usual)
 
 

@@ -136,6 +136,8 @@ def contract_frame(values: pd.DataFrame) -> pd.DataFrame:
         frame[column] = _each(lambda found: str(found)[:10], frame[column].astype(object).tolist())
     for column in ("dimension", "dimension_value", "verdict", "signal"):
         frame[column] = frame[column].astype(object).where(frame[column].notna(), "")
+    withheld = frame["reason"].fillna("").astype(str).str.startswith("suppressed")  # editions before told a verdict
+    frame.loc[withheld, ["verdict", "signal"]] = ""
     return frame.sort_values(ORDER, kind="stable").reset_index(drop=True)
 
 

@@ -10,9 +10,9 @@ from decimal import Decimal
 from itertools import accumulate
 
 from pipeline.reports import formats
-from pipeline.reports.amounts import money, month
+from pipeline.reports.amounts import in_full, money, month, share
 from pipeline.reports.model import Figure
-from pipeline.roi.records import Point, RoiResult
+from pipeline.roi.records import Point, RoiResult, Worth
 
 WIDTH, HEIGHT = 600.0, 200.0
 LEAST_WIDTH = 0.6
@@ -57,25 +57,55 @@ class Fan:
     rows: tuple[tuple[str, tuple[Figure, ...]], ...]
 
 
+LEFT, PRESENT = "Left, in dollars of the day", "Net benefit, as present value"
+
+
 def bridge(result: RoiResult) -> tuple[Step, ...]:
-    """From counted benefits by line over costs by category to what is left; what is stated has no bar."""
+    """From counted benefits by line over costs by category to what is left, and over discounting to the net benefit.
+
+    What does not count has no bar.
+    """
     whole = result.programme
     parts: list[tuple[str, Decimal | None, str]] = [
         (one.name, one.counted, "gain") for one in result.lines if one.counted
     ]
     parts += [(name, None if cost is None else -cost, "cost") for name, cost in _categories(result)]
-    net = None if whole.costs is None else whole.cash + whole.capacity - whole.costs
-    stated = Step("Claims that do not count at all", money(whole.stated), "none")
-    if net is None:
-        told = [Step(name, money(amount, whole.reason), "none") for name, amount, _ in parts]
-        return (*told, Step("Left", money(None, whole.reason), "none"), stated)
-    ends = [Decimal(0), *accumulate(amount or Decimal(0) for _, amount, _ in parts)]
+    outside = tuple(_outside(whole))
+    left = left_of(whole)
+    if left is None or whole.net is None:
+        told = [(*one[:2], whole.reason) for one in parts] + [(LEFT, left, whole.reason), (PRESENT, None, whole.reason)]
+        return (*(Step(name, in_full(amount, why), "none") for name, amount, why in told), *outside)
+    step = whole.net - left
+    parts += [(LEFT, left, "net"), (discounting(result), step, "gain" if step >= 0 else "cost")]
+    return (*_drawn_steps([(name, amount or Decimal(0), tone) for name, amount, tone in parts], whole.net), *outside)
+
+
+def left_of(one: Worth) -> Decimal | None:
+    """Counted benefits less costs in dollars of the day; None with an unknown cost."""
+    return None if one.costs is None else one.cash + one.capacity - one.costs
+
+
+def discounting(result: RoiResult) -> str:
+    """What leads from dollars of the day to present value, in words."""
+    if result.discount_rate is None or result.first_month is None:
+        return "Discounting"
+    return f"Discounting at {share(result.discount_rate).text} a year to {month(result.first_month)}"
+
+
+def _outside(whole: Worth) -> Iterator[Step]:
+    """Claims that do not count, and what of them people say about another line."""
+    yield Step("Claims that do not count at all", in_full(whole.stated), "none")
+    if whole.felt:
+        yield Step("Of them said about another line, never added", in_full(whole.felt), "none")
+
+
+def _drawn_steps(parts: Sequence[tuple[str, Decimal, str]], net: Decimal) -> Iterator[Step]:
+    """Bars that each begin where the one before ended; sums stand from zero."""
+    ends = [Decimal(0), *accumulate(Decimal(0) if tone == "net" else amount for _, amount, tone in parts)]
     low, high = min(ends), max(ends)
-    steps = [
-        _step(name, amount or Decimal(0), tone, (start, end), (low, high))
-        for (name, amount, tone), start, end in zip(parts, ends[:-1], ends[1:], strict=True)
-    ]
-    return (*steps, _step("Left", net, "net", (Decimal(0), net), (low, high)), stated)
+    for (name, amount, tone), start, end in zip(parts, ends[:-1], ends[1:], strict=True):
+        yield _step(name, amount, tone, (Decimal(0), amount) if tone == "net" else (start, end), (low, high))
+    yield _step(PRESENT, net, "net", (Decimal(0), net), (low, high))
 
 
 def _categories(result: RoiResult) -> list[tuple[str, Decimal | None]]:
@@ -98,7 +128,7 @@ def _step(name: str, amount: Decimal, tone: str, span: tuple[Decimal, Decimal], 
     left, right = sorted(map(place, span))
     width = max(right - left, LEAST_WIDTH)
     at = min(left, 100 - width)
-    return Step(name, money(amount), tone, round(at, 2), round(width, 2), round(place(Decimal(0)), 2))
+    return Step(name, in_full(amount), tone, round(at, 2), round(width, 2), round(place(Decimal(0)), 2))
 
 
 def fan(result: RoiResult) -> Fan | None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from pipeline.reports import formats
-from pipeline.reports.amounts import money, month
+from pipeline.reports.amounts import in_full, month
 from pipeline.reports.model import Figure
 from pipeline.reports.returns import Row, mark
 from pipeline.roi.assumptions import RENEW_DAYS
-from pipeline.roi.records import BLOCKED, REFUSED, FiscalYear, LineSummary, RoiResult, Standing
+from pipeline.roi.inputs import months_between
+from pipeline.roi.records import BLOCKED, REFUSED, Budgeted, FiscalYear, LineSummary, RoiResult, Standing
 
 OWNER = "roi_metrics_analyst"
 MONTHS_OF_YEAR = 12
@@ -45,7 +46,9 @@ def _year(one: FiscalYear) -> Row:
     """One fiscal year, with its months where the data have less than twelve of them."""
     months = "all twelve" if one.months == MONTHS_OF_YEAR else f"{_months_told(one)} only"
     why = "a cost is unknown"
-    return Row(f"Fiscal year {one.name}", (money(one.benefits), money(one.costs, why), money(one.net, why), months))
+    return Row(
+        f"Fiscal year {one.name}", (in_full(one.benefits), in_full(one.costs, why), in_full(one.net, why), months)
+    )
 
 
 def _months_told(one: FiscalYear) -> str:
@@ -57,12 +60,21 @@ def _budgets(result: RoiResult) -> Iterator[Row]:
     for one in (*result.use_cases, result.programme):
         held = one.budget
         if held is not None:
-            cells = (
-                money(held.approved, held.reason),
-                money(held.actual, held.reason),
-                money(held.variance, held.reason),
-            )
-            yield Row(one.name.replace("_", " ") or "of no single use case", cells, note=held.reason)
+            amounts = (held.approved, held.actual, held.variance)
+            cells: list[Figure | str] = [in_full(amount, held.reason) for amount in amounts]
+            cells.append(budget_months(held) or "none")
+            yield Row(one.name.replace("_", " ") or "of no single use case", tuple(cells), note=held.reason)
+
+
+def budget_months(held: Budgeted) -> str:
+    """The months with an approved budget; empty where there are none or nobody kept which."""
+    if held.first is None or held.last is None:
+        return ""
+    if held.first == held.last:
+        return month(held.first)
+    span = months_between(held.first, held.last)
+    count = "" if len(span) == held.months else f"{held.months} of the {len(span)} months "
+    return f"{count}{month(held.first)} to {month(held.last)}"
 
 
 def _title(lines: int, due: int, held: int) -> str:
@@ -75,7 +87,9 @@ def _title(lines: int, due: int, held: int) -> str:
 
 
 def _line(one: LineSummary) -> Row:
-    return Row(one.name, (one.grade or "none", money(one.claimed), money(one.counted)), mark(one.status), one.reason)
+    return Row(
+        one.name, (one.grade or "none", in_full(one.claimed), in_full(one.counted)), mark(one.status), one.reason
+    )
 
 
 def _todo(one: Standing, as_of: date) -> str:

@@ -35,7 +35,7 @@ def bullet(row: Value, metric: AnyMetric) -> Bullet | None:
 
     span = formats.interval(row).text
     return Bullet(
-        label=f"{formats.amount(row.value, row.unit)}, interval {span}, target {words.target(metric)}",
+        label=f"{words.leading(row, metric).text}, interval {span}, target {words.target(metric)}",
         zero=place(max(low, 0.0)),
         value=place(row.value),
         low=None if row.low is None else place(row.low),
@@ -56,19 +56,18 @@ def _runs(marks: Sequence[tuple[float, float] | None]) -> list[list[tuple[float,
     return [run for run in runs if run]
 
 
-def _spark_label(rows: Sequence[Value]) -> str:
+def _spark_label(rows: Sequence[Value], metric: AnyMetric) -> str:
     known = [row for row in rows if row.value is not None]
     ends = (known[0], known[-1])
-    said = [f"{formats.period(row.grain, row.start, row.end)} {formats.figure(row).text}" for row in ends]
+    said = [f"{formats.period(row.grain, row.start, row.end)} {words.leading(row, metric).text}" for row in ends]
     numbers = [row.value for row in known if row.value is not None]
-    unit = known[0].unit
-    span = f"lowest {formats.amount(min(numbers), unit)}, highest {formats.amount(max(numbers), unit)}"
+    span = f"lowest {words.seen(min(numbers), metric)}, highest {words.seen(max(numbers), metric)}"
     gaps = f", {len(rows) - len(known)} months without a value" if len(known) < len(rows) else ""
     return f"{len(rows)} months: {said[0]} to {said[1]}; {span}{gaps}"
 
 
-def spark(rows: Sequence[Value]) -> Spark | None:
-    """A sparkline of months; fewer than two values draw none."""
+def spark(rows: Sequence[Value], metric: AnyMetric) -> Spark | None:
+    """A sparkline of months; fewer than two values draw none, and a last month without a value has no mark."""
     numbers = [row.value for row in rows if row.value is not None]
     if len(numbers) < 2:
         return None
@@ -83,8 +82,8 @@ def spark(rows: Sequence[Value]) -> Spark | None:
 
     runs = _runs([place(at, row.value) for at, row in enumerate(rows)])
     return Spark(
-        label=_spark_label(rows),
+        label=_spark_label(rows, metric),
         lines=tuple(" ".join(f"{x:g},{y:g}" for x, y in run) for run in runs if len(run) > 1),
         dots=tuple(run[0] for run in runs if len(run) == 1),
-        last=runs[-1][-1],
+        last=None if rows[-1].value is None else runs[-1][-1],
     )

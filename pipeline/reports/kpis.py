@@ -83,7 +83,7 @@ def kpi_page(edition: Edition, kpi_id: str) -> KpiPage:
 def _subtitle(edition: Edition, kpi_id: str, now: Value | None) -> str:
     """What a statistician asks for first: interval, n, period and movement."""
     if now is None or now.value is None:
-        return sentences.absent(now, edition.last_known(kpi_id))
+        return sentences.absent(now, edition.last_known(kpi_id), edition.catalog.metrics[kpi_id])
     return f"{sentences.spread(now)}, {formats.when(now)}; {edition.moved(kpi_id)}"
 
 
@@ -124,8 +124,7 @@ def _charts(edition: Edition, kpi_id: str, metric: AnyMetric) -> list[Chart]:
     found = []
     for grain, drawn in spans(edition, kpi_id):
         basis = closed(edition.values, edition.values.series(kpi_id, grain), metric)
-        said = sentences.course(seen, edition.past(seen), metric) if grain == (seen.grain if seen else "") else ""
-        title = said or f"{metric.name} by {grain}"
+        title = edition.course(kpi_id) if seen and grain == seen.grain else f"{metric.name} by {grain}"
         chart = charts.chart(
             kpi_id,
             metric,

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from pipeline.reports import formats
-from pipeline.reports.amounts import money, month, share
+from pipeline.reports.amounts import in_full, money, month, share
+from pipeline.reports.drawings import LEFT, PRESENT, discounting, left_of
+from pipeline.reports.evidence import budget_months
 from pipeline.reports.model import Figure, Mark
 from pipeline.reports.returns import Row, Swung, grade_rows, swings
 from pipeline.roi.decision import FIX, SCALE, STOP
@@ -81,7 +83,7 @@ def _memo(result: RoiResult, one: Worth, brief: Brief) -> Memo:
         because=_because(brief.decision),
         owner=brief.owner or "nobody",
         span=_span(result),
-        facts=tuple(_facts(one)),
+        facts=tuple(_facts(result, one)),
         grades=grade_rows(brief.grades, [claim for claim in result.claims if claim.use_case == one.name]),
         tornado=swings(brief.tornado, one.net),
         turns=tuple(_turn(turn) for turn in brief.turns),
@@ -103,33 +105,46 @@ def _span(result: RoiResult) -> str:
     return f"{month(result.first_month)} to {month(result.last_month)}"
 
 
-def _facts(one: Worth) -> Iterator[Row]:
-    """The figures of a use case."""
+def _facts(result: RoiResult, one: Worth) -> Iterator[Row]:
+    """The figures of a use case: what adds up first, then what is said of it."""
+    yield from _sum(result, one)
     why = "" if one.status == "computed" else one.status
     spread = one.spread
     span = Figure("not available", "missing", why)
     if spread is not None:
         span = Figure(f"{money(spread.p10).text} to {money(spread.p90).text}", "value")
     paid = Figure(f"month {one.payback}", "value")
-    yield Row("Net benefit, present value", (money(one.net, why),))
-    yield Row("In 8 of 10 draws (P10 to P90)", (span,))
+    yield Row("Net benefit in 8 of 10 draws (P10 to P90)", (span,))
     yield Row("Chance that it pays", (share(spread.chance if spread else None, why),))
-    yield Row("Return", (share(one.roi, why),))
+    yield Row("Return: net benefit for each dollar of costs, both as present value", (share(one.roi, why),))
     yield Row("Payback", (paid if one.payback else Figure(_short(one), "not-applicable"),))
-    yield Row("Counted benefits: cash", (money(one.cash),))
-    yield Row("Counted benefits: hours as money", (money(one.capacity),))
-    yield Row("Claims that do not count at all", (money(one.stated),))
-    yield Row("Costs in full", (money(one.costs, one.reason),))
+    yield Row("Claims that do not count at all", (in_full(one.stated),))
+    if one.felt:
+        yield Row("Of them said about another line, never added", (in_full(one.felt),))
     yield from budget_rows(one)
-    yield Row("Cost per verified outcome", (money(one.cost_per_outcome, "no verified outcomes"),))
+    yield Row("Costs for each verified outcome", (money(one.cost_per_outcome, "no verified outcomes"),))
+
+
+def _sum(result: RoiResult, one: Worth) -> Iterator[Row]:
+    """Counted benefits, less costs, and what discounting adds: rows that add up to the net benefit, to the cent."""
+    why = "" if one.status == "computed" else one.status
+    left = left_of(one)
+    step = None if left is None or one.net is None else one.net - left
+    yield Row("Counted benefits: cash", (in_full(one.cash),))
+    yield Row("Counted benefits: hours as money", (in_full(one.capacity),))
+    yield Row("Less costs in full", (in_full(None if one.costs is None else -one.costs, one.reason),))
+    yield Row(LEFT, (in_full(left, one.reason),), is_sum=True)
+    yield Row(discounting(result), (in_full(step, why),))
+    yield Row(PRESENT, (in_full(one.net, why),), is_sum=True)
 
 
 def budget_rows(one: Worth) -> Iterator[Row]:
     """What was approved against what the same months cost, and what stands in other months."""
     held = one.budget or Budgeted(0, None, None, None, None, "no budget is told of it")
-    yield Row("Costs against the approved budget", (_budget(held),))
+    months = budget_months(held)
+    yield Row(f"Costs against the approved budget{f', {months}' if months else ''}", (_budget(held),))
     if held.approved is not None and held.beyond != 0:
-        yield Row("Costs of months without an approved budget", (money(held.beyond, "a part is unknown"),))
+        yield Row("Costs of the other months, without an approved budget", (in_full(held.beyond, "a part is unknown"),))
 
 
 def _budget(held: Budgeted) -> Figure:
@@ -138,7 +153,7 @@ def _budget(held: Budgeted) -> Figure:
         return Figure("not available", "missing", held.reason)
     side = "over" if held.variance > 0 else "under"
     apart = f", {share(abs(held.variance) / held.approved).text} {side}" if held.variance and held.approved else ""
-    return Figure(f"{money(held.actual).text} of {money(held.approved).text}{apart}", "value")
+    return Figure(f"{in_full(held.actual).text} of {in_full(held.approved).text}{apart}", "value")
 
 
 def _short(one: Worth) -> str:

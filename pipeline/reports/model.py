@@ -138,12 +138,12 @@ class Bullet:
 
 @dataclass(frozen=True)
 class Spark:
-    """Geometry of a sparkline in a 100 x 24 box: one polyline per unbroken run, the last point marked."""
+    """Geometry of a sparkline in a 100 x 24 box: one polyline per unbroken run; the newest month marked if known."""
 
     label: str
     lines: tuple[str, ...]
     dots: tuple[tuple[float, float], ...]
-    last: tuple[float, float]
+    last: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -295,7 +295,7 @@ class Headline:
 
 @dataclass(frozen=True)
 class Worse:
-    """A KPI that got worse: what happened, who answers for it and by when, and where its numbers stand."""
+    """A KPI that got worse: what happened, who answers for it, when it is told again, and where its numbers stand."""
 
     kpi_id: str
     name: str
@@ -303,14 +303,18 @@ class Worse:
     owner: str
     what: str
     due: str = ""
-    """Last day of the period that shows whether it was mended: the one running of its cadence."""
+    """What comes when: the value that shows whether it was mended, and the last day of the period it is of."""
 
 
 @dataclass(frozen=True)
 class WorseLine:
-    """What got worse, in a line: how many of how many, and each; `left_off` are more than a line holds."""
+    """What got worse, in a line: how many of how many, and each; `left_off` are more than a line holds.
+
+    `note` says by which rule, and counts the KPIs that cannot be judged.
+    """
 
     title: str
+    note: str
     items: tuple[Worse, ...]
     left_off: int
 

@@ -9,13 +9,14 @@ from datetime import date
 from decimal import Decimal
 
 from pipeline.reports import formats
-from pipeline.reports.amounts import as_entered, hours, money, month, share
+from pipeline.reports.amounts import as_entered, hours, in_full, money, month, share
 from pipeline.reports.downloads import csv_text, printed
-from pipeline.reports.drawings import Fan, Step, bridge, fan
+from pipeline.reports.drawings import Fan, Step, bridge, fan, left_of
 from pipeline.reports.model import Figure, Mark
 from pipeline.roi.records import (
     CLAIM_COLUMNS,
     COST_COLUMNS,
+    REFUSED,
     Claim,
     CostItem,
     GradeShare,
@@ -35,6 +36,10 @@ GRADES = {
 _TONES = {
     "counted": ("tick", "good"), "counted in part": ("half", "open"), "told in words": ("dash", "quiet"),
     "in force": ("tick", "good"), "default": ("half", "open"),
+}  # fmt: skip
+_STATES = {
+    "computed": Mark("net benefit", "ring", "quiet"), "insufficient evidence": Mark("costs only", "dash", "open"),
+    "not available": Mark("not available", "cross", "open"),
 }  # fmt: skip
 _NONE = Figure("none", "not-applicable")
 
@@ -59,6 +64,7 @@ class Row:
     cells: tuple[Figure | str, ...]
     mark: Mark | None = None
     note: str = ""
+    is_sum: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,8 @@ class Panel:
     said: str
     """What of them people say about another line; empty where nobody does."""
     use_cases: tuple[Row, ...]
+    costs_only: str
+    """What of the net benefit is costs of use cases of which nothing counts; empty where there are none."""
     assumptions: tuple[Row, ...]
     tornado: tuple[Swung, ...]
     perception: tuple[Row, ...]
@@ -96,7 +104,8 @@ def panel(result: RoiResult) -> Panel:
         lines=tuple(_line(one) for one in result.lines),
         grades=grade_rows(result.grades, result.claims),
         said=_said(result.claims),
-        use_cases=tuple(_scope(one) for one in result.use_cases),
+        use_cases=tuple(_scopes(result)),
+        costs_only=_costs_only(result),
         assumptions=tuple(_assumption(one) for one in result.assumptions),
         tornado=swings(result.tornado[:TORNADO_SHOWN], whole.net),
         perception=tuple(
@@ -108,16 +117,30 @@ def panel(result: RoiResult) -> Panel:
 
 
 def grade_rows(grades: Sequence[GradeShare], claims: Sequence[Claim]) -> tuple[Row, ...]:
-    """Claims by grade, in full and counted; what people say about another line stands with its grade."""
-    return tuple(
-        Row(f"{one.grade}, {GRADES[one.grade]}", (money(one.claimed + _felt(claims, one.grade)), money(one.counted)))
-        for one in grades
-    )
+    """Claims by grade: in full = counted + taken off by the weight of the grade + not counted at all, and their sum.
+
+    What people say about another line stands with its grade, and is not counted at all.
+    """
+    cells = [_grade_cells(one, claims) for one in grades]
+    rows = [
+        Row(f"{one.grade}, {GRADES[one.grade]}", tuple(map(in_full, part)))
+        for one, part in zip(grades, cells, strict=True)
+    ]
+    sums = [sum(column, Decimal("0.00")) for column in zip(*cells, strict=True)]
+    return (*rows, Row("All grades", tuple(map(in_full, sums)), is_sum=True)) if rows else ()
+
+
+def _grade_cells(one: GradeShare, claims: Sequence[Claim]) -> tuple[Decimal, ...]:
+    """Claimed, counted, taken off by the weight, and not counted at all."""
+    mine = [claim for claim in claims if claim.grade == one.grade and claim.status != REFUSED]
+    outside = sum((claim.amount or Decimal(0) for claim in mine if not claim.is_in_headline), Decimal("0.00"))
+    claimed = one.claimed + _felt(claims, one.grade)
+    return claimed, one.counted, claimed - one.counted - outside, outside
 
 
 def _felt(claims: Sequence[Claim], grade: str) -> Decimal:
     """What people say about other lines, of one grade."""
-    held = [one.amount for one in claims if one.is_perception and one.grade == grade]
+    held = [one.amount for one in claims if one.is_perception and one.grade == grade and one.status != REFUSED]
     return sum((amount for amount in held if amount is not None), Decimal("0.00"))
 
 
@@ -157,16 +180,46 @@ def mark(word: str) -> Mark:
 
 
 def _line(line: LineSummary) -> Row:
-    claimed = _NONE if line.ledger == "strategic" else money(line.claimed, "not available")
-    counted = _NONE if line.ledger == "strategic" else money(line.counted)
+    claimed = _NONE if line.ledger == "strategic" else in_full(line.claimed, "not available")
+    counted = _NONE if line.ledger == "strategic" else in_full(line.counted)
     note = line.says if line.ledger == "strategic" else line.reason
     return Row(line.name, (line.ledger, line.grade or "none", claimed, counted), mark(line.status), note)
 
 
-def _scope(one: Worth) -> Row:
-    name = one.name.replace("_", " ") or "of no single use case"
-    told = money(one.net) if one.status == "computed" else Figure(one.status, "missing", one.reason)
-    return Row(name, (money(one.cash + one.capacity), money(one.costs, one.reason), told))
+def _scopes(result: RoiResult) -> Iterable[Row]:
+    """Use cases and what belongs to none, each with its part of the programme's net benefit, and their sum."""
+    for one in result.use_cases:
+        why = one.reason if one.status == "computed" else f"{one.status}: {one.reason}"
+        yield Row(one.name.replace("_", " ") or "of no single use case", _scope_cells(one), _STATES[one.status], why)
+    told = Mark("net benefit", "ring", "quiet") if result.programme.net is not None else _STATES["not available"]
+    yield Row("The programme", _scope_cells(result.programme), told, is_sum=True)
+
+
+def part_of_net(one: Worth) -> Decimal | None:
+    """Present value of what counts less that of costs; where nothing counts it is the costs alone."""
+    if one.pv_costs is None:
+        return None
+    return (one.pv_benefits or Decimal("0.00")) - one.pv_costs
+
+
+def _scope_cells(one: Worth) -> tuple[Figure, ...]:
+    """Counted, costs, what is left of them, what discounting adds, and the part of the net as present value."""
+    left, part = left_of(one), part_of_net(one)
+    step = None if left is None or part is None else part - left
+    why = one.reason or one.status
+    return (
+        in_full(one.cash + one.capacity), in_full(one.costs, why), in_full(left, why), in_full(step, why),
+        in_full(part, why),
+    )  # fmt: skip
+
+
+def _costs_only(result: RoiResult) -> str:
+    """How many rows bring costs alone, and how much of the net that is."""
+    held = [part for one in result.use_cases if one.status == "insufficient evidence" and (part := part_of_net(one))]
+    if not held:
+        return ""
+    what = "1 row brings" if len(held) == 1 else f"{len(held)} rows bring"
+    return f"{what} costs only, for nothing of theirs counts: {in_full(sum(held, Decimal(0))).text} of the net benefit"
 
 
 def assumed(one: Standing) -> Figure:

@@ -76,6 +76,12 @@ class Edition:
         seen = judged(self.values, kpi_id, metric)
         return sentences.moved(seen, self.past(seen), metric)
 
+    def course(self, kpi_id: str) -> str:
+        """The title of its chart."""
+        metric, now = self.catalog.metrics[kpi_id], self.current(kpi_id)
+        seen = judged(self.values, kpi_id, metric)
+        return sentences.course(seen, self.past(seen), metric, is_known=now is not None and now.value is not None)
+
     def past(self, seen: Value | None) -> sentences.Past:
         """The mean of the series before the point that was judged, and since when its signal has lasted."""
         if seen is None:
@@ -162,20 +168,23 @@ def _flags(edition: Edition, now: Value) -> tuple[Mark, ...]:
     return tuple(words.FLAGS[letter] for letter, is_raised in raised.items() if is_raised)
 
 
-def _prior(edition: Edition, now: Value) -> tuple[Figure, str, str]:
+def _prior(edition: Edition, now: Value, metric: AnyMetric) -> tuple[Figure, str, str]:
     """The value before, its period where that is not the one next to now, and the step from it to now."""
     before = prior(edition.values, now)
     if before is None:
         return Figure("none", "not-applicable", "no earlier period has a value"), "", ""
     when = formats.when(before)
     if now.value is None or before.value is None:
-        return formats.figure(before), when, ""
-    return formats.figure(before), when, formats.change(now.value, before.value, now.unit)
+        return words.leading(before, metric), when, ""
+    step = formats.change(now.value, before.value, now.unit)
+    seen = " seen" if metric.headline == "upper_bound" and now.value != before.value else ""
+    return words.leading(before, metric), when, step + seen
 
 
-def _signal(edition: Edition, seen: Value | None, metric: AnyMetric) -> tuple[Mark, str]:
+def _signal(edition: Edition, now: Value, seen: Value | None, metric: AnyMetric) -> tuple[Mark, str]:
     if seen is None:
-        return words.RUNNING_TOTAL if metric.cumulative else words.SIGNALS[""], ""
+        is_known = now.value is not None
+        return words.NO_VALUE if not is_known else words.RUNNING_TOTAL if metric.cumulative else words.SIGNALS[""], ""
     when = formats.when(seen)
     past = edition.past(seen)
     found = sentences.side(seen, past, metric)
@@ -200,8 +209,8 @@ def kpi_row(edition: Edition, kpi_id: str) -> KpiRow:
     metric = edition.catalog.metrics[kpi_id]
     now = edition.current(kpi_id) or _absent(kpi_id, metric)
     seen = judged(edition.values, kpi_id, metric)
-    signal, signal_period = _signal(edition, seen, metric)
-    before, before_period, step = _prior(edition, now)
+    signal, signal_period = _signal(edition, now, seen, metric)
+    before, before_period, step = _prior(edition, now, metric)
     is_paged = metric.owner in edition.catalog.reported_roles()
     value = words.leading(now, metric)
     return KpiRow(
@@ -218,7 +227,7 @@ def kpi_row(edition: Edition, kpi_id: str) -> KpiRow:
         prior=before,
         prior_period=before_period,
         change=step,
-        spark=geometry.spark(year(edition.values, kpi_id, metric)),
+        spark=geometry.spark(year(edition.values, kpi_id, metric), metric),
         signal=signal,
         signal_period=signal_period,
         flags=_flags(edition, now),
@@ -229,7 +238,9 @@ def kpi_row(edition: Edition, kpi_id: str) -> KpiRow:
 
 def _slice_row(row: Value, metric: AnyMetric) -> SliceRow:
     verdict = words.verdict(row) if metric.target else words.VERDICTS[""]
-    return SliceRow(row.dimension_value, formats.figure(row), formats.interval(row), formats.count(row.n), verdict)
+    return SliceRow(
+        row.dimension_value, words.leading(row, metric), formats.interval(row), formats.count(row.n), verdict
+    )
 
 
 def breakdowns(edition: Edition, kpi_id: str) -> list[Breakdown]:
@@ -258,9 +269,9 @@ def _period_of(grain: str, start: object, values: Sequence[Value]) -> str:
     return formats.period(grain, first, same.end) if same else f"{grain} from {formats.day(first)}"
 
 
-def _side(found: object, unit: str) -> str:
+def _side(found: object, metric: AnyMetric) -> str:
     known = number(found)
-    return "not available" if known is None else formats.amount(known, unit)
+    return "not available" if known is None else words.seen(known, metric)
 
 
 def correction(edition: Edition, found: Record) -> Correction:
@@ -268,7 +279,7 @@ def correction(edition: Edition, found: Record) -> Correction:
     metric = edition.catalog.metrics[found["kpi_id"]]
     dimension = text(found["dimension"])
     series = edition.values.series(found["kpi_id"], found["grain"])
-    old, new = _side(found["old"], metric.unit), _side(found["new"], metric.unit)
+    old, new = _side(found["old"], metric), _side(found["new"], metric)
     return Correction(
         kpi=metric.name,
         period=_period_of(found["grain"], found["period_start"], series),

@@ -75,8 +75,10 @@ def signal(judged: Value | None, past: Past, metric: AnyMetric) -> str:
     return f"{said[:1].upper()}{said[1:]}: {where} ({words.SIGNALS[judged.signal].explains})."
 
 
-def course(judged: Value | None, past: Past, metric: AnyMetric) -> str:
-    """The title of a chart: the KPI, what became of it, and when."""
+def course(judged: Value | None, past: Past, metric: AnyMetric, *, is_known: bool = True) -> str:
+    """The title of a chart: the KPI, what became of it, and when; of one without a value now, that it has none."""
+    if not is_known:
+        return f"{metric.name}: no value now, so no change is judged"
     said = f"{metric.name}: {moved(judged, past, metric)}"
     if judged is None or past.began is not None:
         return said
@@ -114,19 +116,19 @@ def spread(row: Value) -> str:
     return f"{name} {span.text}, n = {n}" if span.state == "value" else f"{span.why}, n = {n}"
 
 
-def absent(row: Value | None, last: Value | None) -> str:
+def absent(row: Value | None, last: Value | None, metric: AnyMetric) -> str:
     """Why there is no value, and the last one there was."""
     why = formats.figure(row).why if row else NO_VALUE
     if last is None:
         return why
     when = formats.when(last)
-    return f"{why}; last known {formats.figure(last).text} ({spread(last)}), {when}"
+    return f"{why}; last known {words.leading(last, metric).text} ({spread(last)}), {when}"
 
 
 def headline(row: Value | None, last: Value | None, moves: str, metric: AnyMetric) -> str:
     """One KPI in a sentence or two; `last` is the last known value when there is none now, `moves` the signal."""
     if row is None or row.value is None:
-        return f"{metric.name} is not available: {absent(row, last)}."
+        return f"{metric.name} is not available: {absent(row, last, metric)}."
     when = formats.when(row)
     causal = "" if words.is_causal(metric) else f" ({NOT_CAUSAL})"
     return (

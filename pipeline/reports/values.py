@@ -134,7 +134,13 @@ def last_known(values: Values, kpi_id: str, metric: AnyMetric) -> Value | None:
 
 
 def judged(values: Values, kpi_id: str, metric: AnyMetric) -> Value | None:
-    """The newest value on which a signal was looked for, a closed one if there is one; finest grain first."""
+    """The newest value on which a signal was looked for, a closed one if there is one; finest grain first.
+
+    None where the headlined value is withheld or unknown: what nobody is told, nobody is told the change of.
+    """
+    now = current(values, kpi_id, metric)
+    if now is None or now.value is None:
+        return None
     for grain in coarser(metric.grain):
         rows = [row for row in values.series(kpi_id, grain) if row.signal]
         if rows:

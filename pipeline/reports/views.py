@@ -10,7 +10,7 @@ from pipeline.reports.changes import changes
 from pipeline.reports.model import Chart, Headline, Mark, Record, RolePage, SourceRow
 from pipeline.reports.returns import OWNER
 from pipeline.reports.rows import Edition
-from pipeline.reports.values import judged, shown
+from pipeline.reports.values import shown
 from pipeline.reports.worse import worse
 
 HEADLINES_LEAST, HEADLINES_MOST = 3, 5
@@ -161,7 +161,7 @@ def _detail(edition: Edition, kpi_id: str) -> str:
     """Interval, n, period and movement of a KPI, or why there is no value."""
     row = edition.current(kpi_id)
     if row is None or row.value is None:
-        return sentences.absent(row, edition.last_known(kpi_id))
+        return sentences.absent(row, edition.last_known(kpi_id), edition.catalog.metrics[kpi_id])
     when = formats.when(row)
     return f"{sentences.spread(row)}, {when}; {edition.moved(kpi_id)}"
 
@@ -185,8 +185,7 @@ def _charts(edition: Edition, owned: list[str]) -> list[Chart]:
     found = []
     for kpi in owned:
         metric = edition.catalog.metrics[kpi]
-        seen = judged(edition.values, kpi, metric)
-        title = sentences.course(seen, edition.past(seen), metric)
+        title = edition.course(kpi)
         chart = charts.chart(
             kpi, metric, shown(edition.values, kpi, metric), title, annotations=edition.data.annotations
         )

@@ -42,6 +42,7 @@ SIGNALS = {
     "": Mark("not judged", "dash", "quiet", "too few data per period to tell a real change from noise"),
 }
 
+NO_VALUE = Mark("not judged", "dash", "quiet", "there is no value now, so no change is judged")
 RUNNING_TOTAL = Mark("not judged", "dash", "quiet", "a running total repeats the months before it: no usual range")
 
 LOADS = {
@@ -135,6 +136,12 @@ def leading(row: Value, metric: AnyMetric) -> Figure:
     if metric.headline == "upper_bound" and row.value is not None and row.high is not None:
         return Figure(f"≤ {amount(row.high, row.unit)} ({amount(row.value, row.unit)} seen)", "value")
     return figure(row)
+
+
+def seen(value: float, metric: AnyMetric) -> str:
+    """A number of which no upper end is known, so that it is never taken for the one a page leads with."""
+    told = amount(value, metric.unit)
+    return f"{told} seen" if metric.headline == "upper_bound" else told
 
 
 def is_causal(metric: AnyMetric) -> bool:

@@ -1,4 +1,4 @@
-"""What got worse: KPIs that turned to missing their target, or whose newest point is worse than usual."""
+"""What got worse: KPIs with a real change for the worse, and targets that were met and are missed now."""
 
 from __future__ import annotations
 
@@ -12,39 +12,52 @@ from pipeline.reports.values import QUIET, judged, prior
 
 SHOWN = 5
 """More than this is no line any more; the scorecards below have the rest."""
-NOTHING = "nothing got worse: no target turned to missed, and no KPI left its usual range for the worse"
+RULE = "Worse is a real change for the worse, outside the usual range, or a target that was met and is missed now."
 
 
 def worse(edition: Edition, kpi_ids: Iterable[str]) -> WorseLine:
-    """What got worse of some KPIs: targets that turned to missed first, then signals; that nothing did is a result."""
+    """What got worse of some KPIs: targets no longer met first, then real changes; that nothing did is a result."""
     ids = list(dict.fromkeys(kpi_ids))
-    turned = [_worse(edition, kpi, said) for kpi in ids if (said := _turned(edition, kpi))]
+    known = [kpi for kpi in ids if _has_value(edition, kpi)]
+    able = [kpi for kpi in known if _can_be_judged(edition, kpi)]
+    turned = [_worse(edition, kpi, said) for kpi in able if (said := _turned(edition, kpi))]
     named = {one.kpi_id for one in turned}
-    moved = [_worse(edition, kpi, said) for kpi in ids if kpi not in named and (said := _moved(edition, kpi))]
+    moved = [_worse(edition, kpi, said) for kpi in able if kpi not in named and (said := _moved(edition, kpi))]
     found = turned + moved
-    return WorseLine(_title(edition, ids, len(found)), tuple(found[:SHOWN]), max(len(found) - SHOWN, 0))
+    note = _note(len(ids), len(ids) - len(known), len(known) - len(able))
+    return WorseLine(_title(len(able), len(found)), note, tuple(found[:SHOWN]), max(len(found) - SHOWN, 0))
 
 
-def _title(edition: Edition, ids: list[str], count: int) -> str:
+def _title(able: int, count: int) -> str:
     """How many of how many; a KPI that nothing can be said of is not counted as well."""
-    able = sum(_can_be_judged(edition, kpi) for kpi in ids)
     if not able:
         return "no KPI has enough data to tell"
-    of = f"{count} of the {formats.counted(able, 'KPI')} that can be judged"
-    return of if count else f"{NOTHING} ({of})"
+    return f"{count or 'none'} of the {formats.counted(able, 'KPI')} that can be judged"
+
+
+def _note(whole: int, unknown: int, unjudged: int) -> str:
+    """The rule, and what becomes of the KPIs that cannot be judged, so that the counts add up."""
+    parts = [f"{unknown} without a value now"] if unknown else []
+    parts += [f"{unjudged} with neither a target nor enough data for a usual range"] if unjudged else []
+    left = f" Not judged of {formats.counted(whole, 'KPI')}: {formats.listed(parts)}." if parts else ""
+    return RULE + left
+
+
+def _has_value(edition: Edition, kpi_id: str) -> bool:
+    now = edition.current(kpi_id)
+    return now is not None and now.value is not None
 
 
 def _can_be_judged(edition: Edition, kpi_id: str) -> bool:
-    metric, now = edition.catalog.metrics[kpi_id], edition.current(kpi_id)
-    has_verdict = metric.target is not None and now is not None and now.value is not None
-    seen = judged(edition.values, kpi_id, metric)
-    return has_verdict or (seen is not None and seen.value is not None)
+    """Return whether a KPI with a value has a target or was looked at for a real change."""
+    metric = edition.catalog.metrics[kpi_id]
+    return metric.target is not None or judged(edition.values, kpi_id, metric) is not None
 
 
 def _worse(edition: Edition, kpi_id: str, said: str) -> Worse:
     metric = edition.catalog.metrics[kpi_id]
     owner, due = edition.catalog.roles[metric.owner].title, formats.day(due_day(edition.as_of, metric.grain))
-    return Worse(kpi_id, metric.name, kpi_href(kpi_id), owner, said, due)
+    return Worse(kpi_id, metric.name, kpi_href(kpi_id), owner, said, f"next value due {due}")
 
 
 def due_day(as_of: date, grain: str) -> date:
@@ -59,18 +72,24 @@ def due_day(as_of: date, grain: str) -> date:
 
 
 def _turned(edition: Edition, kpi_id: str) -> str:
-    """A target that is missed now and was not missed in the period before; empty when not so."""
+    """A target that is missed now and was met in the period before; empty when not so."""
     metric, now = edition.catalog.metrics[kpi_id], edition.current(kpi_id)
     if metric.target is None or now is None or words.verdict(now).word != "missed":
         return ""
     before = prior(edition.values, now)
-    if before is None or words.verdict(before).word == "missed":
+    if before is None or words.verdict(before).word != "met":
         return ""
-    was = "met" if words.verdict(before).word == "met" else "inconclusive"
     return (
-        f"turned to missing its target of {words.target(metric)}: {sentences.value(now, metric)} "
-        f"({formats.when(now)}), before {sentences.value(before, metric)} ({was})"
+        f"met its target of {words.target(metric)} before ({sentences.value(before, metric)}) and misses it now: "
+        f"{sentences.value(now, metric)} ({formats.when(now)}){_usual(edition, kpi_id)}"
     )
+
+
+def _usual(edition: Edition, kpi_id: str) -> str:
+    """What stands beside a missed target whose value is within its usual range all the same."""
+    seen = judged(edition.values, kpi_id, edition.catalog.metrics[kpi_id])
+    is_quiet = seen is not None and seen.signal in QUIET
+    return ", although that is within its usual range" if is_quiet else ""
 
 
 def _moved(edition: Edition, kpi_id: str) -> str:
@@ -92,6 +111,7 @@ def spoken(line: WorseLine) -> Iterator[str]:
     """The line as plain sentences, for mail: the title, then one per KPI."""
     yield f"What got worse: {line.title}."
     for one in line.items:
-        yield f"{one.name} ({one.owner}, by {one.due}): {one.what}"
+        yield f"{one.name} ({one.owner}, {one.due}): {one.what}"
     if line.left_off:
         yield f"and {line.left_off} more"
+    yield line.note

@@ -32,13 +32,16 @@ def budgeted(ledger: Ledger, costs: Sequence[CostItem], use_case: str | None) ->
     outside = [one for one in costs if (one.use_case, one.month) not in amounts]
     total, actual = summed(amount for amount, _ in amounts.values()), summed(one.amount for one in inside)
     unknown = [*reasons, *dict.fromkeys(one.reason for one in inside if one.amount is None)]
+    months = {month for _, month in amounts}
     return Budgeted(
-        months=len({month for _, month in amounts}),
+        months=len(months),
         approved=total,
         actual=actual,
         variance=None if total is None or actual is None else actual - total,
         beyond=summed(one.amount for one in outside),
         reason="; ".join(unknown),
+        first=min(months),
+        last=max(months),
     )
 
 

@@ -15,6 +15,7 @@ from pipeline.engine.values import METHODS, PUBLISHED
 from pipeline.roi.inputs import next_month
 from pipeline.roi.records import Bill, Point, RoiResult, Spread
 from pipeline.roi.results import COMPUTED
+from pipeline.roi.words import dollars
 from pipeline.statistics.verdict import verdict
 
 if TYPE_CHECKING:
@@ -163,7 +164,8 @@ def _share(result: RoiResult, months: list[date]) -> Row:
     top, bottom = (sum((one.amount or Decimal(0) for one in part), Decimal("0.00")) for part in (backed, held))
     if bottom <= 0:
         return {"value": None, "n": len(held), "reason": "nothing is claimed in this period"}
-    return {"value": top / bottom, "numerator": top, "denominator": bottom, "n": len(held)}
+    told = f"{dollars(top)} of the {dollars(bottom)} claimed in the period, whether they count or not"
+    return {"value": top / bottom, "numerator": top, "denominator": bottom, "n": len(held), "reason": told}
 
 
 KPIS: dict[str, Callable[[RoiResult], Iterator[Told]]] = {

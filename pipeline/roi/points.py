@@ -63,7 +63,7 @@ def _point(ledger: Ledger, month: date, place: int, flows: _Flows) -> Point:
         return empty
     drawn = cumulated(flows.benefits, flows.cost, flows.discounts, until=place)
     net = [one.net or Decimal(0) for one in scope.months[first : place + 1]]
-    return _told(empty, (_rebased(claims, empty.base), _rebased(costs, empty.base)), net, drawn)
+    return _told(empty, (rebased(claims, empty.base), rebased(costs, empty.base)), net, drawn)
 
 
 def _told(empty: Point, present: tuple[Decimal, Decimal], net: list[Decimal], drawn: Cumulated) -> Point:
@@ -84,7 +84,7 @@ def _told(empty: Point, present: tuple[Decimal, Decimal], net: list[Decimal], dr
     )
 
 
-def _rebased(items: tuple[Claim, ...] | tuple[CostItem, ...], base: Decimal) -> Decimal:
+def rebased(items: tuple[Claim, ...] | tuple[CostItem, ...], base: Decimal) -> Decimal:
     """Present values moved from the programme's first month to the window's."""
     total = summed(item.present for item in items) or Decimal("0.00")
     return total if base == 1 else cents(total / base)

@@ -158,6 +158,9 @@ class Budgeted:
     beyond: Decimal | None
     """Costs of months without an approved budget, or of nobody's."""
     reason: str = ""
+    first: date | None = None
+    last: date | None = None
+    """The first and the last month with an approved budget."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,7 @@ class Worth:
     cash: Decimal
     capacity: Decimal
     stated: Decimal
-    """Claims outside of the headline: grades D and E, and what was kept out, blocked or refused."""
+    """Claims outside of the headline: grades D and E, what was kept out or blocked, and what is felt."""
     costs: Decimal | None
     pv_benefits: Decimal | None
     pv_costs: Decimal | None
@@ -194,6 +197,8 @@ class Worth:
     years: tuple[FiscalYear, ...] = ()
     budget: Budgeted | None = None
     """Business units have none."""
+    felt: Decimal = Decimal("0.00")
+    """The part of `stated` that people say about another line, and that is never added to it."""
 
 
 @dataclass(frozen=True)

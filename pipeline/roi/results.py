@@ -43,16 +43,9 @@ class Scope:
     @property
     def state(self) -> tuple[str, str]:
         """Whether its results can be told, and why not."""
-        unknown = dict.fromkeys(item.reason for item in self.costs if item.amount is None)
-        if unknown:
-            return UNAVAILABLE, "costs cannot be told: " + "; ".join(unknown)
-        if not self.ledger.rate.may_count:
-            return UNAVAILABLE, f"no approved discount rate: {self.ledger.rate.reason}"
-        if not self.ledger.months:
-            return UNAVAILABLE, "no whole month with data"
-        if not any(claim.is_in_headline for claim in self.claims):
-            return INSUFFICIENT, insufficient(self.claims)
-        return COMPUTED, ""
+        rate = self.ledger.rate
+        no_rate = "" if rate.may_count else f"no approved discount rate: {rate.reason}"
+        return state_of(self.claims, self.costs, no_rate=no_rate, has_months=bool(self.ledger.months))
 
     @property
     def months(self) -> tuple[Month, ...]:
@@ -124,7 +117,7 @@ class Scope:
             reason=reason,
             cash=self.sum(lambda claim: claim.ledger == "cash"),
             capacity=self.sum(lambda claim: claim.ledger == "capacity"),
-            stated=self.sum(lambda claim: claim.is_claim and not claim.is_in_headline, stated=True),
+            stated=self.sum(lambda claim: claim.status != r.REFUSED and not claim.is_in_headline, stated=True),
             costs=costs,
             pv_benefits=pv_benefits,
             pv_costs=pv_costs,
@@ -142,12 +135,25 @@ class Scope:
             months=months,
             years=fiscal_years(months, self.ledger.catalog.fiscal_year_begins),
             budget=self.budget,
+            felt=self.sum(lambda claim: claim.is_perception and claim.status != r.REFUSED, stated=True),
         )
 
 
 def _per_outcome(costs: Decimal | None, outcomes: Decimal | None) -> Decimal | None:
     found = None if costs is None or outcomes is None else cost_per_outcome(costs, outcomes)
     return None if found is None else cents(found)
+
+
+def state_of(claims: Sequence[Claim], costs: Sequence[CostItem], *, no_rate: str, has_months: bool) -> tuple[str, str]:
+    """Whether results of claims and costs can be told, and why not; `no_rate` says why nothing can be discounted."""
+    unknown = dict.fromkeys(item.reason for item in costs if item.amount is None)
+    if unknown:
+        return UNAVAILABLE, "costs cannot be told: " + "; ".join(unknown)
+    if no_rate or not has_months:
+        return UNAVAILABLE, no_rate or "no whole month with data"
+    if not any(claim.is_in_headline for claim in claims):
+        return INSUFFICIENT, insufficient(claims)
+    return COMPUTED, ""
 
 
 def insufficient(claims: Sequence[Claim]) -> str:

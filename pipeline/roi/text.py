@@ -12,7 +12,7 @@ from pipeline.roi.tree import Node
 
 _SIGNS = {"sum": " + ", "subtract": " - ", "product": " × ", "divide": " ÷ "}
 SHOWN = 24
-"""So many parts of a sum are listed; the rest is in --json and in --rows."""
+"""So many parts of a sum are listed unless all are asked for."""
 WIDTH = 34
 
 
@@ -26,8 +26,8 @@ def number(value: Decimal | None, unit: str = "") -> str:
     return sign + grouped + (f".{digits}" if digits else "") + (f" {unit}" if unit not in ("", "ratio") else "")
 
 
-def tree_lines(node: Node, depth: int = 0) -> Iterator[str]:
-    """One line per sum with its parts indented below it; a product stands on one line with all its numbers."""
+def tree_lines(node: Node, depth: int = 0, *, most: int | None = SHOWN) -> Iterator[str]:
+    """One line per sum with its parts, at most so many, indented below it; a product stands on one line."""
     pad, note = "  " * depth, f"  [{node.note}]" if node.note else ""
     if node.op in ("given", "remainder", "product") or (node.op == "subtract" and not _has_sums(node)):
         yield f"{pad}{node.name}: {chain(node)}{f'  {node.source}' if node.children else ''}{note}".rstrip()
@@ -36,14 +36,18 @@ def tree_lines(node: Node, depth: int = 0) -> Iterator[str]:
     yield f"{pad}{node.name} = {number(node.value, node.unit)}{source}{note}"
     if node.op in ("divide", "subtract"):
         yield f"{pad}  = {_SIGNS[node.op].join(number(child.value) for child in node.children)}"
-    shown = node.children[:SHOWN] if node.op == "sum" else node.children
+    shown = node.children[:most] if node.op == "sum" else node.children
     for child in shown:
         if child.children or child.source or node.op == "sum":
-            yield from tree_lines(child, depth + 1)
-    if len(node.children) > len(shown):
-        rest = node.children[len(shown) :]
+            yield from tree_lines(child, depth + 1, most=most)
+    yield from _left_off(node, len(shown), depth)
+
+
+def _left_off(node: Node, shown: int, depth: int) -> Iterator[str]:
+    """How many parts are not listed, what they come to, and how they are."""
+    if rest := node.children[shown:]:
         total = summed(child.value for child in rest)
-        yield f"{pad}  and {len(rest)} more = {number(total, node.unit)}"
+        yield f"{'  ' * depth}  and {len(rest)} more = {number(total, node.unit)} (--all lists them)"
 
 
 def _has_sums(node: Node) -> bool:
@@ -108,15 +112,15 @@ def year_lines(years: Sequence[FiscalYear]) -> Iterator[str]:
         yield f"{label:<{WIDTH}}{cells}"
 
 
-def beside_lines(trees: Sequence[Node]) -> Iterator[str]:
+def beside_lines(trees: Sequence[Node], *, most: int | None = SHOWN) -> Iterator[str]:
     """What a page tells beside the return, tree by tree."""
     if trees:
         yield "\nBeside it, over the same months:"
     for tree in trees:
-        yield from _short_lines(tree, 1)
+        yield from _short_lines(tree, 1, most)
 
 
-def _short_lines(node: Node, depth: int) -> Iterator[str]:
+def _short_lines(node: Node, depth: int, most: int | None) -> Iterator[str]:
     """A line for what can be typed into a calculator; sums of many parts have their parts below them."""
     pad, note = "  " * depth, f"  [{node.note}]" if node.note else ""
     if not _is_long(node):
@@ -125,10 +129,10 @@ def _short_lines(node: Node, depth: int) -> Iterator[str]:
     yield f"{pad}{node.name} = {number(node.value, node.unit)}{note}"
     if node.op != "sum":
         yield f"{pad}  = {_SIGNS[node.op].join(number(child.value) for child in node.children)}"
-    for child in node.children[:SHOWN]:
-        yield from _short_lines(child, depth + 1)
-    if rest := node.children[SHOWN:]:
-        yield f"{pad}  and {len(rest)} more = {number(summed(child.value for child in rest), node.unit)}"
+    shown = node.children[:most]
+    for child in shown:
+        yield from _short_lines(child, depth + 1, most)
+    yield from _left_off(node, len(shown), depth)
 
 
 def _is_long(node: Node) -> bool:
@@ -193,7 +197,7 @@ def _compared(old: Worth, new: Worth) -> Iterator[tuple[str, Decimal | None, Dec
 _ROWS = (
     ("counted benefits, cash", "cash", "USD"),
     ("counted benefits, capacity", "capacity", "USD"),
-    ("claimed, not counted", "stated", "USD"),
+    ("claims that do not count at all", "stated", "USD"),
     ("costs", "costs", "USD"),
     ("net benefit (present value)", "net", "USD"),
     ("return", "roi", ""),

@@ -64,10 +64,11 @@ def tree_of(result: RoiResult, kpi_id: str, month: date | None = None) -> Node |
 def _roi(held: Held) -> Node:
     point, benefits, costs = held.point, _benefits(held), _costs(held)
     net = Node("net benefit", "subtract", point.net, "USD", (benefits, costs))
-    if point.roi is None:
+    if point.net is None:
         return replace(net, note=_why(point))
     bottom = Node("present value of costs, as above", "given", point.pv_costs, "USD")
-    return Node("return on the programme", "divide", point.roi, "ratio", (net, bottom), RATIO)
+    why = "" if point.roi is not None else "nothing was spent, so there is nothing to divide by"
+    return Node("return on the programme", "divide", point.roi, "ratio", (net, bottom), RATIO, note=why)
 
 
 def _net(held: Held) -> Node:
