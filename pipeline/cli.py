@@ -13,7 +13,7 @@ import typer
 
 from pipeline.cli_assumptions import app as assumptions_app
 from pipeline.cli_editions import app as edition_app
-from pipeline.cli_options import Exports, Json, Now
+from pipeline.cli_options import Exports, Json, Now, tell_findings
 from pipeline.cli_options import print_json as _print_json
 from pipeline.cli_options import with_warehouse as _with_warehouse
 from pipeline.cli_prices import app as prices_app
@@ -202,19 +202,15 @@ def catalog_check(
 ) -> None:
     """Check the catalogue and the source mappings; all problems at once, each with file, line and column."""
     from pipeline.assurance import check_definitions
+    from pipeline.summary import progress_line
 
-    problems, counts = check_definitions(settings(), file)
-    if as_json:
-        _print_json({"ok": not problems, "problems": [vars(one) for one in problems], **counts})
-    else:
-        for problem in problems:
-            typer.echo(str(problem), err=True)
-        typer.echo(
-            f"{len(problems)} problem{'s' if len(problems) > 1 else ''}" if problems
-            else f"{counts['kpis']} KPIs of {counts['roles']} roles, {counts['examples']} examples and "
-            f"{counts['sources']} sources: no problem found"
-        )  # fmt: skip
-    raise typer.Exit(int(ExitCode.CONFIGURATION if problems else ExitCode.OK))
+    with progress_line(quiet=as_json) as progress:
+        problems, counts = check_definitions(settings(), file, progress=progress)
+    clean = (
+        f"{counts['kpis']} KPIs of {counts['roles']} roles, {counts['examples']} examples and "
+        f"{counts['sources']} sources: no problem found"
+    )
+    tell_findings(problems, clean=clean, about=counts, as_json=as_json)
 
 
 @catalog_app.command("docs")
@@ -311,14 +307,20 @@ def catalog_diff(
 ) -> None:
     """Say what the catalogue changes against another one, and which numbers that makes different."""
     from pipeline.assurance import bound_facts
-    from pipeline.comparison import compare
-    from pipeline.comparison_text import as_markdown, as_record, as_text
+    from pipeline.comparison import BrokenCatalogError, compare
+    from pipeline.comparison_text import as_markdown, as_record, as_text, broken_as_markdown
     from pipeline.summary import progress_line
 
     if markdown and as_json:
         raise typer.BadParameter("--json and --markdown exclude each other.")
-    with progress_line(quiet=as_json or markdown) as progress:
-        found = compare(settings(exports=exports), rev, facts=bound_facts(), progress=progress)
+    try:
+        with progress_line(quiet=as_json or markdown) as progress:
+            found = compare(settings(exports=exports), rev, facts=bound_facts(), progress=progress)
+    except BrokenCatalogError as error:
+        if markdown:
+            typer.echo(broken_as_markdown(error), nl=False)
+            raise typer.Exit(int(error.exit_code)) from None
+        tell_findings(error.problems, clean="", about={}, as_json=as_json)
     if as_json:
         _print_json(as_record(found))
     else:

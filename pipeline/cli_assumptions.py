@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli_options import Exports, Json, print_json, with_warehouse
-from pipeline.errors import ExitCode
+from pipeline.cli_options import Exports, Json, print_json, tell_findings, with_warehouse
 from pipeline.settings import settings
 
 if TYPE_CHECKING:
@@ -46,14 +45,8 @@ def assumptions_check(as_of: AsOf = None, exports: Exports = None, as_json: Json
 
     register, day, use_cases = _register(exports, as_of)
     found = problems(register, day, use_cases=use_cases)
-    if as_json:
-        print_json({"ok": not found, "as_of": day, "rows": len(register), "problems": [vars(one) for one in found]})
-    else:
-        for problem in found:
-            typer.echo(str(problem), err=True)
-        plural = "s" if len(found) > 1 else ""
-        typer.echo(f"{len(found)} problem{plural}" if found else f"{len(register)} rows as of {day}: no problem found")
-    raise typer.Exit(int(ExitCode.CONFIGURATION if found else ExitCode.OK))
+    clean = f"{len(register)} rows as of {day}: no problem found"
+    tell_findings(found, clean=clean, about={"as_of": day, "rows": len(register)}, as_json=as_json)
 
 
 @app.command("template")

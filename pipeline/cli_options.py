@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline.errors import RoiError
+from pipeline.errors import ExitCode, Problem, RoiError
 from pipeline.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -35,3 +36,17 @@ def with_ledger(chosen: Settings) -> Path:
 def print_json(value: object) -> None:
     """Print a value as JSON; dates and paths as their text."""
     typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def tell_findings(found: Sequence[Problem], *, clean: str, about: Mapping[str, object], as_json: bool) -> NoReturn:
+    """Print what a check found and end with 2, or with 0 when it found nothing.
+
+    Findings and the summary after them are the result, so they go to standard output: a line per problem, as linters
+    write them, and last how many there are, or `clean`. As JSON: `ok`, `problems`, and what else is said `about` it.
+    """
+    if as_json:
+        print_json({"ok": not found, **about, "problems": [vars(one) for one in found]})
+    else:
+        count = f"{len(found)} problem{'s' if len(found) > 1 else ''}" if found else clean
+        typer.echo("\n".join([*map(str, found), count]))
+    raise typer.Exit(int(ExitCode.CONFIGURATION if found else ExitCode.OK))

@@ -98,7 +98,9 @@ def sources_test(
             typer.echo(
                 f"{'BAD ' if one.wrong else 'ok  '} {one.source}: {one.wrong or f'{one.rows} rows of {one.file}'}"
             )
-    raise typer.Exit(int(ExitCode.ERROR if any(one.wrong for one in found) else ExitCode.OK))
+        wrong = sum(bool(one.wrong) for one in found)
+        typer.echo(f"{wrong} of {len(found)} fixtures differ" if wrong else f"{len(found)} fixtures: no problem found")
+    raise typer.Exit(int(ExitCode.CONFIGURATION if any(one.wrong for one in found) else ExitCode.OK))
 
 
 def _mappings() -> tuple[SourceMapping, ...]:

@@ -38,6 +38,10 @@ _OUTGROWN = {codes.UNKNOWN_FACT, codes.UNKNOWN_COLUMN, codes.UNKNOWN_DIMENSION, 
 """Problems of a catalogue whose facts have changed since: it was sound, and its definitions can be compared."""
 
 
+class BrokenCatalogError(ConfigurationError):
+    """One of the two catalogues is broken; carries the problems of both."""
+
+
 @dataclass(frozen=True)
 class Told:
     """What one catalogue says of a period; `value` is None when it is not available, and `reason` says why."""
@@ -110,7 +114,7 @@ class _Side:
 def compare(settings: Settings, rev: str, *, facts: Facts, progress: Progress = lambda _: None) -> Comparison:
     """Compare the project's catalogue with the one `rev` names, a revision or a file, and the numbers under both.
 
-    `facts` has the columns of each fact. Raises ConfigurationError with every problem of both catalogues.
+    `facts` has the columns of each fact. Raises BrokenCatalogError with every problem of both catalogues.
     """
     progress("Checking both catalogues")
     old_name, new_name = name_of(rev, catalog=settings.catalog), settings.catalog.name
@@ -137,9 +141,9 @@ def _problems(path: Path, name: str, facts: Facts) -> list[Problem]:
     return []
 
 
-def _broken(names: str, found: list[Problem]) -> ConfigurationError:
+def _broken(names: str, found: list[Problem]) -> BrokenCatalogError:
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
-    return ConfigurationError(f"{names}: {count}; nothing was compared", found)
+    return BrokenCatalogError(f"{names}: {count}; nothing was compared", found)
 
 
 def _why_not(settings: Settings, outgrown: list[Problem]) -> str:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from pipeline.catalog.difference import KeyChange, RecordChange
-from pipeline.comparison import SHOWN, Comparison, KpiNumbers, Numbers, PeriodPair, Told
+from pipeline.comparison import SHOWN, BrokenCatalogError, Comparison, KpiNumbers, Numbers, PeriodPair, Told
 
 _SECTIONS = {"metrics": "KPI", "roles": "role", "benefits": "benefit line"}
 _UNITLESS = ("ratio", "count")
@@ -52,6 +52,12 @@ def as_markdown(comparison: Comparison) -> str:
     blocks = [title, _table(["What", "Change", "Definition", "Effect"], rows)]
     blocks += _numbers_markdown(comparison.numbers) if comparison.numbers else [comparison.why_not]
     return "\n\n".join(blocks) + "\n"
+
+
+def broken_as_markdown(error: BrokenCatalogError) -> str:
+    """The problems of catalogues that cannot be compared, as a list that a pull request shows."""
+    lines = [f"- `{one.where}` {one.code}: {_cell(one.message)}" for one in error.problems]
+    return f"### {_cell(error.message)}\n\n" + "\n".join(lines) + "\n"
 
 
 def _counted(records: Sequence[RecordChange]) -> str:

@@ -116,8 +116,13 @@ def test_the_catalogue_is_checked_with_line_and_column(project: Project, tmp_pat
     broken.write_text(text.replace("owner: genai_engineer", "owner: genai_enginer", 1), encoding="utf-8")
     line = broken.read_text(encoding="utf-8").splitlines().index("    owner: genai_enginer") + 1
     done = project.roi("catalog", "check", broken, exit_code=2)
-    assert f"broken.yaml:{line}:" in done.stderr
-    assert "genai_engineer" in done.stderr
+    (found, summary) = done.stdout.splitlines()
+    assert found.startswith(f"broken.yaml:{line}:5  C020  found owner 'genai_enginer'")
+    assert found.endswith("did you mean genai_engineer?")
+    assert summary == "1 problem"
+    assert done.stderr.splitlines() == [
+        "Reading the catalogue ...", "Running worked examples ...", "Reading the source mappings ..."
+    ]  # fmt: skip
     (project.root / "metrics_catalog.yaml").write_text(broken.read_text(encoding="utf-8"), encoding="utf-8")
     try:
         refused = project.roi("nightly", "--exports", _exports(project), exit_code=2)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -375,6 +376,32 @@ def test_a_difference_is_printed(project: Project, monkeypatch: pytest.MonkeyPat
     assert [one["id"] for one in json.loads(record.stdout)["definitions"]["records"]] == ["failures"]
     assert "| `target.at_most`: `0.3 -> 0.6` |" in page.stdout
     assert (both.exit_code, "exclude each other" in both.stderr) == (2, True)
+
+
+def test_broken_catalogues_are_told_as_the_check_tells_them(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line per problem and how many on standard output, exit 2; the same as JSON, and as a list in Markdown."""
+    monkeypatch.setenv("ROI_ROOT", str(project.root))
+    file = project.root / "metrics_catalog.yaml"
+    file.write_text(SMALL.replace("total: sum(good)", "total: sum(god)"), encoding="utf-8")
+    try:
+        text, record, page = (CliRunner().invoke(app, ["catalog", "diff", "HEAD", *words]) for words in
+                              ([], ["--json"], ["--markdown"]))  # fmt: skip
+    finally:
+        file.write_text(SMALL, encoding="utf-8")
+    assert [one.exit_code for one in (text, record, page)] == [2, 2, 2]
+    line, count = text.stdout.splitlines()
+    where = f"metrics_catalog.yaml:{SMALL[: SMALL.index('total: sum')].count(chr(10)) + 1}:5"
+    assert line.startswith(f"{where}  C032  found column 'god' in total") and count == "1 problem"
+    told = json.loads(record.stdout)
+    assert (told["ok"], [one["code"] for one in told["problems"]]) == (False, ["C032"])
+    assert page.stdout.startswith("### HEAD:metrics_catalog.yaml") and f"- `{where}` C032: found column" in page.stdout
+
+
+def test_the_module_is_the_command(project: Project) -> None:
+    """`python -m pipeline.cli` says what `roi` says."""
+    words = [sys.executable, "-m", "pipeline.cli", "catalog", "example", "served"]
+    done = subprocess.run(words, env=project.environment(), capture_output=True, text=True, check=True)
+    assert done.stdout == project.roi("catalog", "example", "served").stdout != ""
 
 
 def test_a_wrong_revision_is_refused(project: Project) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -239,3 +240,23 @@ def test_what_stands_around_a_list_can_be_read(tmp_path: Path) -> None:
     _, rows, _ = rows_of(tmp_path / "x.json", "x.json", load_mappings([tmp_path]), now=NOW)
     (row,) = rows["identities"]
     assert json.loads(row["person_id"][2:-1]) == {"a": {"n": 1}, "b": "z"}
+
+
+def test_a_fixture_that_differs_is_told_and_counted(tmp_path: Path) -> None:
+    """A row taken out of what is expected: the fixture is BAD, one of one differs, and the command exits with 2."""
+    from typer.testing import CliRunner
+
+    from pipeline.cli import app
+
+    folder = tmp_path / "sources" / "tests" / FOLDERS[0].name
+    shutil.copytree(FOLDERS[0], folder)
+    shutil.copyfile(ROOT / "metrics_catalog.yaml", tmp_path / "metrics_catalog.yaml")
+    rows = json.loads((folder / "rows.json").read_text(encoding="utf-8"))
+    good = CliRunner().invoke(app, ["sources", "test"], env={"ROI_ROOT": str(tmp_path)})
+    assert (good.exit_code, good.stdout.splitlines()[-1]) == (0, "1 fixtures: no problem found")
+    table, *_ = rows
+    (folder / "rows.json").write_text(json.dumps({**rows, table: rows[table][:-1]}), encoding="utf-8")
+    bad = CliRunner().invoke(app, ["sources", "test"], env={"ROI_ROOT": str(tmp_path)})
+    line, count = bad.stdout.splitlines()
+    assert line == f"BAD  {folder.name}: {table}: {len(rows[table])} rows, expected {len(rows[table]) - 1}"
+    assert (bad.exit_code, count) == (2, "1 of 1 fixtures differ")
