@@ -13,7 +13,7 @@ from pipeline.engine.dirty import Dirty, find_dirty
 from pipeline.engine.kinds import Leaf
 from pipeline.engine.kinds.base import from_rows_on
 from pipeline.engine.leaves import leaf_hash, leaves
-from pipeline.engine.sets import begin_numbers, outgrown, packed
+from pipeline.engine.sets import begin_numbers, numbered_columns, outgrown, packed
 from pipeline.facts import Fact, fact_sql, helpers_worked_out, load_facts, rows_between
 
 
@@ -80,7 +80,7 @@ def _built_days(con: duckdb.DuckDBPyConnection, dirty: Dirty, states: list[Leaf]
         for leaf in states:
             con.execute(f"DELETE FROM states.{leaf.table} WHERE {dirty.condition}")
             _fill(con, leaf)
-    _take_away(con, fact)
+    _take_away(con, fact, states)
     return may_go_on
 
 
@@ -88,7 +88,7 @@ def _build_whole(con: duckdb.DuckDBPyConnection, name: str, states: list[Leaf]) 
     """Build the states of a fact for every day."""
     fact = load_facts()[name]
     _lay_out(con, fact, states, source=f"facts.{name}")
-    spans = _spans(con, fact)
+    spans = ["TRUE"] if _is_view(fact, states) else _spans(con, fact)
     for leaf in states:
         if leaf.through is not None:
             con.execute(f"CREATE OR REPLACE TABLE states.{leaf.table}({leaf.types})")
@@ -100,7 +100,7 @@ def _build_whole(con: duckdb.DuckDBPyConnection, name: str, states: list[Leaf]) 
         con.execute(f"CREATE OR REPLACE TABLE states.{leaf.table} AS {first}")
         for part in more:
             con.execute(f"INSERT INTO states.{leaf.table} {part}")
-    _take_away(con, fact)
+    _take_away(con, fact, states)
 
 
 def _spans(con: duckdb.DuckDBPyConnection, fact: Fact) -> list[str]:
@@ -119,14 +119,23 @@ def _spans(con: duckdb.DuckDBPyConnection, fact: Fact) -> list[str]:
 _ROWS_AT_ONCE = 500_000
 
 
-def _is_plain(fact: Fact) -> bool:
-    """Whether a fact is its table under other names, so that its rows need not be worked out once for all states."""
-    return not re.search(r"\b(join|group|distinct|over|union)\b", fact_sql(fact), re.IGNORECASE)
+def _is_view(fact: Fact, states: list[Leaf]) -> bool:
+    """Whether the states of a fact read it in place.
+
+    To write rows down takes longer than to join them anew, so that pays for what is grouped, or is read often. A fact
+    that is its table under other names is never written down.
+    """
+    text = fact_sql(fact)
+    if not re.search(r"\b(join|group|distinct|over|union)\b", text, re.IGNORECASE):
+        return True
+    is_grouped = re.search(r"\b(group|distinct|over|union)\b", text, re.IGNORECASE)
+    readings = sum(leaf.sql.count(f"FROM rows_{fact.name} ") for leaf in states)
+    return readings <= (1 if is_grouped else 2) and not any(numbered_columns(leaf.sql) for leaf in states)
 
 
 def _lay_out(con: duckdb.DuckDBPyConnection, fact: Fact, states: list[Leaf], *, source: str) -> None:
-    """Read the rows of a fact once for all its states, with the columns they use, into table `rows_<fact>`."""
-    if _is_plain(fact):
+    """Read the rows of a fact once for all its states, with the columns they use, into `rows_<fact>`."""
+    if _is_view(fact, states):
         con.execute(f"CREATE OR REPLACE TEMP VIEW rows_{fact.name} AS SELECT * FROM {source}")
         return
     used = ", ".join(
@@ -136,8 +145,8 @@ def _lay_out(con: duckdb.DuckDBPyConnection, fact: Fact, states: list[Leaf], *, 
     con.execute(f"CREATE OR REPLACE TEMP TABLE rows_{fact.name} AS SELECT {columns} FROM {source}")
 
 
-def _take_away(con: duckdb.DuckDBPyConnection, fact: Fact) -> None:
-    con.execute(f"DROP VIEW rows_{fact.name}" if _is_plain(fact) else f"DROP TABLE rows_{fact.name}")
+def _take_away(con: duckdb.DuckDBPyConnection, fact: Fact, states: list[Leaf]) -> None:
+    con.execute(f"DROP {'VIEW' if _is_view(fact, states) else 'TABLE'} rows_{fact.name}")
 
 
 def _drop_unwanted(con: duckdb.DuckDBPyConnection, states: Iterable[str]) -> None:
