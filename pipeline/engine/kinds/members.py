@@ -28,7 +28,7 @@ from pipeline.engine.kinds.base import (
 )
 from pipeline.engine.kinds.sums import RatioKind
 from pipeline.engine.sets import count_sets, set_sql
-from pipeline.engine.windows import Span, Whole, Windows, by_slice, register, rolled_frame, span_of
+from pipeline.engine.windows import Span, Whole, Windows, by_slice, numbered_from_zero, register, rolled_frame, span_of
 from pipeline.statistics import intervals
 from pipeline.statistics.experiments import SRM_STOP, relative_uplift, sample_ratio_p
 from pipeline.statistics.surveys import nps_difference
@@ -203,7 +203,7 @@ def _values_seen(windows: Windows, held: dict[str, Any]) -> Any:
 
     A member seen with none at all (`one` is -1) counts as seen once.
     """
-    _, member = np.unique(held["row"], return_inverse=True)
+    member = numbered_from_zero(held["row"])
     named = held["one"] >= 0
     _, one = np.unique(held["one"][named], return_inverse=True)
     width = one.max(initial=0) + 1
@@ -227,7 +227,7 @@ def _weeks_seen(periods: pd.DataFrame, span: Span) -> Callable[[dict[str, Any]],
     edges = np.cumsum(weeks) - weeks
 
     def times(held: dict[str, Any]) -> Any:
-        _, member = np.unique(held["row"], return_inverse=True)
+        member = numbered_from_zero(held["row"])
         seen = windows.seen(member, held["day"], int(member.max(initial=-1)) + 1)
         return np.add.reduceat(seen.astype(np.int64), edges, axis=1) if edges.size else seen
 

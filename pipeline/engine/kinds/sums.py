@@ -122,11 +122,18 @@ _MOMENTS = ("clusters", *(f"sum_{name}" for name in _PRODUCTS))
 
 
 def _add_moments(found: dict[str, Any], windows: Windows, row: Any, held: dict[str, Any]) -> None:
+    """Add the moments of some clusters, in blocks of rows that fit into fast memory; sums are in order of the rows."""
     rows = int(row.max()) + 1
-    x, y = (windows.totals(row, held["day"], held[name], rows) / 1e9 for name in ("x", "y"))
-    found["clusters"] += ((x != 0) | (y != 0)).sum(axis=0)
-    for name, amounts in (("x", x), ("y", y), ("xx", x * x), ("xy", x * y), ("yy", y * y)):
-        found[f"sum_{name}"] += amounts.sum(axis=0)
+    running = [windows.running(row, held["day"], held[name], rows) for name in "xy"]
+    for begin in range(0, rows, _ROWS_AT_ONCE):
+        x, y = (windows.totals(one[begin : begin + _ROWS_AT_ONCE]) / 1e9 for one in running)
+        found["clusters"] += ((x != 0) | (y != 0)).sum(axis=0)
+        for name, amounts in (("xx", x * x), ("xy", x * y), ("yy", y * y), ("x", x), ("y", y)):
+            amounts[0] += found[f"sum_{name}"]
+            found[f"sum_{name}"] = amounts.sum(axis=0)
+
+
+_ROWS_AT_ONCE = 256
 
 
 class RatioKind(Sums):
