@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11+, make and git: `make nightly` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-faults proof-pairs proof-roi bench-roi format lint types catalog docs docs-check check bench lock clean proof-groups proof-canaries bench-ingest
+.PHONY: bench-docs help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-faults proof-pairs proof-roi bench-roi format lint types catalog docs docs-check check bench lock clean proof-groups proof-canaries bench-ingest
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -109,6 +109,13 @@ check: lint types catalog docs-check test ## Everything CI runs: format, lint, t
 
 bench: $(VENV)/ready ## Measure against one scan of the rows and other tools: make bench BENCH_CALLS=10000000
 	@$(BIN)/python -m bench
+
+bench-docs: $(VENV)/ready ## Measure all that docs/benchmarks.md tells and write it; about twenty minutes, on a quiet machine
+	@BENCH_CALLS=1000000 BENCH_RUNS=2 BENCH_PARTS=ab $(BIN)/python -m bench
+	@BENCH_CALLS=10000000 BENCH_RUNS=1 BENCH_PARTS=a $(BIN)/python -m bench
+	@BENCH_CALLS=5000000 BENCH_RUNS=3 BENCH_PARTS=c $(BIN)/python -m bench
+	@BENCH_ROWS=1000000 BENCH_RUNS=1 BENCH_FILES=1 $(BIN)/python -m bench.ingest
+	@cd build/bench && PYTHONPATH=../.. ../../$(BIN)/python -m bench.report results-1000000.json results-10000000.json results-5000000.json ingest-1000000-1.json
 
 bench-ingest: $(VENV)/ready ## Rows a second taken in beside the plain reader and other tools: make bench-ingest BENCH_ROWS=5000000
 	@$(BIN)/python -m bench.ingest

@@ -24,7 +24,7 @@ def bench(
     calls: Annotated[int, typer.Option(envvar="BENCH_CALLS", min=1000, help="Calls in 365 days.")] = 1_000_000,
     runs: Annotated[int, typer.Option(envvar="BENCH_RUNS", min=1, help="Runs of each measurement.")] = 3,
     parts: Annotated[str, typer.Option(envvar="BENCH_PARTS", help="Which of a, b, c, d.")] = "abcd",
-    memory: Annotated[str, typer.Option(envvar="BENCH_MEMORY", help="DuckDB's memory limit in a and b.")] = "1GiB",
+    memory: Annotated[str, typer.Option(envvar="BENCH_MEMORY", help="DuckDB's memory limit in a and b.")] = "700MiB",
     folder: Annotated[Path, typer.Option(envvar="BENCH_FOLDER", help="Where files go.")] = Path("build/bench"),
     dlt: Annotated[Path | None, typer.Option(envvar="BENCH_DLT", help="A python with dlt[duckdb], for d.")] = None,
     peers_setup: Annotated[Path | None, typer.Option(envvar="PEERS_SETUP", help="Script for c.")] = None,
