@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,7 @@ from pipeline.settings import Settings, settings
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from pipeline.quarantine import HeldFile
+    from pipeline.quarantine import Fault, HeldFile
     from pipeline.sources.mapping import SourceMapping
 
 app = typer.Typer(no_args_is_help=True, help="Rows and files that were refused: why, and how they get in.")
@@ -66,9 +67,22 @@ def quarantine_show(
     if as_json:
         print_json([{"file": held.name} | asdict(fault) for held, fault in found])
         return
-    body = [(f"{held.name}:{one.line}" if one.line else held.name, one.table or "-", one.column or "-",
-             one.found or "-", one.expected or one.reason) for held, one in found]  # fmt: skip
-    print_table(("where", "table", "column", "found", "expected"), body)
+    whole, single = fault_rows(found)
+    if whole:
+        print_table(("where", "why it was refused"), whole)
+    if single:
+        print_table(("where", "table", "column", "found", "expected"), single)
+
+
+def fault_rows(found: Sequence[tuple[HeldFile, Fault]]) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """What is wrong with whole files and records, and with single values, as two tables."""
+    placed = [(f"{held.name}:{one.line}" if one.line else held.name, one) for held, one in found]
+    whole = [(where, one.reason) for where, one in placed if not one.expected]
+    single = [
+        (where, one.table or "-", one.column or "-", one.found or "-", one.expected)
+        for where, one in placed if one.expected
+    ]  # fmt: skip
+    return [*whole], [*single]
 
 
 @app.command("export")

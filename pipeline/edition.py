@@ -125,7 +125,7 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
             "versions": {name: one for name, one in notes.items() if isinstance(one, str)} | {"pages": pages_hash()},
         },
         sources=_sources(con),
-        loads=rows(con, _LOADS),
+        loads=_loads(con),
         quarantine=rows(con, _QUARANTINE),
         checks=checks,
         restatements=rows(con, _RESTATEMENTS, [number]),
@@ -192,10 +192,34 @@ def _sources(con: duckdb.DuckDBPyConnection) -> list[Record]:
     return found
 
 
+def _loads(con: duckdb.DuckDBPyConnection) -> list[Record]:
+    """One row per file that arrived, with the first and the last of its lines that are in a table."""
+    spans = {str(row["_file"]): row for row in rows(con, _lines_sql(con))}
+    nothing: Record = {"first_line": None, "last_line": None}
+    return [
+        load | {name: spans.get(str(load["file_hash"]), nothing)[name] for name in nothing}
+        for load in rows(con, _LOADS)
+    ]
+
+
+def _lines_sql(con: duckdb.DuckDBPyConnection) -> str:
+    """SQL of the first and the last line of each file in any table."""
+    parts = " UNION ALL ".join(
+        f"SELECT _file, min(_line) AS a, max(_line) AS b FROM core.{name} GROUP BY _file" for name in _held(con)
+    )
+    return f"SELECT _file, min(a)::BIGINT AS first_line, max(b)::BIGINT AS last_line FROM ({parts}) AS t GROUP BY _file"
+
+
+def _held(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """The tables that the warehouse has; one that was declared after it was made is not among them."""
+    found = con.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'core'").fetchall()
+    held = {name for (name,) in found}
+    return [name for name in load_tables() if name in held]
+
+
 def _through_sql(con: duckdb.DuckDBPyConnection) -> str:
     """SQL of the first and last day of each source; a table that came after the warehouse was made has no rows."""
-    held = {name for (name,) in con.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'core'").fetchall()}  # fmt: skip
+    held = _held(con)
     parts = " UNION ALL ".join(
         f"SELECT _file, CAST(min({table.day}) AS DATE) AS a, CAST(max({table.day}) AS DATE) AS b "
         f"FROM core.{table.name} GROUP BY _file"

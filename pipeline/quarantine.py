@@ -276,7 +276,7 @@ def _fault(values: _Values, table: str, line: int, reason: str) -> Fault:
         shown = f"{names[column]} = " if column in names else ""
         found = values.found(table, line, column)
         return Fault(line, table, column, shown + found, _expected(single[2]), reason)
-    return Fault(line, table, "", "", reason if not table else "", reason)
+    return Fault(line, table, "", "", "", reason)
 
 
 def _expected(rule: str) -> str:

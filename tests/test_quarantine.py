@@ -21,10 +21,11 @@ from typer.testing import CliRunner
 from pipeline import ingest
 from pipeline.catalog.load import load_catalog
 from pipeline.cli import app
+from pipeline.cli_quarantine import fault_rows
 from pipeline.errors import BlockedError, ConfigurationError, RoiError
 from pipeline.ingest import Ingest, Taken, take_in
 from pipeline.nightly import Summary, run_nightly
-from pipeline.quarantine import entries, faults, held_files, next_step, redacted
+from pipeline.quarantine import Fault, HeldFile, entries, faults, held_files, next_step, redacted
 from pipeline.quarantine_files import csv_part, document_part, export, lines_part
 from pipeline.settings import Settings
 from pipeline.sources.mapping import load_mappings, mappings_hash
@@ -185,6 +186,19 @@ def test_show_tells_line_column_found_and_expected_but_no_person(house: House) -
     printed = house.roi("quarantine", "show", "deployments-2.csv")
     assert "deployments-2.csv:5" in printed
     assert "canary" not in printed.lower()
+
+
+def test_what_is_wrong_with_a_whole_file_or_record_is_not_told_as_expected() -> None:
+    """Nobody knows the file, and a record has a column too many: each under why, what was expected under its own."""
+    held = HeldFile("a.csv", "0" * 64, "feedback", is_whole=False)
+    faults = [
+        Fault(None, "", "", "", "", "no source takes this file"),
+        Fault(5, "", "", "", "", "6 columns where 9 were expected"),
+        Fault(7, "feedback", "score", "-1", "0 or more", "score: negative"),
+    ]
+    whole, single = fault_rows([(held, one) for one in faults])
+    assert whole == [("a.csv", "no source takes this file"), ("a.csv:5", "6 columns where 9 were expected")]
+    assert single == [("a.csv:7", "feedback", "score", "-1", "0 or more")]
 
 
 def test_a_file_that_is_not_held_is_not_found(house: House) -> None:

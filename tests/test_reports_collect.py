@@ -14,6 +14,7 @@ from pipeline.edition import collect
 from pipeline.engine.editions import create_editions, store_edition
 from pipeline.engine.values import PUBLISHED
 from pipeline.reports import EditionData
+from pipeline.reports.kpis import _lines
 from pipeline.warehouse.connection import create_schemas, warehouse
 
 LEDGER = """
@@ -96,6 +97,21 @@ def test_sums_over_files_are_those_of_the_ledger(con: duckdb.DuckDBPyConnection)
     assert (twin["status"], twin["reason"], twin["rows_in"]) == ("duplicate", "same content as a.csv", 0)
     for load in loads:
         assert load["rows_in"] == load["loaded"] + load["duplicate"] + load["quarantined"]
+
+
+def test_a_file_says_which_of_its_lines_were_taken(con: duckdb.DuckDBPyConnection) -> None:
+    """From the first to the last in any table; none of a file of which nothing was, and none of its twin."""
+    for line in (1209, 2, 40):
+        con.execute(
+            "INSERT INTO core.entitlements(person_id, product, valid_from, _file, _line) "
+            f"VALUES ('p{line}', 'copilot', DATE '2026-01-01', 'whole', {line})"
+        )
+    held = {load["file"]: load for load in collected(con).loads}
+    assert (held["a.csv"]["first_line"], held["a.csv"]["last_line"]) == (2, 1209)
+    told = {name: _lines(load) for name, load in held.items()}
+    assert told == {
+        "a.csv": "2 to 1\u202f209", "again.csv": "none", "b.csv": "none", "c.csv": "none", "d.csv": "none",
+    }  # fmt: skip
 
 
 def test_a_cut_file_is_incomplete_and_not_unknown(con: duckdb.DuckDBPyConnection) -> None:

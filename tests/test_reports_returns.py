@@ -120,9 +120,7 @@ def test_grades_and_claims_that_do_not_count_agree(result: RoiResult) -> None:
 def test_the_figures_of_a_memo_add_up(result: RoiResult) -> None:
     """Benefits less costs are what is left, and with discounting the net benefit of the use case, to the cent."""
     for memo in memos(result):
-        rows = {row.name: row.cells[0] for row in memo.facts}
-        names = [row.name for row in memo.facts[:6]]
-        cash, hours, costs, left, step, net = (amount_of(rows[name]) for name in names)
+        cash, hours, costs, left, step, net = (amount_of(row.cells[0]) for row in memo.sums)
         assert cash + hours + costs == left and left + step == net
         assert net == next(one.net for one in result.use_cases if one.name == memo.name)
 

@@ -355,6 +355,38 @@ def test_seats_cost_their_price_where_nobody_posted_licences() -> None:
     ]  # fmt: skip
 
 
+def test_seats_of_a_product_without_usage_cost_their_price_and_are_not_split() -> None:
+    """Ten seats of which nobody knows the use beside eight of which two are idle: 100.00, and 30.00 + 10.00."""
+    seats = (
+        Seats(MONTHS[3], "copilot", 8, 2, D("40"), "USD"), Seats(MONTHS[3], "silent", 10, None, D("100"), "USD"),
+        Seats(date(2025, 1, 1), "silent", 10, None, D("100"), "USD"),
+    )  # fmt: skip
+    found = result_of_programme(seats=seats)
+    paid = [(one.category, one.month, one.amount) for one in found.costs if one.place == "entitlements"]
+    assert sorted(paid) == [
+        ("licence", MONTHS[3], D("30.00")),
+        ("licence", MONTHS[3], D("100.00")),
+        ("licence_idle", MONTHS[3], D("10.00")),
+    ]
+    assert found.first_month == MONTHS[0], "a seat alone does not make the programme older"
+    posted = Cost("c-9", "coding", "", "licence", date(2026, 4, 14), D("100"), "USD", "costs.csv:9")
+    parts = {one.category: one.amount for one in result_of_programme(costs=(*COSTS, posted), seats=seats).costs
+             if one.place == "costs.csv:9"}  # fmt: skip
+    assert parts == {"licence": D("75.00"), "licence_idle": D("25.00")}, "split by the seats whose use is known"
+
+
+def test_seats_that_nobody_can_price_are_named() -> None:
+    """Neither a posting nor a price: not in the costs, and the page says of what and when."""
+    seats = tuple(Seats(month, "silent", 10, None, None, "") for month in MONTHS[1:4])
+    posted = Cost("c-9", "coding", "", "licence", date(2026, 2, 14), D("100"), "USD", "costs.csv:9")
+    found = result_of_programme(costs=(*COSTS, posted), seats=seats)
+    assert [one for one in found.problems if "licences" in one] == [
+        "the licences of silent are not in the costs of 2026-03 to 2026-04: nobody posted any, and its seats have no "
+        "price"
+    ]
+    assert not [one for one in result_of_programme().problems if "licences" in one]
+
+
 def test_unpriced_calls_are_unknown_unless_an_invoice_closes_the_gap() -> None:
     """With an invoice the rest of it is a cost of nobody in particular; without one the month's costs are unknown."""
     usage = (replace(USAGE[0], unpriced=2), *USAGE[1:])

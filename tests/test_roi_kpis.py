@@ -202,3 +202,27 @@ def test_an_empty_warehouse_gives_empty_inputs(con: duckdb.DuckDBPyConnection) -
     assert told.programme.reason == "no approved discount rate: no assumption discount_rate"
     assert kpis()
     assert PORTFOLIO
+
+
+def test_seats_of_a_product_that_sends_no_usage_are_read(con: duckdb.DuckDBPyConnection) -> None:
+    """Two people with a silent product at 12.50 and 7.50: two seats at 20.00 a month, idle or not nobody knows."""
+    from pipeline.facts import create_views
+
+    create_views(con)
+    con.execute(
+        "INSERT INTO core.entitlements(person_id, product, valid_from, valid_to, monthly_price, currency) VALUES "
+        "('ann', 'silent', DATE '2025-12-01', NULL, 12.5, 'USD'), "
+        "('ben', 'silent', DATE '2026-01-10', DATE '2026-02-10', 7.5, 'USD'), "
+        "('ann', 'loud', DATE '2026-01-01', NULL, 9, 'USD')"
+    )
+    con.execute(
+        "INSERT INTO core.usage_daily(person_id, product, feature, date, active) VALUES "
+        "('ann', 'loud', 'all', DATE '2026-01-05', TRUE), ('ann', 'loud', 'all', DATE '2026-02-05', TRUE)"
+    )
+    found = read_inputs(con, CATALOG, values_of(), as_of="2026-02-28").seats
+    assert [(one.month, one.product, one.seats, one.idle, one.price) for one in found] == [
+        (date(2026, 1, 1), "loud", 1, 0, D("9")),
+        (date(2026, 1, 1), "silent", 2, None, D("20")),
+        (date(2026, 2, 1), "loud", 1, 0, D("9")),
+        (date(2026, 2, 1), "silent", 1, None, D("12.5")),
+    ]

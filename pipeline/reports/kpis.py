@@ -103,10 +103,20 @@ def _files(edition: Edition, sources: set[str]) -> list[Record]:
     found = [load for load in edition.data.loads if load["source"] in sources]
     counts = ("rows_in", "loaded", "duplicate", "quarantined")
     return [
-        {"file": one["file"], "hash": str(one["file_hash"])[:12]}
+        {"file": one["file"], "hash": str(one["file_hash"])[:12], "lines": _lines(one)}
         | {name: formats.grouped(int(one[name])) for name in counts}
         for one in sorted(found, key=lambda one: (str(one["source"]), str(one["file"])))
     ]  # fmt: skip
+
+
+def _lines(load: Record) -> str:
+    """The lines of a file that are in a table, from the first to the last; none of a file that was not taken."""
+    first, last = load.get("first_line"), load.get("last_line")
+    return (
+        "none"
+        if first is None or last is None or not int(load["loaded"])
+        else f"{formats.grouped(first)} to {formats.grouped(last)}"
+    )
 
 
 def spans(edition: Edition, kpi_id: str) -> list[tuple[str, list[Value]]]:

@@ -46,6 +46,8 @@ class Memo:
     because: str
     owner: str
     span: str
+    sums: tuple[Row, ...]
+    """What adds up to the net benefit, to the cent."""
     facts: tuple[Row, ...]
     grades: tuple[Row, ...]
     tornado: tuple[Swung, ...]
@@ -83,7 +85,8 @@ def _memo(result: RoiResult, one: Worth, brief: Brief) -> Memo:
         because=_because(brief.decision),
         owner=brief.owner or "nobody",
         span=_span(result),
-        facts=tuple(_facts(result, one)),
+        sums=tuple(_sum(result, one)),
+        facts=tuple(_facts(one)),
         grades=grade_rows(brief.grades, [claim for claim in result.claims if claim.use_case == one.name]),
         tornado=swings(brief.tornado, one.net),
         turns=tuple(_turn(turn) for turn in brief.turns),
@@ -105,18 +108,17 @@ def _span(result: RoiResult) -> str:
     return f"{month(result.first_month)} to {month(result.last_month)}"
 
 
-def _facts(result: RoiResult, one: Worth) -> Iterator[Row]:
-    """The figures of a use case: what adds up first, then what is said of it."""
-    yield from _sum(result, one)
+def _facts(one: Worth) -> Iterator[Row]:
+    """What is said of the net benefit of a use case, and of its claims and costs."""
     why = "" if one.status == "computed" else one.status
     spread = one.spread
     span = Figure("not available", "missing", why)
     if spread is not None:
         span = Figure(f"{money(spread.p10).text} to {money(spread.p90).text}", "value")
     paid = Figure(f"month {one.payback}", "value")
-    yield Row("Net benefit in 8 of 10 draws (P10 to P90)", (span,))
+    yield Row("In 8 of 10 draws (P10 to P90)", (span,))
     yield Row("Chance that it pays", (share(spread.chance if spread else None, why),))
-    yield Row("Return: net benefit for each dollar of costs, both as present value", (share(one.roi, why),))
+    yield Row("Return on costs, as present value", (share(one.roi, why),))
     yield Row("Payback", (paid if one.payback else Figure(_short(one), "not-applicable"),))
     yield Row("Claims that do not count at all", (in_full(one.stated),))
     if one.felt:
@@ -144,7 +146,7 @@ def budget_rows(one: Worth) -> Iterator[Row]:
     months = budget_months(held)
     yield Row(f"Costs against the approved budget{f', {months}' if months else ''}", (_budget(held),))
     if held.approved is not None and held.beyond != 0:
-        yield Row("Costs of the other months, without an approved budget", (in_full(held.beyond, "a part is unknown"),))
+        yield Row("Costs of months without a budget", (in_full(held.beyond, "a part is unknown"),))
 
 
 def _budget(held: Budgeted) -> Figure:

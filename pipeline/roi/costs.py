@@ -52,12 +52,14 @@ def in_usd(amount: Decimal, currency: str, day: date, rates: Rates) -> tuple[Dec
     return cents(amount * rate.usd), f"{amount:f} {currency} × {rate.usd:f} ({rate.day})", ""
 
 
-def all_costs(book: Book, until: date) -> list[CostItem]:
-    """Every cost of months that begin before `until`, in a fixed order."""
+def all_costs(book: Book, since: date, until: date) -> list[CostItem]:
+    """Every cost of months that begin before `until`, in a fixed order; seats at their price begin with `since`."""
     inputs, rates = book.inputs, Rates(book.inputs.rates)
     items = [*_postings(book, rates), *_usage(book), *_untold(bills(inputs))]
-    items += _seat_prices(inputs, rates, {item.month for item in items if item.category == LICENCE})
     kept = [one for item in items if item.month < until for one in _with_idle(item, inputs.seats)]
+    for seats in _unposted(inputs, since):
+        if seats.price is not None and seats.month < until:
+            kept += _with_idle(_seat_price(seats, seats.price, rates), (seats,))
     return sorted(kept, key=lambda one: (one.month, one.category, one.use_case, one.business_unit, one.place, one.how))
 
 
@@ -132,20 +134,39 @@ def _untold(found: Sequence[Bill]) -> Iterator[CostItem]:
             yield CostItem(bill.month, SHARED, SHARED, UNTOLD, bill.invoice - bill.telemetry, how, "cost_ledger")
 
 
-def _seat_prices(inputs: Inputs, rates: Rates, posted: set[date]) -> Iterator[CostItem]:
-    """Seats at the price of their entitlement, in months in which nobody posted licences."""
-    for one in inputs.seats:
-        if one.price is not None and one.month not in posted:
-            last = next_month(one.month) - timedelta(days=1)
-            amount, how, reason = in_usd(one.price, one.currency or "USD", last, rates)
-            told = f"{one.seats} seats of {one.product}: {how}"
-            yield CostItem(one.month, SHARED, SHARED, LICENCE, amount, told, "entitlements", reason)
+def _unposted(inputs: Inputs, since: date) -> Iterator[Seats]:
+    """Seats of months, from `since` on, in which nobody posted licences."""
+    posted = {month_of(one.day) for one in inputs.costs if one.category == LICENCE and one.day <= inputs.as_of}
+    yield from (one for one in inputs.seats if one.month >= since and one.month not in posted)
+
+
+def _seat_price(one: Seats, price: Decimal, rates: Rates) -> CostItem:
+    """The seats of a product at the price of their entitlement."""
+    last = next_month(one.month) - timedelta(days=1)
+    amount, how, reason = in_usd(price, one.currency or "USD", last, rates)
+    told = f"{one.seats} seats of {one.product}: {how}"
+    return CostItem(one.month, SHARED, SHARED, LICENCE, amount, told, "entitlements", reason)
+
+
+def unpriced_seats(inputs: Inputs, months: Sequence[date]) -> Iterator[str]:
+    """What is not in the costs: products whose seats nobody posted and that have no price, with their months."""
+    found: dict[str, list[date]] = defaultdict(list)
+    for one in _unposted(inputs, months[0]) if months else ():
+        if one.price is None and one.month in months:
+            found[one.product].append(one.month)
+    for product, held in sorted(found.items()):
+        span = f"{min(held):%Y-%m}" + (f" to {max(held):%Y-%m}" if held[1:] else "")
+        why = "nobody posted any, and its seats have no price"
+        yield f"the licences of {product} are not in the costs of {span}: {why}"
 
 
 def _with_idle(item: CostItem, seats: Sequence[Seats]) -> tuple[CostItem, ...]:
-    """A licence cost split into seats that were used and seats that were idle; any other cost as it is."""
-    held = [one for one in seats if one.month == item.month]
-    total, idle = sum(one.seats for one in held), sum(one.idle for one in held)
+    """A licence cost split into seats that were used and seats that were idle; any other cost as it is.
+
+    Seats of which nobody knows whether they are used say nothing about the split.
+    """
+    held = [(one.seats, one.idle) for one in seats if one.month == item.month and one.idle is not None]
+    total, idle = sum(seats for seats, _ in held), sum(idle for _, idle in held)
     is_small = total < SMALLEST_GROUP  # of so few people it is not told who used what
     if item.category != LICENCE or item.amount is None or item.amount <= 0 or is_small or not 0 < idle <= total:
         return (item,)

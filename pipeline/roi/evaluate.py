@@ -12,7 +12,7 @@ from pipeline.catalog.benefits import Benefit
 from pipeline.catalog.model import Catalog
 from pipeline.roi import records as r
 from pipeline.roi.claims import Book, Maker, assumption_term, cents
-from pipeline.roi.costs import all_costs, bills
+from pipeline.roi.costs import all_costs, bills, unpriced_seats
 from pipeline.roi.finance import discount_factors
 from pipeline.roi.inputs import Inputs, month_of, months_between, next_month
 from pipeline.roi.overlap import block_cash, blocks, refuse_double
@@ -65,13 +65,14 @@ def ledger_of(catalog: Catalog, inputs: Inputs) -> Ledger:
     weighed = [_weighed(claim, weight) for claim in held]
     until = next_month(months[-1]) if months else month_of(inputs.as_of)
     factors = _factors(months, rate)
-    found_costs = list(all_costs(book, until))
+    found_costs = list(all_costs(book, months[0] if months else until, until))
     return Ledger(
         catalog, book, months,
         claims=tuple(_discounted_claim(claim, factors) for claim in weighed),
         costs=tuple(_discounted_cost(item, factors) for item in found_costs),
         bills=tuple(bill for bill in found_bills if bill.month < until),
-        problems=(*problems, *blocks(held), *_untold(found_costs)), rate=rate, weight=weight, factors=factors,
+        problems=(*problems, *blocks(held), *_untold(found_costs), *unpriced_seats(inputs, months)),
+        rate=rate, weight=weight, factors=factors,
     )  # fmt: skip
 
 

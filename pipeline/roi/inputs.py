@@ -116,12 +116,15 @@ class Budget:
 
 @dataclass(frozen=True)
 class Seats:
-    """Seats of one month, and those of them whose holder never used the product in it; `price` is their monthly sum."""
+    """Seats of one month, and those of them whose holder never used the product in it; `price` is their monthly sum.
+
+    `idle` is None for a product that never sent any usage: nobody knows which of its seats are used.
+    """
 
     month: date
     product: str
     seats: int
-    idle: int
+    idle: int | None
     price: Decimal | None
     currency: str
 

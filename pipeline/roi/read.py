@@ -61,9 +61,19 @@ WITH used AS (
   SELECT {_MONTH.format("day")} AS month, product, person_id, max(is_active) AS is_used
   FROM facts.entitled_days GROUP BY ALL
 ),
+unseen AS (
+  SELECT m.month, e.product, count(DISTINCT coalesce(i.person_id, e.person_id))::BIGINT AS seats, NULL::BIGINT AS idle
+  FROM (SELECT DISTINCT {_MONTH.format("day")} AS month FROM facts._calendar) AS m
+  JOIN core.entitlements AS e
+    ON e.valid_from <= last_day(m.month) AND coalesce(e.valid_to, DATE '9999-12-31') > last_day(m.month)
+  LEFT JOIN facts._identity AS i ON i.alias_id = e.person_id
+  WHERE e.product NOT IN (SELECT product FROM core.usage_daily) GROUP BY ALL
+),
 counted AS (
   SELECT month, product, count(*)::BIGINT AS seats, count(*) FILTER (WHERE is_used = 0)::BIGINT AS idle
   FROM used GROUP BY ALL
+  UNION ALL
+  SELECT * FROM unseen
 )
 SELECT c.month, c.product, c.seats, c.idle, max(p.price)::VARCHAR AS price, coalesce(max(p.currency), '') AS currency
 FROM counted AS c
