@@ -42,6 +42,7 @@ PER: Final = "C049"
 POOLED: Final = "C050"
 PEOPLE: Final = "C051"
 NO_LABELS: Final = "C052"
+TOO_FEW: Final = "C053"
 EXAMPLE_MISSING: Final = "C060"
 EXAMPLE_UNREADABLE: Final = "C061"
 EXAMPLE_WRONG: Final = "C062"
@@ -93,6 +94,7 @@ MEANINGS: Final[dict[str, str]] = {
     POOLED: "a dimension would pool what is never pooled",
     PEOPLE: "people are counted, and groups of fewer than five of them are not withheld",
     NO_LABELS: "a fact that is no fact of labels for its judge",
+    TOO_FEW: "a median or percentile is judged from so few values on that it has no interval",
     EXAMPLE_MISSING: "a KPI has fewer than two worked examples",
     EXAMPLE_UNREADABLE: "a worked example names what the fact does not have, or cannot be put into it",
     EXAMPLE_WRONG: "a worked example gives another value than it says",
@@ -114,7 +116,7 @@ _OF_MEASURES = (
     MIXED_AGGREGATES, IDENTIFYING_DIMENSION, WRONG_UNIT, SAME_TWICE, UNKNOWN_INPUT, PER, PEOPLE,
 )  # fmt: skip
 HIDES: Final[dict[str, tuple[str, ...]]] = {
-    WRONG_VALUE: (SAME_NAME,),
+    WRONG_VALUE: (IDLE_ROLE, SAME_NAME, TOO_FEW),
     UNKNOWN_FACT: _OF_COLUMNS,
     **dict.fromkeys((BAD_EXPRESSION, UNKNOWN_COLUMN, WRONG_COLUMN_TYPE, FAN_OUT), _OF_MEASURES),
     **dict.fromkeys((MIXED_AGGREGATES, PER, WRONG_UNIT), (WRONG_UNIT,)),
