@@ -135,4 +135,16 @@ def one_of_each(mapping: SourceMapping, folder: Path) -> Path:
     return path
 
 
+def notes_of_payloads(folder: Path, spoiler: Spoiler) -> None:
+    """Notes of the analyst that begin with each payload: free text that stands on pages, whoever wrote it."""
+    folder.mkdir(parents=True)
+    with (folder / "annotations-hostile.csv").open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["date", "kpi", "text", "who", "id"])
+        for at, payload in enumerate((*PAYLOADS, LONG)):
+            note, who = f"{payload} note", f"{payload} who"
+            spoiler.made |= {one: one.strip() for one in (note, who)}
+            writer.writerow(["2026-09-15", "adoption_rate", note, who, f"hostile {at}"])
+
+
 FIXTURES = (ROOT / "tests" / "exports", ROOT / "tests" / "sources")

@@ -137,13 +137,35 @@ def is_hidden(row: Row) -> bool:
     )  # fmt: skip
 
 
+Groups = dict[tuple[Period, str], dict[str, int]]
+
+
 def _given_away(answers: Mapping[Place, Answer | None], found: Mapping[Place, Row]) -> Iterator[tuple[Place, str]]:
     """Groups of fewer than five people that are shown or can be worked out, and periods hidden for nothing."""
-    groups: dict[tuple[Period, str], dict[str, int]] = defaultdict(dict)
+    compared = max((len(one.arms) for one in answers.values() if one is not None), default=0)
+    every = [_people(answers, arm) for arm in (None, *range(compared))]
+    is_small_anywhere = any(
+        0 < many < SMALLEST_GROUP for groups in every for people in groups.values() for many in people.values()
+    )
+    for groups in every:
+        yield from _given_away_of(groups, found, is_small_anywhere=is_small_anywhere)
+
+
+def _people(answers: Mapping[Place, Answer | None], arm: int | None) -> Groups:
+    """People by period, dimension and slice: all of them, or those of one of the groups that are compared."""
+    found: Groups = defaultdict(dict)
     for (period, dimension, value), answer in answers.items():
-        if answer is not None and (people := answer.n if answer.people is None else answer.people):
-            groups[period, dimension][value] = people
-    is_small_anywhere = any(0 < many < SMALLEST_GROUP for people in groups.values() for many in people.values())
+        if answer is None:
+            continue
+        people = (answer.n if answer.people is None else answer.people) if arm is None else answer.arms[arm]
+        if people:
+            found[period, dimension][value] = people
+    return found
+
+
+def _given_away_of(
+    groups: Groups, found: Mapping[Place, Row], *, is_small_anywhere: bool
+) -> Iterator[tuple[Place, str]]:
     for (period, dimension), people in groups.items():
         small = {value for value, many in people.items() if many < SMALLEST_GROUP}
         hidden = {value for value in people if is_hidden(found.get((period, dimension, value), {}))}

@@ -61,6 +61,8 @@ class Answer:
     ends: Ends = NONE
     people: int | None = None
     """People behind the value, where that is not n."""
+    arms: tuple[int, ...] = ()
+    """People in each of the groups that are compared."""
 
 
 @dataclass(frozen=True)
@@ -245,12 +247,12 @@ def difference(value: str, *, interval: Callable[[list[int], list[int]], Ends]) 
 
     def answer(cut: Cut) -> Answer:
         ai, baseline = (first_answers(cut.rows, arm, value) for arm in ("ai", "baseline"))
-        n = len(ai) + len(baseline)
+        n, arms = len(ai) + len(baseline), (len(ai), len(baseline))
         if not ai or not baseline:
-            return Answer(sum(ai), len(ai), n, None)
+            return Answer(sum(ai), len(ai), n, None, arms=arms)
         gap = Fraction(sum(ai), len(ai)) - Fraction(sum(baseline), len(baseline))
         low, high = interval(ai, baseline)
-        return Answer(sum(ai), len(ai), n, float(100 * gap), (100 * low, 100 * high))
+        return Answer(sum(ai), len(ai), n, float(100 * gap), (100 * low, 100 * high), arms=arms)
 
     return Oracle(answer)
 

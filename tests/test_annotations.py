@@ -48,6 +48,15 @@ def test_a_note_stands_on_the_chart_below_it_and_in_its_table() -> None:
     assert trace["hovertext"][0] == "Seats for &lt;b&gt;sales&lt;/b&gt; (Change team)"
 
 
+def test_a_note_in_a_drawing_is_cut_and_turns_nothing_around() -> None:
+    """A word without an end is cut after 80 signs, and a sign that reverses the writing is shown as itself."""
+    held = [note("2026-02-28", "adoption_rate", "W" * 10_000 + " \u202egnp.exe")]
+    drawn = charts.chart("adoption_rate", METRIC, [month(1), month(2)], "Adoption", annotations=held)
+    assert drawn is not None
+    (trace,) = [one for one in drawn.spec["data"] if one["name"] == "note"]
+    assert trace["hovertext"] == ["W" * 80 + "… (10000 characters) [U+202E]gnp.exe"]
+
+
 def test_a_chart_without_notes_has_no_trace_of_them() -> None:
     """No note, no mark in the drawing and none in the table."""
     drawn = charts.chart("adoption_rate", METRIC, [month(1), month(2)], "Adoption")

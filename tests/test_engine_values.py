@@ -144,17 +144,31 @@ def test_open_incidents_are_censored_and_impossible_ones_left_out() -> None:
 
 
 def test_satisfaction_takes_the_first_answer_of_each_person() -> None:
-    """With AI 2 of 3 people are satisfied, without 1 of 2: a difference of 16.7 points; second thoughts are out."""
-    answers = [("ann", "ai", 5, 1), ("ann", "ai", 1, 2), ("bea", "ai", 4, 1), ("cyd", "ai", 3, 1),
-               ("dot", "baseline", 5, 1), ("eve", "baseline", 2, 1)]  # fmt: skip
+    """With AI 4 of 6 people are satisfied, without 3 of 6: a difference of 16.7 points; second thoughts are out."""
+    answers = [(f"{who}{at}", *rest) for at in range(2) for who, *rest in (
+        ("ann", "ai", 5, 1), ("ann", "ai", 1, 2), ("bea", "ai", 4, 1), ("cyd", "ai", 3, 1),
+        ("dot", "baseline", 5, 1), ("eve", "baseline", 2, 1))]  # fmt: skip
+    answers += [("fay", "baseline", 4, 1), ("gil", "baseline", 1, 1)]
     with empty() as con:
         fill(con, "feedback", *(
             {"feedback_id": f"{who}{day}", "person_id": who, "kind": "csat", "score": score, "scale_max": 5,
              "variant": arm, "responded_at": f"2026-03-0{day} 09:00:00Z"}
             for who, arm, score, day in answers))  # fmt: skip
         row = value(values(con), "csat_delta", "month", "2026-03-01")
-    assert row["value"] == pytest.approx(100 * (2 / 3 - 1 / 2))
-    assert row["n"] == 5
+    assert row["value"] == pytest.approx(100 * (4 / 6 - 3 / 6))
+    assert row["n"] == 12
+
+
+def test_a_group_of_few_beside_one_of_many_is_not_told() -> None:
+    """Of 9 people with AI and 4 without neither the difference is told nor a number: 13 less 9 are the 4."""
+    with empty() as con:
+        fill(con, "feedback", *(
+            {"feedback_id": f"{at}", "person_id": f"p{at}", "kind": "csat", "score": 5, "scale_max": 5,
+             "variant": "ai" if at < 9 else "baseline", "responded_at": "2026-03-01 09:00:00Z"}
+            for at in range(13)))  # fmt: skip
+        row = value(values(con), "csat_delta", "month", "2026-03-01")
+    assert row["reason"].startswith("suppressed")
+    assert row[["value", "numerator", "denominator", "n", "interval_low"]].isna().all()
 
 
 def test_a_contact_that_comes_back_within_seven_days_was_not_settled() -> None:

@@ -8,7 +8,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from attack_room import read, traces
 from oracle_return import Return
 from project import ROOT, Project
 from return_drawn import drawings
@@ -133,6 +134,25 @@ def test_every_right_answer_is_given(nights: Nights, kpi: str) -> None:
         else:
             wrong[key] = [] if _is_withheld(one, values[key]) else _differences(one, values[key])
     assert not {key: what for key, what in wrong.items() if what}
+
+
+def test_what_is_withheld_leaves_no_trace(nights: Nights) -> None:
+    """No number, signal, point or title of it on a page, in a drawing, download or mail; a planted one is seen."""
+    told = read(nights.project.reports)
+    assert len(told.hidden) > 100
+    assert list(traces(told)) == []
+    some = next(key for key, row in told.rows.items() if key not in told.hidden and key[1] == "quarter" and row["n"])
+    places = {place for place, _ in traces(replace(told, hidden=told.hidden | {some}))}
+    assert {"kpi_values.csv.gz", "kpi_values.parquet"} <= places
+
+
+def test_no_told_group_of_people_is_small(nights: Nights) -> None:
+    """Every n of a KPI about people is 0, or five and more, and so are both groups where two are compared."""
+    for key, row in read(nights.project.reports).rows.items():
+        people = [int(row["n"])] if row["n"] else []
+        if key[0] in ("csat_delta", "nps_delta") and row["n"]:
+            people += [int(row["denominator"]), int(row["n"]) - int(row["denominator"])]
+        assert not any(0 < many < 5 for many in people), key
 
 
 def test_every_value_has_what_backs_it(nights: Nights) -> None:

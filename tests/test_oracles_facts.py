@@ -162,14 +162,15 @@ def together() -> list[tuple[str, ...]]:
     return sorted(tuple(sorted(one)) for one in found)
 
 
-OF_PEOPLE, MANY = ("entitled_days", "survey_answers"), 40
+OF_PEOPLE, MANY = ("entitled_days", "survey_answers", "csat_answers", "nps_answers"), 40
 """Facts of people, of whom many must come on one day for a value to be told: these are asked of crowds as well."""
 
 
 def crowds_of(fact: str, columns: dict[str, str]) -> st.SearchStrategy[list[Row]]:
     """So many rows, each of another person, on three days."""
+    name = "respondent" if "respondent" in columns else "person_id"
     return rows_of(fact, columns, at_least=MANY).map(
-        lambda rows: [row | {"day": EDGES[6 * (n % 3)], "person_id": f"member {n}"} for n, row in enumerate(rows)]
+        lambda rows: [row | {"day": EDGES[6 * (n % 3)], name: f"member {n}"} for n, row in enumerate(rows)]
     )
 
 

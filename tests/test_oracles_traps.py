@@ -144,18 +144,19 @@ TRAPS = {
     "second thoughts are left out": Trap(
         "csat_delta",
         {"csat_answers": [{"day": MONDAY, "respondent": who, "variant": arm, "is_top2": top, "first_order": order}
-                          for who, arm, top, order in (("a", "ai", 1, "1"), ("a", "ai", 0, "2"), ("a", "ai", 0, "3"),
-                                                       ("b", "baseline", 0, "1"))]},
-        right=100 * (1 / 1 - 0 / 1), wrong=100 * (1 / 3 - 0 / 1),
+                          for at in range(5)
+                          for who, arm, top, order in ((f"a{at}", "ai", 1, "1"), (f"a{at}", "ai", 0, "2"),
+                                                       (f"a{at}", "ai", 0, "3"), (f"b{at}", "baseline", 0, "1"))]},
+        right=100 * (5 / 5 - 0 / 5), wrong=100 * (5 / 15 - 0 / 5),
     ),
     "segments are not averaged": Trap(
         "nps_delta",
         {"nps_answers": [{"day": MONDAY, "respondent": f"{n}", "variant": arm, "recommends": score,
                           "first_order": f"{n}", "channel": channel}
                          for n, (arm, channel, score) in enumerate([
-                             ("ai", "chat", 1), *[("ai", "mail", -1)] * 3,
-                             ("baseline", "chat", 0), ("baseline", "mail", 0)])]},
-        right=100 * ((1 - 3) / 4 - 0 / 2), wrong=100 * ((1 / 1 - 3 / 3) / 2 - 0),
+                             *[("ai", "chat", 1)] * 5, *[("ai", "mail", -1)] * 15,
+                             *[("baseline", "chat", 0)] * 5, *[("baseline", "mail", 0)] * 5])]},
+        right=100 * ((5 - 15) / 20 - 0 / 10), wrong=100 * ((5 / 5 - 15 / 15) / 2 - 0),
     ),
     "a window of 28 days has neither 27 nor 29": Trap(
         "flagged_output_rate",
@@ -210,7 +211,9 @@ NOTHING_TO_DIVIDE_BY: dict[str, dict[str, list[Row]]] = {
         "survey_answers": [{"day": MONDAY, "respondent": name, "audience_role": "all"} for name in PEOPLE]},
     "token_cost_per_session": {
         "session_costs": rows((1, {"session_key": "k", "sessions": 0, "cost_usd": 3, "unknown_costs": 0}))},
-    "csat_delta": {"csat_answers": rows((1, {"respondent": "a", "variant": "ai", "is_top2": 1, "first_order": "1"}))},
+    "csat_delta": {
+        "csat_answers": [{"day": MONDAY, "respondent": name, "variant": "ai", "is_top2": 1, "first_order": "1"}
+                         for name in PEOPLE]},
     "conversion_uplift": {
         "experiment_units": rows((3, {"experiment": "e", "arm": "treated", "margin": 1, "treated_share": 0.5}))},
     "prompt_injection_resistance": {"attack_attempts": rows((2, {"suite": "s", "is_tested": 0, "is_resisted": 0}))},

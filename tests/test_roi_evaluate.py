@@ -336,11 +336,13 @@ def test_an_unknown_rate_makes_costs_unknown_and_the_result_with_them() -> None:
 
 
 def test_idle_seats_are_a_part_of_licences_and_never_lost() -> None:
-    """100.00 for 6 seats of which 2 are idle: 66.67 and 33.33; of three seats it is not told."""
+    """100.00 for 6 seats of which 2 are idle: 33 %, so 67.00 and 33.00; of three seats it is not told."""
     licence = Cost("c-9", "coding", "", "licence", date(2026, 3, 14), D("100"), "USD", "costs.csv:9")
     found = result_of_programme(costs=(*COSTS, licence), seats=(Seats(MONTHS[2], "copilot", 6, 2, None, ""),))
     parts = {one.category: one.amount for one in found.costs if one.place == "costs.csv:9"}
-    assert parts == {"licence": D("66.67"), "licence_idle": D("33.33")}
+    assert parts == {"licence": D("67.00"), "licence_idle": D("33.00")}
+    said = [one.how for one in found.costs if one.place == "costs.csv:9"]
+    assert said == ["100 USD; 67 % of the seats used", "100 USD; 33 % of the seats idle"]
     few = result_of_programme(costs=(*COSTS, licence), seats=(Seats(MONTHS[2], "copilot", 3, 1, None, ""),))
     assert [one.category for one in few.costs if one.place == "costs.csv:9"] == ["licence"]
 

@@ -43,18 +43,28 @@ def suppress(
     """
     if counted.empty:
         return
-    people = counted["clusters"].fillna(counted["n"]).fillna(0)  # several answers of one person are one person
-    held = counted.assign(people=people)
-    told = _told(con, held["kpi_id"].unique().tolist())
+    told = _told(con, counted["kpi_id"].unique().tolist())
     hidden: list[int] = []
-    for kpi_id, part in held.groupby("kpi_id", sort=False):
+    for kpi_id, part in counted.groupby("kpi_id", sort=False):
         before = told[(told["kpi_id"] == kpi_id)]
-        hidden += _hidden(part, catalog.metrics[kpi_id], before, end=end)
+        for people in _groups(part):
+            hidden += _hidden(part.assign(people=people), catalog.metrics[kpi_id], before, end=end)
     rows = sorted(set(hidden))
     frame.loc[rows, _HIDDEN] = None
     frame.loc[rows, "status"] = "not_available"
     frame.loc[rows, "reason"] = REASON
     frame.loc[rows, "verdict"] = ""
+
+
+def _groups(part: pd.DataFrame) -> Iterator[pd.Series]:
+    """How many people each row is told of: all, and where two groups are compared, each of them.
+
+    Hiding more than one of them asks for takes away sums from which the others could be worked out, and adds none.
+    """
+    yield part["clusters"].fillna(part["n"]).fillna(0)  # several answers of one person are one person
+    for arm in ("treated_n", "control_n"):
+        if arm in part and part[arm].notna().any():
+            yield part[arm].astype(float).fillna(0)
 
 
 def _told(con: duckdb.DuckDBPyConnection, kpis: list[str]) -> pd.DataFrame:

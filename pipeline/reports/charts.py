@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.catalog.model import AnyMetric
 from pipeline.reports import formats, words
 from pipeline.reports.model import Chart, ChartRow, Note, Record, Value
+from pipeline.reports.shown import shown as as_shown
 from pipeline.reports.values import QUIET
 
 if TYPE_CHECKING:
@@ -219,7 +220,8 @@ def _noted(rows: Sequence[Value], notes: Sequence[Note], shown: Frame) -> dict[s
     return {"type": "scatter", "mode": "markers+text", "x": [at for at, _ in places],
             "y": [_significant(shown.low)] * len(places), "text": [str(note.number) for _, note in places],
             "textposition": "top center", "cliponaxis": False, "name": "note",
-            "hovertext": [escape(note.text) for _, note in places], "hovertemplate": "%{hovertext}<extra></extra>",
+            "hovertext": [escape(as_shown(note.text)) for _, note in places],
+            "hovertemplate": "%{hovertext}<extra></extra>",
             "marker": {"color": "--ink", "size": 9, "symbol": "triangle-up-open"}}  # fmt: skip
 
 

@@ -144,7 +144,7 @@ def _seat_price(one: Seats, price: Decimal, rates: Rates) -> CostItem:
     """The seats of a product at the price of their entitlement."""
     last = next_month(one.month) - timedelta(days=1)
     amount, how, reason = in_usd(price, one.currency or "USD", last, rates)
-    told = f"{one.seats} seats of {one.product}: {how}"
+    told = f"seats of {one.product}: {how}"  # how many is told by the KPIs alone, which know what they may tell
     return CostItem(one.month, SHARED, SHARED, LICENCE, amount, told, "entitlements", reason)
 
 
@@ -163,13 +163,15 @@ def unpriced_seats(inputs: Inputs, months: Sequence[date]) -> Iterator[str]:
 def _with_idle(item: CostItem, seats: Sequence[Seats]) -> tuple[CostItem, ...]:
     """A licence cost split into seats that were used and seats that were idle; any other cost as it is.
 
-    Seats of which nobody knows whether they are used say nothing about the split.
+    Seats of which nobody knows whether they are used say nothing about the split. It goes by whole percent, from which
+    the number of seats cannot be worked out.
     """
     held = [(one.seats, one.idle) for one in seats if one.month == item.month and one.idle is not None]
     total, idle = sum(seats for seats, _ in held), sum(idle for _, idle in held)
     is_small = total < SMALLEST_GROUP  # of so few people it is not told who used what
     if item.category != LICENCE or item.amount is None or item.amount <= 0 or is_small or not 0 < idle <= total:
         return (item,)
-    used, wasted = split_to_cents(item.amount, [total - idle, idle])
-    parts = ((LICENCE, used, f"{total - idle} of {total} seats used"), (IDLE, wasted, f"{idle} of {total} seats idle"))
+    percent = 100 if idle == total else min(max(round(100 * idle / total), 1), 99)
+    used, wasted = split_to_cents(item.amount, [100 - percent, percent])
+    parts = ((LICENCE, used, f"{100 - percent} % of the seats used"), (IDLE, wasted, f"{percent} % of the seats idle"))
     return tuple(replace(item, category=name, amount=part, how=f"{item.how}; {how}") for name, part, how in parts)
