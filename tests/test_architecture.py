@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "errors": set(),
     "settings": {"errors"},
     "tables": {"errors"},
-    "catalog": {"errors", "tables"},
+    "catalog": {"errors", "tables", "statistics"},
     "warehouse": {"errors", "tables"},
     "sources": {"errors", "tables", "catalog", "warehouse"},
     "contracts": {"errors", "tables", "warehouse"},

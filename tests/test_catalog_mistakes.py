@@ -405,6 +405,19 @@ MISTAKES = [
         "min_n: 200", "min_n: 0", "§min_n: 0", "C012", "found min_n 0, expected at least 1", id="too small",
     ),
     pytest.param(
+        "min_n: 200", "min_n: 71", "§min_n: 71", "C053",
+        "found min_n 71, and no interval around the 0.95 quantile of fewer than 72 values, expected at least 72, did you "
+        "mean min_n: 72?", id="percentile of few",
+    ),
+    pytest.param(
+        "kind: percentile\n    fact: requests\n    value: latency_s\n    percentile: 0.95\n    unit: s\n    direction: down\n"
+        "    cadence: daily\n    dimensions: [model]\n    min_n: 200",
+        "kind: median\n    fact: tasks\n    value: hours_saved\n    unit: h\n    direction: down\n"
+        "    cadence: daily\n    min_n: 5", "direction: down\n    cadence: daily\n    §min_n: 5\n", "C053",
+        "found min_n 5, and no interval around the median of fewer than 6 values, expected at least 6, did you mean "
+        "min_n: 6?", id="median of few",
+    ),
+    pytest.param(
         "min_n: 200", "min_n: '200'", "§min_n: '", "C012", "found min_n '200', expected a whole number", id="quoted",
     ),
     pytest.param(

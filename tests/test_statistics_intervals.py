@@ -15,6 +15,7 @@ from pipeline.statistics.intervals import (
     clustered_ratio,
     clustered_share,
     clustered_total,
+    least_n_of_quantile,
     newcombe_difference,
     order_statistic_ranks,
     poisson_exact,
@@ -350,6 +351,16 @@ class TestOrderStatistics:
     def test_undefined(self):
         """No values, half a value, or a quantile of 0 or 1 have no ranks."""
         assert np.isnan(order_statistic_ranks([0, 10.5, 10, 10, None], [0.5, 0.5, 0, 1, 0.5])).all()
+
+    @pytest.mark.parametrize("level", [0.8, 0.9, 0.95, 0.99])
+    @pytest.mark.parametrize("p", [0.01, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99])
+    def test_the_fewest_observations_are_the_first_with_both_ranks(self, p: float, level: float) -> None:
+        """Below the least n a side is open, from it on none is."""
+        least = least_n_of_quantile(p, level)
+        lower, upper = order_statistic_ranks(np.arange(1, least + 40), p, level)
+        is_closed = np.isfinite(lower) & np.isfinite(upper)
+        assert not is_closed[: least - 1].any()
+        assert is_closed[least - 1 :].all()
 
 
 def test_a_night_of_values_takes_seconds():

@@ -10,7 +10,7 @@ from pipeline.catalog.benefit_checks import check_benefits
 from pipeline.catalog.columns import check_columns, identifying_columns
 from pipeline.catalog.document import NOWHERE, KeyPath, Positions
 from pipeline.catalog.load import Reading, configuration_error, in_file_order, read_catalog
-from pipeline.catalog.model import Catalog
+from pipeline.catalog.model import AnyMetric, Catalog, Median, Percentile
 from pipeline.catalog.units import check_target, check_unit
 from pipeline.catalog.wording import near, one_of, problem, quoted
 from pipeline.errors import Problem
@@ -76,8 +76,24 @@ def _measures(catalog: Catalog, positions: Positions, facts: Facts) -> Iterator[
     for kpi_id, metric in catalog.metrics.items():
         yield from check_unit(kpi_id, metric, positions, facts)
         yield from check_target(kpi_id, metric, positions)
+        yield from _too_few(kpi_id, metric, positions)
         columns = identifying.get(metric.fact, set())
         yield from check_columns(kpi_id, metric, positions, facts=facts, identifying=columns)
+
+
+def _too_few(kpi_id: str, metric: AnyMetric, positions: Positions) -> Iterator[Problem]:
+    """A quantile is judged by its interval, so from as many values on as have one."""
+    if not isinstance(metric, Median | Percentile) or positions.is_unknown("metrics", kpi_id, "percentile"):
+        return
+    from pipeline.statistics.intervals import least_n_of_quantile
+
+    quantile = metric.percentile if isinstance(metric, Percentile) else 0.5
+    least = least_n_of_quantile(quantile)
+    if metric.min_n < least:
+        what = "the median" if isinstance(metric, Median) else f"the {quantile:g} quantile"
+        found = f"min_n {metric.min_n}, and no interval around {what} of fewer than {least} values"
+        where = positions.where("metrics", kpi_id, "min_n")
+        yield problem(where, codes.TOO_FEW, found=found, expected=f"at least {least}", meant=f"min_n: {least}")
 
 
 def _names(section: str, present: Mapping[str, object], set_aside: frozenset[KeyPath]) -> list[str]:

@@ -22,6 +22,8 @@ _INDENT = 2
 _PLAIN = re.compile(r"[\w($<][^,\[\]{}]*")
 _PLAIN_BLOCK = re.compile(r"[\w($<].*")
 _ESCAPES = {'"': '\\"', "\\": "\\\\"}
+_MIN_N = 30
+"""Enough for the interval of a median, and no KPI should be judged from its first row on."""
 _OBVIOUS = ("text", "a name")
 
 
@@ -95,6 +97,8 @@ class _Maker:
     def value(self, key: str, part: Schema) -> object:
         if key == "unit" and key in self.alike:
             return self.alike[key]
+        if key == "min_n":
+            return _MIN_N
         if "$ref" in part:
             return self.record(self.records[str(part["$ref"]).rpartition("/")[2]])
         if "anyOf" in part:

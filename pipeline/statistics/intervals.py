@@ -7,6 +7,8 @@ SciPy and statsmodels are imported on first use: they take about a second.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -315,3 +317,19 @@ def order_statistic_ranks(n: ArrayLike, p: ArrayLike, level: float = 0.95) -> Bo
     lower = binom.ppf(tail(level), safe_n, safe_p)
     upper = binom.ppf(1 - tail(level), safe_n, safe_p) + 1
     return where_valid(valid, np.where(lower >= 1, lower, np.nan), np.where(upper <= safe_n, upper, np.nan))
+
+
+def least_n_of_quantile(p: float, level: float = 0.95) -> int:
+    """The fewest observations of which two enclose the p-quantile with at least `level` confidence.
+
+    The least n with P(B < 1) = (1 - p)^n < (1 - level)/2 and P(B >= n) = p^n <= (1 - level)/2, B binomial(n, p): from
+    then on `order_statistic_ranks` has a rank on both sides. ValueError unless 0 < p < 1.
+    Source: David & Nagaraja (2003), Order Statistics, 3rd ed., section 7.1.
+
+    >>> least_n_of_quantile(0.5), least_n_of_quantile(0.95)  # 2 / 2^6 = 3.1 %; 0.95^72 = 2.49 %
+    (6, 72)
+    """
+    if not 0 < p < 1:
+        raise ValueError(f"found a quantile of {p}, expected one between 0 and 1")
+    below, above = (math.log(tail(level)) / math.log(share) for share in (1 - p, p))
+    return max(math.floor(below) + 1, math.ceil(above))
