@@ -130,6 +130,13 @@ def test_families_of_types(sql_type: str, expected: str) -> None:
     assert family(sql_type) == expected
 
 
+def test_a_flag_is_counted_whatever_its_name(tmp_path: Path) -> None:
+    """`is_rate_limited` says yes or no of each row, and is no rate, so it may be added up."""
+    facts = FACTS | {"sessions": FACTS["sessions"] | {"is_rate_limited": "INTEGER"}}
+    path = written(tmp_path, broken("sum(has_complaint)", "sum(is_rate_limited)"))
+    assert examine(path, facts=facts)[1] == []
+
+
 def test_importing_the_room_is_light() -> None:
     """The room loads no parser, no database and no data frame before they are needed."""
     code = (

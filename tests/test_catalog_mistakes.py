@@ -427,8 +427,37 @@ MISTAKES = [
         "tier: 3", "tier: 4", "§tier: 4", "C012", "found tier 4, expected at most 3", id="tier",
     ),
     pytest.param(
-        "percentile: 0.95", "percentile: 95", "§percentile: 95", "C012", "found percentile 95, expected less than 1",
-        id="percentile in percent",
+        "percentile: 0.95", "percentile: 95", "§percentile: 95", "C012",
+        "found percentile 95, expected less than 1, did you mean 0.95?", id="percentile in percent",
+    ),
+    pytest.param(
+        "at_most: 0.05", "at_most: 5%", "§at_most: 5%", "C012", "found at_most '5%', expected a number, did you mean 0.05?",
+        id="percent as a number",
+    ),
+    pytest.param(
+        "    direction: down\n    cadence: daily\n    dimensions: [model]",
+        "    direction: lower\n    cadence: daily\n    dimensions: [model]", "§direction: lower", "C012",
+        "found direction 'lower', expected one of up, down, did you mean down?", id="direction in other words",
+    ),
+    pytest.param(
+        "    unit: s\n", "    unit: $\n", "§unit: $", "C012",
+        "found unit '$', expected one of ratio, points, index, score_1_5, count, per_1k_sessions, requests/min, USD, "
+        "USD/session, USD/task, s, min, h, d, months, did you mean USD?", id="sign of a currency",
+    ),
+    pytest.param(
+        "    owner: trainer", "    owner: Trainer", "§owner: Trainer", "C012",
+        "found owner 'Trainer', expected 2 to 63 lower-case letters, digits and _, a letter first, did you mean trainer?",
+        id="owner by title",
+    ),
+    pytest.param(
+        "target: {at_least: 3, since: 2026-01-01, source: a plan}", "target: 3  # points", "§target: 3", "C012",
+        "found target 3, expected a side, a day and who says so, such as {at_least: 3, since: 2026-01-31, source: a plan}",
+        id="a bare target",
+    ),
+    pytest.param(
+        "total: sum(hours_saved)", "total: count(hours_saved > 0)", "§total: count", "C031",
+        "found total count(hours_saved > 0), expected count(*), did you mean count(*) where hours_saved > 0?",
+        id="condition inside of count",
     ),
     pytest.param(
         "name: Speed", "name: 1.10", "§name: 1.10", "C012",
@@ -624,12 +653,12 @@ MISTAKES = [
     pytest.param(
         "where is_active = 1", "where is_active = 'yes'", "§numerator: distinct", "C033",
         "found is_active of type INTEGER used as text or a time in numerator, expected a literal of the column's "
-        "own type", id="number against text",
+        "own type, such as is_active = 1", id="number against text",
     ),
     pytest.param(
         "where is_active = 1", "where is_active", "§numerator: distinct", "C033",
         "found is_active of type INTEGER used as a flag (true or false) in numerator, expected a literal of the "
-        "column's own type", id="number as a flag",
+        "column's own type, such as is_active = 1", id="number as a flag",
     ),
     pytest.param(
         "dimensions: [model]", "dimensions: [modell]", "§modell", "C034",
@@ -707,7 +736,7 @@ MISTAKES = [
     pytest.param(
         "unit: points", "unit: percent", "§unit: percent", "C012",
         "found unit 'percent', expected one of ratio, points, index, score_1_5, count, per_1k_sessions, requests/min, "
-        "USD, USD/session, USD/task, s, min, h, d, months", id="unit that there is not",
+        "USD, USD/session, USD/task, s, min, h, d, months, did you mean ratio?", id="unit that there is not",
     ),
     pytest.param(
         "    total: sum(hours_saved)\n    unit: h\n    direction: up\n    cadence: monthly\n    min_n: 30\n"

@@ -58,7 +58,10 @@ class _Checker:
         """The owner is a role."""
         roles = [*self.catalog.roles, *away]
         if self.line.owner not in roles and not self.positions.is_unknown("roles"):
-            expected, meant = one_of(roles, otherwise="a role of this catalogue"), near(self.line.owner, roles)
+            expected, meant = (
+                one_of(roles, otherwise="a role of this catalogue, by its id under roles"),
+                near(self.line.owner, roles),
+            )
             found = f"owner {quoted(self.line.owner)}"
             yield self.report("owner", code=codes.UNKNOWN_OWNER, found=found, expected=expected, meant=meant)
 

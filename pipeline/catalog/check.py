@@ -108,7 +108,7 @@ def _owners(catalog: Catalog, positions: Positions, set_aside: frozenset[KeyPath
         if metric.owner not in roles:
             where = positions.where("metrics", kpi_id, "owner")
             found, meant = f"owner {quoted(metric.owner)}", near(metric.owner, roles)
-            expected = one_of(roles, otherwise="a role of this catalogue")
+            expected = one_of(roles, otherwise="a role of this catalogue, by its id under roles")
             yield problem(where, codes.UNKNOWN_OWNER, found=found, expected=expected, meant=meant)
 
 

@@ -13,16 +13,7 @@ from pipeline.catalog import codes
 from pipeline.catalog.document import Positions
 from pipeline.catalog.expressions import Comparison, ExpressionError, Measure, parse_condition, parse_measure
 from pipeline.catalog.formulas import names_of, parse_formula
-from pipeline.catalog.model import (
-    AnyMetric,
-    Catalog,
-    Derived,
-    Formula,
-    Judged,
-    Ratio,
-    Recurrence,
-    Total,
-)
+from pipeline.catalog.model import AnyMetric, Catalog, Derived, Formula, Judged, Ratio, Recurrence, Total
 from pipeline.catalog.records import COLUMN
 from pipeline.catalog.wording import near, one_of, problem, quoted
 from pipeline.errors import Problem
@@ -47,6 +38,7 @@ _FITTING = {"any": _ANY, "number": _NUMBERS, "exact": frozenset({"exact number"}
             "time": frozenset({"time"})}  # fmt: skip
 _COMPARABLE = {"number": _NUMBERS, "text": frozenset({"text", "time"}), "flag": frozenset({"flag"})}
 _NOT_ADDITIVE = re.compile(r"(^|_)(share|rate|ratio|percent|p\d\d|mean|avg|median|score_share)($|_)")
+_AS_COMPARED = {"exact number": "{} = 1", "number": "{} = 1.5", "text": "{} = 'text'", "flag": "{}"}
 _EXAMPLES = {"number": "a number", "text": "text or a time", "flag": "a flag (true or false)"}
 
 
@@ -291,7 +283,7 @@ class _Checker:
             elif family(sql_type) not in use.families:
                 found = f"{use.key} {use.column} of type {sql_type}"
                 yield problem(self.where(use.key), codes.WRONG_COLUMN_TYPE, found=found, expected=use.expected)
-            elif _NOT_ADDITIVE.search(use.column) and use.is_summed:
+            elif use.is_summed and _NOT_ADDITIVE.search(use.column) and not use.column.startswith(("is_", "has_")):
                 found, expected = (
                     f"the sum of {use.column}",
                     "what it was worked out from; shares and percentiles do not add up",
@@ -330,7 +322,8 @@ class _Checker:
             wrong = [kind for kind in literals if sql_type and family(sql_type) not in _COMPARABLE[kind]]
             if sql_type is not None and wrong:
                 told = f"{column} of type {sql_type} used as {_EXAMPLES[wrong[0]]} in {key}"
-                expected = "a literal of the column's own type"
+                such = _AS_COMPARED.get(family(sql_type), "").format(column)
+                expected = "a literal of the column's own type" + (f", such as {such}" if such else "")
                 yield problem(self.where(key), codes.WRONG_COLUMN_TYPE, found=told, expected=expected)
 
     def condition(self) -> tuple[Comparison, ...]:

@@ -94,8 +94,10 @@ def parse_measure(text: str) -> Measure:
 
 def _check_argument(function: str, inner: str) -> None:
     if function == "count" and inner != "*":
-        expected = f"count(*) where {inner} is not null" if _COLUMN.fullmatch(inner) else "count(*)"
-        raise ExpressionError(found=f"count({inner})", expected=expected)
+        if _COLUMN.fullmatch(inner):
+            expected = f"count(*), which counts rows, or count(*) where {inner} is not null"
+            raise ExpressionError(found=f"count({inner})", expected=expected)
+        raise ExpressionError(found=f"count({inner})", expected="count(*)", meant=f"count(*) where {inner}")
     if function != "count" and not _COLUMN.fullmatch(inner):
         raise ExpressionError(found=f"{function}({inner})", expected=f"the name of one column inside {function}(...)")
 

@@ -78,7 +78,8 @@ class Draft:
         self.document = replace(document, data=deepcopy(document.data), texts=self.texts)
         self.unknown = set(document.broken)
         self.guessed: set[KeyPath] = set()
-        self.mended: set[KeyPath] = set()
+        self.mended: dict[KeyPath, int] = {}
+        self.round = 0
         self.problems: list[Problem] = []
         self.catalog = self._read()
 
@@ -94,7 +95,7 @@ class Draft:
         return frozenset(path for path in records if value_at(self.document.data, path) is None)
 
     def _read(self) -> Catalog | None:
-        for _ in range(_ROUNDS):
+        for self.round in range(_ROUNDS):
             try:
                 return Catalog.model_validate(self.document.data)
             except ValidationError as error:
@@ -140,7 +141,7 @@ class Draft:
 
     def _put_in(self, path: KeyPath) -> None:
         """Put a stand-in under a path; a record with none, or whose stand-in does not fit, is left out."""
-        if len(path) == 2 or path in self.mended:
+        if len(path) == 2 or self.mended.get(path, self.round) < self.round:
             path = path[:2]
             self._pop(path)
         elif path:
@@ -153,7 +154,7 @@ class Draft:
                 container[key] = stand_in(container) if stand_in else _NOBODY
         else:
             self.document = replace(self.document, data=None)
-        self.mended.add(path)
+        self.mended[path] = self.round
         self.unknown.add(path)
 
     def _pop(self, path: KeyPath) -> object:

@@ -40,7 +40,8 @@ All mistakes of a file are told at once, whatever they are, save what cannot be 
   name with other names, not the parts of a line with other lines. A misspelled key is read as the one that is named as
   meant, a kind that does not exist as the one that is meant or that the other keys fit.
 - An example is run as soon as nothing is wrong that its value rests on; words, owner, target, `min_n`,
-  `matures_after_days` and dimensions may be. Whether its columns exist and its values fit is told before that.
+  `matures_after_days` and dimensions may be. Whether its columns exist and its values fit is told before that. An
+  example of which a key cannot be read is not looked at any further.
 - Of the same KPI or line, since one thing follows from the other:"""
 
 

@@ -95,10 +95,8 @@ class _Maker:
         self.records, self.alike = records, alike
 
     def value(self, key: str, part: Schema) -> object:
-        if key == "unit" and key in self.alike:
-            return self.alike[key]
-        if key == "min_n":
-            return _MIN_N
+        if key == "min_n" or (key == "unit" and key in self.alike):
+            return _MIN_N if key == "min_n" else self.alike[key]
         if "$ref" in part:
             return self.record(self.records[str(part["$ref"]).rpartition("/")[2]])
         if "anyOf" in part:

@@ -204,7 +204,7 @@ def dimension_of(unit: str) -> Dimension:
     return found
 
 
-_WRITTEN = {
+WRITTEN = {
     "%": "ratio", "percent": "ratio", "$": "USD", "usd": "USD", "dollar": "USD", "€": "EUR", "eur": "EUR",
     "euro": "EUR",
     "hour": "h", "hr": "h", "minute": "min", "mins": "min", "second": "s", "sec": "s", "day": "d",
@@ -220,7 +220,7 @@ def parse_unit(text: str) -> Dimension:
     """
     top, slash, bottom = text.strip().partition("/")
     for name in (top, bottom) if slash else (top,):
-        meant = _WRITTEN.get(name.strip().lower().removesuffix("s"), _WRITTEN.get(name.strip().lower()))
+        meant = WRITTEN.get(name.strip().lower().removesuffix("s"), WRITTEN.get(name.strip().lower()))
         if meant is not None and meant != name:
             raise ValueError(f"found unit {quoted(text)}; {quoted(name)} is written {meant}")
         if not _PLAIN.fullmatch(name):

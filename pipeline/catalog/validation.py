@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from pipeline.catalog import codes
 from pipeline.catalog.benefits import Benefit, Deduction, Evidence, Factor
 from pipeline.catalog.document import Document, KeyPath
 from pipeline.catalog.model import KINDS, Catalog, Role, Target
+from pipeline.catalog.units import WRITTEN
 from pipeline.catalog.wording import near, problem, quoted
 from pipeline.catalog.worked import Example
 from pipeline.errors import Problem
@@ -57,6 +59,8 @@ def found_by(error: ValidationError, document: Document) -> list[Finding]:
     findings: dict[KeyPath, Finding] = {}
     for item in error.errors(include_url=False):
         path = path_of(item["loc"])
+        if _is_of_another_form(item["loc"], document):
+            continue
         meant = meant_key(path, document) if item["type"] == "extra_forbidden" else None
         findings.setdefault(path, Finding(path, item, meant))
     renamed = {(*one.path[:-1], one.meant) for one in findings.values() if one.meant is not None}
@@ -74,6 +78,17 @@ def path_of(loc: Iterable[str | int]) -> KeyPath:
     if path[:1] == ("metrics",) and path[2:3] == ("examples",):
         path = (*path[:4], *(one for one in path[4:] if isinstance(one, int) or _is_name(one)))
     return path[:-1] if path and path[-1] == "[key]" else path
+
+
+_FORMS = {"dict[": Mapping, "tuple[": list}
+"""How pydantic names the forms that rows of an example may have."""
+
+
+def _is_of_another_form(loc: tuple[str | int, ...], document: Document) -> bool:
+    """Whether it was found when rows were taken for a form that they do not have."""
+    forms = [form for form in _FORMS if len(loc) > 6 and str(loc[6]).startswith(form)]
+    rows = value_at(document.data, (*loc[:2], *loc[3:6])) if forms else None
+    return bool(forms) and isinstance(rows, (Mapping, list)) and not isinstance(rows, _FORMS[forms[0]])
 
 
 def _is_name(step: str) -> bool:
@@ -95,9 +110,40 @@ def problem_of(finding: Finding, document: Document) -> Problem:
         return problem(where, codes.TARGET_SIDES, found=found, expected="one of the two")
     if item["loc"] and item["loc"][-1] == "[key]":
         return problem(where, codes.WRONG_VALUE, found=f"the id {quoted(str(path[-1]))}", expected=_IDENTIFIER)
-    meant = near(str(item["input"]), _choices(item)) if kind == "literal_error" else None
     found = f"{_label(path)} {_found(path, item, document)}"
-    return problem(where, codes.WRONG_VALUE, found=found, expected=_expected(item), meant=meant)
+    is_form = kind in ("dict_type", "tuple_type", "model_type")
+    expected = _SHAPES.get(str(path[-1]), "") if is_form and path else ""
+    expected = expected or _expected(item)
+    return problem(where, codes.WRONG_VALUE, found=found, expected=expected, meant=_meant(path, item, document))
+
+
+_SHAPES = {
+    "rows": "a list of rows, such as [{day: 2026-01-05, is_done: 1}]; of a KPI of two facts, rows by fact",
+    "target": "a side, a day and who says so, such as {at_least: 3, since: 2026-01-31, source: a plan}",
+}
+"""Key -> the form of its value."""
+
+
+def _meant(path: KeyPath, item: ErrorDetails, document: Document) -> str | None:
+    """What a wrong value may have been meant to be."""
+    value, kind = str(item["input"]), item["type"]
+    if kind == "literal_error":
+        written = _ALSO_WRITTEN.get(str(path[-1]), {}).get(value.lower())
+        return written if written in _choices(item) else near(value, _choices(item))
+    if kind == "number_type" and (share := _PERCENT.fullmatch(value)):
+        return f"{float(share[1]) / 100:g}"
+    if path[-1:] == ("percentile",) and kind == "less_than" and float(value) < 100:
+        return f"{float(value) / 100:g}"
+    roles = value_at(document.data, ("roles",)) if path[-1:] == ("owner",) else None
+    return near(value, roles) if isinstance(roles, Mapping) else None
+
+
+_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
+_ALSO_WRITTEN = {
+    "unit": WRITTEN,
+    "direction": {"lower": "down", "less": "down", "decrease": "down", "higher": "up", "more": "up", "increase": "up"},
+}
+"""Key -> how its choices are often written, and how they are written here."""
 
 
 def _unknown_key(where: str, path: KeyPath, document: Document) -> Problem:
