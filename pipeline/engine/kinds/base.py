@@ -29,6 +29,12 @@ Measured = tuple[Floats, Floats, Floats]
 EXACT = "DECIMAL(38, 12)"
 SQUARED = "DECIMAL(18, 9)"
 """Two of these multiply without loss into 36 digits."""
+COARSE = "DECIMAL(19, 6)"
+"""The same for sums of a million and more, such as tokens; of one digit less DuckDB would multiply two in 64 bits."""
+SUMMED = "DECIMAL(27, 9)"
+"""Sums that are added up over days before they are squared."""
+_SMALL = 1_000_000
+"""Below it a hundred million squares of `SQUARED` add up to 38 digits."""
 FIRST_DAY = "$first_day"
 """Stands for the first day of the periods a roll-up is about: the roll-up of a night reads no state from before it."""
 KEYS = "grain, period_start, period_end, dimension, dimension_value"
@@ -59,8 +65,8 @@ class Leaf:
     """Columns and types of the table, when `through` makes it."""
 
 
-def squarable(sql: str) -> str:
-    """SQL of an exact sum as `SQUARED`, nothing as 0.
+def squarable(sql: str, otherwise: str = SQUARED) -> str:
+    """SQL of an exact sum as `SQUARED`, or where it is not small as the type `otherwise`; nothing as 0.
 
     Most sums fit into 64 bits with 14 decimals, which nothing that is summed here exceeds, and are rounded there: it
     takes a hundredth of the time that rounding 128 bits takes. Counts need no rounding.
@@ -68,7 +74,20 @@ def squarable(sql: str) -> str:
     if sql == "count(*)":
         return f"CAST({sql} AS {SQUARED})"
     narrow = f"CAST(CAST({sql} AS DECIMAL(18, 14)) AS {SQUARED})"
-    return f"CASE WHEN {sql} > -9999 AND {sql} < 9999 THEN {narrow} ELSE CAST(coalesce({sql}, 0) AS {SQUARED}) END"
+    return f"CASE WHEN {sql} > -9999 AND {sql} < 9999 THEN {narrow} ELSE CAST(coalesce({sql}, 0) AS {otherwise}) END"
+
+
+def two_scales(above: str, below: str) -> str:
+    """SQL of two exact sums as `x` and `y`, or where one is large as `big_x` and `big_y`; the other pair is 0."""
+    small = " AND ".join(f"coalesce({sql}, 0) > -{_SMALL} AND coalesce({sql}, 0) < {_SMALL}" for sql in (above, below))
+    fine, coarse = (f"CAST(0 AS {sql_type})" for sql_type in (SQUARED, COARSE))
+    sides = {"x": above, "y": below}
+    columns = [f"CASE WHEN {small} THEN {squarable(sql)} ELSE {fine} END AS {name}" for name, sql in sides.items()]
+    columns += [
+        f"CASE WHEN {small} THEN {coarse} ELSE CAST(coalesce({sql}, 0) AS {COARSE}) END AS big_{name}"
+        for name, sql in sides.items()
+    ]
+    return ", ".join(columns)
 
 
 def from_rows(fact: str) -> str:

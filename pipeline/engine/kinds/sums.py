@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from pipeline.engine.kinds.base import (
     KEYS,
+    SUMMED,
     Floats,
     Kind,
     Leaf,
@@ -24,23 +26,37 @@ from pipeline.engine.kinds.base import (
     nothing,
     quotient,
     squarable,
+    two_scales,
 )
-from pipeline.engine.windows import Windows, by_slice, register, rolled_frame, span_of
+from pipeline.engine.windows import Whole, Windows, by_slice, register, rolled_frame, span_of
 from pipeline.statistics import intervals
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_SIDES = {"numerator": "x", "denominator": "y"}
-_PRODUCTS = {"x": "x", "y": "y", "xx": "x * x", "xy": "x * y", "yy": "y * y"}
-MOMENTS = ", ".join(f"sum({name}) AS {name}" for name in ("clusters", *(f"sum_{name}" for name in _PRODUCTS)))
-
-
+_SIDES = ("numerator", "denominator")
+_SIMPLE, _SQUARES = ("x", "y"), {"xx": "{0}x * {0}x", "xy": "{0}x * {0}y", "yy": "{0}y * {0}y"}
+_PRODUCTS = (*_SIMPLE, *_SQUARES)
 WITHIN_A_DAY = ("session_key",)
 """Cluster columns of which a value has rows on one day only, that of its beginning; people come back on other days."""
 
 
-_SUMMED = ", ".join(f"sum({text}) AS sum_{name}" for name, text in _PRODUCTS.items())
+def products(source: str, keys: str, told: str) -> str:
+    """SQL of the number of clusters and the sums and sums of products of their `two_scales`, by keys."""
+    sums = [f"sum({name}) + sum(big_{name}) AS sum_{name}" for name in _SIMPLE]
+    sums += [f"sum({text.format('')}) AS sum_{name}" for name, text in _SQUARES.items()]
+    sums += [f"sum({text.format('big_')}) AS big_{name}" for name, text in _SQUARES.items()]
+    return f"SELECT {told}, count(*) AS clusters, {', '.join(sums)} FROM ({source}) AS x GROUP BY {keys}"
+
+
+def _both_scales(fine: str, coarse: str) -> str:
+    return f"CAST(sum({fine}) AS DOUBLE) + CAST(sum({coarse}) AS DOUBLE)"
+
+
+MOMENTS = ", ".join(
+    [f"sum({name}) AS {name}" for name in ("clusters", "sum_x", "sum_y")]
+    + [f"{_both_scales(f'sum_{name}', f'big_{name}')} AS sum_{name}" for name in _SQUARES]
+)
 
 
 class Sums(Kind):
@@ -59,16 +75,19 @@ class Sums(Kind):
         """Sums over clusters, per day and slice; of clusters that last longer than a day, the sums of each."""
         if m.interval != "clustered":
             return
-        above, below = (squarable(sql) for sql in self.pair(m))
+        above, below = self.pair(m)
         if m.cluster not in WITHIN_A_DAY:
+            above, below = squarable(above, SUMMED), squarable(below, SUMMED)
             keys = ", ".join(["day", *m.dimensions])
             pairs = f"SELECT {keys}, {m.cluster} AS member, {above} AS x, {below} AS y FROM {from_rows(m.fact)}"
             yield Leaf(f"pairs_{kpi_id}", m.fact, f"{pairs} GROUP BY {keys}, {m.cluster}")
             return
 
         def moments(keys: str, told: str) -> str:
-            inner = f"SELECT {keys}, {above} AS x, {below} AS y FROM {from_rows(m.fact)} GROUP BY {keys}, {m.cluster}"
-            return f"SELECT {told}, count(*) AS clusters, {_SUMMED} FROM ({inner}) AS x GROUP BY {keys}"
+            scaled = two_scales(above, below)
+            return products(
+                f"SELECT {keys}, {scaled} FROM {from_rows(m.fact)} GROUP BY {keys}, {m.cluster}", keys, told
+            )
 
         yield Leaf(f"moments_{kpi_id}", m.fact, each_slice(m.dimensions, moments))
 
@@ -98,24 +117,64 @@ def _moments(con: duckdb.DuckDBPyConnection, state: str, m: Any, periods: pd.Dat
     if span is None:
         return rolled_frame(iter(()), periods)[KEYS.split(", ")].assign(**dict.fromkeys(_MOMENTS, 0))
     windows = span.windows(periods)
-    scaled = ", ".join(f"{_billionths(name)} AS {name}" for name in "xy")
-    columns = f"no_member AS row, {scaled}"
+    columns = ", ".join(["no_member AS row", *(_in_64_bits(con, state, name, span.condition) for name in "xy")])
 
     def parts() -> Iterator[tuple[str, str, dict[str, Any]]]:
         for dimension, value, held in by_slice(con, state, m.dimensions, span=span, columns=columns):
             found = {name: np.zeros(len(windows.starts)) for name in ("n", *_MOMENTS)}
+            read = [name for name in held if name != "row" and not name.startswith("no_")]
             for part, row in windows.blocks(held["row"]):
-                _add_moments(found, windows, row, {name: held[name][part] for name in ("day", "x", "y")})
+                _add_moments(found, windows, row, {name: held[name][part] for name in read})
             found["n"] = found["clusters"]
             yield dimension, value, found
 
     return rolled_frame(parts(), periods).drop(columns="n")
 
 
-def _billionths(name: str) -> str:
-    """SQL of a `SQUARED` as a whole number of billionths; below a million a double holds that exactly."""
-    whole = f"CAST(CAST({name} AS DECIMAL(38, 9)) * 1000000000 AS BIGINT)"
-    return f"CASE WHEN abs({name}) < 1000000 THEN CAST(round(CAST({name} AS DOUBLE) * 1e9) AS BIGINT) ELSE {whole} END"
+def _in_64_bits(con: duckdb.DuckDBPyConnection, state: str, name: str, condition: str) -> str:
+    """SQL of a `SUMMED` as billionths; where some would not fit, as whole ones and the billionths of the rest.
+
+    Below a million a double holds billionths exactly.
+    """
+    most = f"SELECT coalesce(max(abs({name})), 0)::DOUBLE FROM {state} WHERE {condition}"
+    if con.execute(most).fetchall()[0][0] < _MOST_BILLIONTHS:
+        whole = f"CAST(CAST({name} AS DECIMAL(38, 9)) * 1000000000 AS BIGINT)"
+        small = f"CAST(round(CAST({name} AS DOUBLE) * 1e9) AS BIGINT)"
+        return f"CASE WHEN abs({name}) < 1000000 THEN {small} ELSE {whole} END AS {name}"
+    rest = f"CAST(({name} - floor({name})) * 1000000000 AS BIGINT)"
+    return f"CAST(floor({name}) AS BIGINT) AS whole_{name}, {rest} AS rest_{name}"
+
+
+_MOST_BILLIONTHS = 9e9
+"""Fewer than this have billionths that fit into 64 bits."""
+
+
+@dataclass(frozen=True)
+class _Amounts:
+    """Running totals of an amount by member and day: billionths, and in two parts where 64 bits may not hold them."""
+
+    billionths: Whole
+    parts: tuple[Whole, Whole] | None = None
+    """Whole ones, and the billionths of the rest."""
+
+    @classmethod
+    def of(cls, windows: Windows, row: Any, held: dict[str, Any], name: str) -> _Amounts:
+        """Those of entries as `_in_64_bits` reads them."""
+        rows, day = int(row.max()) + 1, held["day"]
+        if name in held and np.abs(held[name]).sum(dtype=float) < _MOST_BILLIONTHS * 1e9:
+            return cls(windows.running(row, day, held[name], rows))
+        parts = np.divmod(held[name], 10**9) if name in held else (held[f"whole_{name}"], held[f"rest_{name}"])
+        whole, rest = (windows.running(row, day, part, rows) for part in parts)
+        return cls(whole * 10**9 + rest, (whole, rest))
+
+    def totals(self, windows: Windows, some: slice) -> Floats:
+        """Totals of some members by window; each is told in the same way whatever else is told with it."""
+        told = windows.totals(self.billionths[some]) / 1e9
+        if self.parts is None:
+            return np.asarray(told)
+        whole, rest = (windows.totals(part[some]) for part in self.parts)
+        large = whole + rest / 1e9
+        return np.where(np.abs(large) < _MOST_BILLIONTHS, told, large)
 
 
 _MOMENTS = ("clusters", *(f"sum_{name}" for name in _PRODUCTS))
@@ -124,9 +183,9 @@ _MOMENTS = ("clusters", *(f"sum_{name}" for name in _PRODUCTS))
 def _add_moments(found: dict[str, Any], windows: Windows, row: Any, held: dict[str, Any]) -> None:
     """Add the moments of some clusters, in blocks of rows that fit into fast memory; sums are in order of the rows."""
     rows = int(row.max()) + 1
-    running = [windows.running(row, held["day"], held[name], rows) for name in "xy"]
+    running = [_Amounts.of(windows, row, held, name) for name in "xy"]
     for begin in range(0, rows, _ROWS_AT_ONCE):
-        x, y = (windows.totals(one[begin : begin + _ROWS_AT_ONCE]) / 1e9 for one in running)
+        x, y = (one.totals(windows, slice(begin, begin + _ROWS_AT_ONCE)) for one in running)
         found["clusters"] += ((x != 0) | (y != 0)).sum(axis=0)
         for name, amounts in (("xx", x * x), ("xy", x * y), ("yy", y * y), ("x", x), ("y", y)):
             amounts[0] += found[f"sum_{name}"]
@@ -272,11 +331,12 @@ class DerivedKind(Kind):
     def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
         """Days are the clusters: both sides of a day go together, whatever fact they come from."""
         unknown = "sum(unknown) AS unknown, " if m.unknown else ""
-        x, y = (f"{squarable(side)} AS {name}" for side, name in _SIDES.items())
-        days = f"(SELECT *, {x}, {y} FROM daily)"  # decimals: sums of doubles depend on their order
+        sums = [f"sum({name}) + sum(big_{name}) AS sum_{name}" for name in _SIMPLE]
+        sums += [f"{_both_scales(*map(text.format, ('', 'big_')))} AS sum_{name}" for name, text in _SQUARES.items()]
+        days = f"(SELECT *, {two_scales(*_SIDES)} FROM daily)"  # decimals: sums of doubles depend on their order
         return (
             f"SELECT {KEYS}, sum(numerator) AS numerator, coalesce(sum(denominator), 0) AS denominator, {unknown}"
-            f"CAST(coalesce(sum(denominator), 0) AS BIGINT) AS n, count(*) AS clusters, {_SUMMED} "
+            f"CAST(coalesce(sum(denominator), 0) AS BIGINT) AS n, count(*) AS clusters, {', '.join(sums)} "
             f"FROM {in_periods(days)} GROUP BY {KEYS}"
         )
 
