@@ -75,7 +75,7 @@ def traces(told: Told) -> Iterator[tuple[str, object]]:
     for key in told.hidden:
         row = told.rows[key]
         yield from (("kpi_values.csv.gz", (key, name)) for name in (*NUMBERS, "signal") if row[name])
-        if (row["status"], row["verdict"]) != ("not_available", "inconclusive"):
+        if (row["status"], row["verdict"]) != ("not_available", ""):
             yield "kpi_values.csv.gz", (key, row["status"], row["verdict"])
     yield from _in_parquet(told)
     for kpi in PEOPLE:
