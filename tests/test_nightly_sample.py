@@ -99,12 +99,15 @@ def _differences(expected: dict[str, Any], found: dict[str, str]) -> list[str]:
     return wrong
 
 
+METRICS = load_catalog(ROOT / "metrics_catalog.yaml").metrics
+
+
 def _is_withheld(expected: dict[str, Any], found: dict[str, str]) -> bool:
     """Whether a value is withheld lest a small group be worked out; closed totals at the cadence always are told.
 
     tests/test_suppression.py says what may be told; the truth knows only of groups that are small themselves.
     """
-    metric = load_catalog(ROOT / "metrics_catalog.yaml").metrics[expected["kpi_id"]]
+    metric = METRICS[expected["kpi_id"]]
     is_headline = expected["dimension"] == "" and expected["grain"] == metric.grain and "status" not in expected
     return metric.people and not is_headline and found["value"] == ""
 
@@ -117,7 +120,7 @@ NOT_IN_TRUTH = {
 """KPIs the made-up organisation has no right answers for; tests/test_oracles_*.py hold them to another computation."""
 
 
-@pytest.mark.parametrize("kpi", sorted(set(load_catalog(ROOT / "metrics_catalog.yaml").metrics) - NOT_IN_TRUTH))
+@pytest.mark.parametrize("kpi", sorted(set(METRICS) - NOT_IN_TRUTH))
 def test_every_right_answer_is_given(nights: Nights, kpi: str) -> None:
     """Counts and money to the last digit, percentiles within 1 %, whichever night the rows came in."""
     values, keys = (
