@@ -22,7 +22,8 @@ from pipeline.warehouse.connection import warehouse
 
 LEAST_ALIKE = 5
 """A word is shown as it is only where at least so many rows of the file hold it, as pages show no smaller group."""
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_CODE = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}")
+"""A word of a code list; what has digits may be the id of somebody in the wrong column."""
 _PLAIN = re.compile(r"[-+]?[0-9.,]{1,15}(e[-+]?\d{1,3})?|\d{4}-\d{2}-\d{2}([ T][0-9:.]{5,15}\s*(Z|[+-][0-9:]{2,6})?)?")
 _OF_COLUMN = re.compile(r"(\w+): (.+?)(?: \((.+) in the file\))?")
 _OF_PAIR = re.compile(r"(\w+) (after|above) (\w+)(?: \((.+) in the file\))?")

@@ -220,7 +220,7 @@ def _turned(kpi: Kpi) -> str:
     if now is None or now.value is None or now.verdict != "missed":
         return ""
     before = kpi.before(now)
-    if before is None or before.verdict != "met":
+    if before is None or before.verdict not in ("met", "inconclusive"):
         return ""
     return f"its target of {text.goal(kpi)} before ({_told(kpi, before)}): {_told(kpi, now)} ({text.when(now)})"
 

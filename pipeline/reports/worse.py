@@ -1,4 +1,4 @@
-"""What got worse: KPIs with a real change for the worse, and targets that were met and are missed now."""
+"""What got worse: KPIs with a real change for the worse, and targets that are missed now and were not before."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from pipeline.reports.values import QUIET, judged, prior
 
 SHOWN = 5
 """More than this is no line any more; the scorecards below have the rest."""
-RULE = "Worse is a real change for the worse, outside the usual range, or a target that was met and is missed now."
+RULE = "Worse is a real change for the worse, outside the usual range, or a target missed now and not missed before."
+_BEFORE = {"met": "met", "inconclusive": "was open on"}
+"""How a target stood that was not missed."""
 
 
 def worse(edition: Edition, kpi_ids: Iterable[str]) -> WorseLine:
@@ -72,15 +74,15 @@ def due_day(as_of: date, grain: str) -> date:
 
 
 def _turned(edition: Edition, kpi_id: str) -> str:
-    """A target that is missed now and was met in the period before; empty when not so."""
+    """A target that is missed now and was not in the period before; empty when not so."""
     metric, now = edition.catalog.metrics[kpi_id], edition.current(kpi_id)
     if metric.target is None or now is None or words.verdict(now).word != "missed":
         return ""
     before = prior(edition.values, now)
-    if before is None or words.verdict(before).word != "met":
+    if before is None or (stood := _BEFORE.get(words.verdict(before).word)) is None:
         return ""
     return (
-        f"met its target of {words.target(metric)} before ({sentences.value(before, metric)}) and misses it now: "
+        f"{stood} its target of {words.target(metric)} before ({sentences.value(before, metric)}) and misses it now: "
         f"{sentences.value(now, metric)} ({formats.when(now)}){_usual(edition, kpi_id)}"
     )
 
