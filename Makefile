@@ -63,7 +63,7 @@ test-pages: $(VENV)/ready-dev ## Every published page in Chromium: axe, requests
 proof-kill: $(VENV)/ready-dev ## Kill twenty runs at random moments and hold each rerun to the bytes of an unkilled one
 	@ROI_PROOF_KILLS=20 $(BIN)/python -m pytest -n 0 tests/test_nightly_killed.py -o log_cli=true -o log_cli_level=INFO
 
-proof-faults: $(VENV)/ready-dev ## What may be wrong with a file, promise by format; files cut at every byte; 1 000 random tables (ten minutes)
+proof-faults: $(VENV)/ready-dev ## What may be wrong with a file, promise by format; files cut at every byte; 1 000 random tables (a quarter of an hour or more)
 	@ROI_PROOF_CUTS=all ROI_PROOF_TABLES=1000 $(BIN)/python -m pytest -n 0 tests/test_fault_matrix.py tests/test_fault_cuts.py tests/test_fault_tables.py -o log_cli=true -o log_cli_level=INFO -o log_cli_format="%(message)s"
 
 proof-groups: $(VENV)/ready-dev ## Send a solver after groups of fewer than five people: 150 small tables, 4 published organisations (minutes)
@@ -80,7 +80,7 @@ screenshots: $(VENV)/ready-dev ## Take the pictures of the README anew from the 
 	@$(BIN)/python -m bench.screenshots
 
 proof-pairs: $(VENV)/ready-dev ## Plant every pair of mistakes into a catalogue and show that both are told (about two minutes)
-	@ALL_PAIRS=1 $(BIN)/pytest -q tests/test_catalog_pairs.py
+	@ALL_PAIRS=1 $(BIN)/python -m pytest tests/test_catalog_pairs.py
 
 proof-roi: $(VENV)/ready ## Hold the intervals of planted effects to their promise over 100 made-up organisations (about a minute)
 	@$(BIN)/python -m bench.proof
