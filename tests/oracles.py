@@ -19,11 +19,13 @@ import pandas as pd
 from engine_room import CATALOG, values
 from oracles_intervals import Row
 from oracles_kinds import Answer, Oracle
-from oracles_kpis import ORACLES, Period, Place, expected
+from oracles_kpis import ORACLES, Period, Place, expected, sliced
 
 from pipeline.catalog.model import Catalog
 
 SMALLEST_GROUP = 5
+OF_PEOPLE = ("department", "role", "region", "tenure_band")
+"""Dimensions that group the rows of people: what is told of their slices is told of people, whatever is counted."""
 
 
 def told(frame: pd.DataFrame, kpi_id: str) -> dict[Place, dict[str, Any]]:
@@ -67,19 +69,21 @@ def differences(frame: pd.DataFrame, kpi_id: str, facts: Mapping[str, list[Row]]
     for place in [*answers, *(place for place in found if place not in answers)]:
         lines = _at(place, answers, found, oracle, metric=metric, last=last)
         yield from (Wrong(kpi_id, place, words) for words in lines)
-    if metric.people:
-        yield from (Wrong(kpi_id, place, words) for place, words in _given_away(answers, found))
+    yield from (Wrong(kpi_id, place, words) for place, words in _given_away(_groups(answers, metric, facts), found))
 
 
 def _at(place: Place, answers: Any, found: Any, oracle: Oracle, *, metric: Any, last: date) -> Iterator[str]:
     """What differs at one place."""
     answer, row = answers.get(place), found.get(place)
+    is_of_people = metric.people or place[1] in OF_PEOPLE
     if place not in answers:
-        yield "a row where nothing happened"
+        total = (place[0], "", "")
+        if not (is_of_people and is_hidden(row) and (answers.get(total) or is_hidden(found[total]))):
+            yield "a row where nothing happened"
     elif row is None:
         if place[1] == "" or (answer is not None and answer.value is not None):
             yield f"no row, expected {answer}"
-    elif not (metric.people and is_hidden(row)):
+    elif not (is_of_people and is_hidden(row)):
         yield from _values(answer, row, oracle)
         right = _status(answer, place[0], metric, last)
         if row["status"] != right:
@@ -140,10 +144,29 @@ def is_hidden(row: Row) -> bool:
 Groups = dict[tuple[Period, str], dict[str, int]]
 
 
-def _given_away(answers: Mapping[Place, Answer | None], found: Mapping[Place, Row]) -> Iterator[tuple[Place, str]]:
+def _groups(answers: Mapping[Place, Answer | None], metric: Any, facts: Mapping[str, list[Row]]) -> list[Groups]:
+    """Whoever is not to be told of when they are few: people that are counted, or of whom the rows of each fact are."""
+    if metric.people:
+        compared = max((len(one.arms) for one in answers.values() if one is not None), default=0)
+        return [_people(answers, arm) for arm in (None, *range(compared))]
+    dimensions = [name for name in metric.dimensions if name in OF_PEOPLE]
+    return [_people_of(facts[fact], answers, dimensions) for fact in metric.facts if dimensions]
+
+
+def _people_of(rows: Sequence[Row], answers: Mapping[Place, Answer | None], dimensions: Sequence[str]) -> Groups:
+    """Different people with rows in each slice; the total is no group of them."""
+    found: Groups = defaultdict(dict)
+    parts = sliced(rows, dimensions)
+    for period in {place[0] for place in answers}:
+        for (dimension, value), held in parts.items():
+            people = {row.get("person_id") for row in held if period.start <= row["day"] < period.end} - {None}
+            if people and dimension:
+                found[period, dimension][value] = len(people)
+    return found
+
+
+def _given_away(every: Sequence[Groups], found: Mapping[Place, Row]) -> Iterator[tuple[Place, str]]:
     """Groups of fewer than five people that are shown or can be worked out, and periods hidden for nothing."""
-    compared = max((len(one.arms) for one in answers.values() if one is not None), default=0)
-    every = [_people(answers, arm) for arm in (None, *range(compared))]
     is_small_anywhere = any(
         0 < many < SMALLEST_GROUP for groups in every for people in groups.values() for many in people.values()
     )
@@ -167,7 +190,9 @@ def _given_away_of(
     groups: Groups, found: Mapping[Place, Row], *, is_small_anywhere: bool
 ) -> Iterator[tuple[Place, str]]:
     for (period, dimension), people in groups.items():
-        small = {value for value, many in people.items() if many < SMALLEST_GROUP}
+        small = {
+            value for value, many in people.items() if many < SMALLEST_GROUP and (period, dimension, value) in found
+        }
         hidden = {value for value in people if is_hidden(found.get((period, dimension, value), {}))}
         if shown := small - hidden:
             yield (period, dimension, min(shown)), f"{people[min(shown)]} people shown"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -48,6 +48,8 @@ class Cut:
     """The last day of the period on which the fact has any row, of whatever slice."""
     horizon: datetime
     """Midnight after the last day with data."""
+    peers: list[Row]
+    """Rows of the period, of every slice."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def worst(above: str, below: str, *, of: str, interval: Interval) -> Oracle:
 
     def answer(cut: Cut) -> Answer:
         apart = [[row for row in cut.rows if row[of] == value] for value in sorted({row[of] for row in cut.rows})]
-        found = [each.answer(Cut(rows, [], [], cut.start, cut.last, cut.horizon)) for rows in apart]
+        found = [each.answer(replace(cut, rows=rows, over=[], before=[])) for rows in apart]
         told = [one for one in found if one is not None and one.value is not None]
         return min(told, key=lambda one: one.value or 0.0, default=Answer(0, 0, 0, None))
 
@@ -234,19 +236,19 @@ def kaplan_meier(spans: list[tuple[timedelta, bool]]) -> Iterator[tuple[timedelt
         at_risk -= here
 
 
-def first_answers(rows: list[Row], arm: str, value: str) -> list[int]:
-    """The first answer of each respondent in one arm."""
+def first_answers(cut: Cut, arm: str, value: str) -> list[int]:
+    """The first answer in the period of each respondent in one arm, where it is one of the slice."""
     first: dict[str, Row] = {}
-    for row in sorted((row for row in rows if row["variant"] == arm), key=lambda one: str(one["first_order"])):
+    for row in sorted((row for row in cut.peers if row["variant"] == arm), key=lambda one: str(one["first_order"])):
         first.setdefault(row["respondent"], row)
-    return [row[value] for row in first.values()]
+    return [row[value] for row in first.values() if any(row is one for one in cut.rows)]
 
 
 def difference(value: str, *, interval: Callable[[list[int], list[int]], Ends]) -> Oracle:
     """Mean of the first answers with AI less that of the baseline, in points."""
 
     def answer(cut: Cut) -> Answer:
-        ai, baseline = (first_answers(cut.rows, arm, value) for arm in ("ai", "baseline"))
+        ai, baseline = (first_answers(cut, arm, value) for arm in ("ai", "baseline"))
         n, arms = len(ai) + len(baseline), (len(ai), len(baseline))
         if not ai or not baseline:
             return Answer(sum(ai), len(ai), n, None, arms=arms)

@@ -201,7 +201,7 @@ def cut_of(
     before = _between(facts[0].get(key, []), date.min, period.start)
     horizon = datetime.combine(last + timedelta(1), datetime.min.time(), UTC)
     known = [row for row in labels if row["day"] < period.end]
-    return Cut(rows, known or over, before, period.start, whole[-1]["day"] if whole else None, horizon)
+    return Cut(rows, known or over, before, period.start, whole[-1]["day"] if whole else None, horizon, whole)
 
 
 def expected(oracle: Oracle, metric: Any, facts: Mapping[str, list[Row]], last: date) -> dict[Place, Answer | None]:

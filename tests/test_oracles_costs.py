@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from unittest.mock import patch
 
 import duckdb
 import pytest
@@ -184,7 +185,8 @@ def test_cost_is_of_every_call_and_of_no_join(
         "tasks": named(begun, "task_id", "t"),
     }
     facts = {"session_costs": costs_of(tables), "started_tasks": tasks_of(tables)}
-    hold(con, tables, facts, "token_cost_per_session", "cost_per_successful_task")
+    with patch("pipeline.engine.values.suppress", lambda con, frame, catalog, *, end: frame):  # of two people or three
+        hold(con, tables, facts, "token_cost_per_session", "cost_per_successful_task")
 
 
 def cost_of_a_day(con: duckdb.DuckDBPyConnection, day: str, call: Row, **tables: list[Row]) -> Decimal | None:

@@ -35,18 +35,24 @@ class Counts:
     slices: People
 
     @property
-    def pooled(self) -> People:
+    def left(self) -> People:
         """The total less the slices from j on, for each j, shape (windows, slices + 1): what is left to the first j.
 
-        It is what anybody can work out where slices do not overlap, and below zero where they do.
+        It is what anybody can work out where slices do not overlap, and too little, or below zero, where they do.
         """
         after = np.cumsum(self.slices[:, ::-1], axis=1)[:, ::-1]
         return np.asarray(self.total[:, None] - np.hstack([after, np.zeros((len(self.total), 1))]))
 
+    @property
+    def pooled(self) -> People:
+        """How many people the first j slices have at least: what is left to them, or the greatest of them."""
+        greatest = np.maximum.accumulate(np.hstack([np.zeros((len(self.total), 1)), self.slices]), axis=1)
+        return np.asarray(np.maximum(self.left, greatest))
+
     def small(self) -> NDArray[np.bool_]:
         """Whether slice j, told with those after it, tells of fewer than five, shape (windows, slices + 1)."""
         alone = np.hstack([is_small(self.slices), np.zeros((len(self.total), 1), dtype=bool)])
-        return np.asarray(is_small(self.pooled) | alone)
+        return np.asarray(is_small(self.left) | is_small(self.pooled) | alone)
 
 
 class Between:
@@ -110,8 +116,11 @@ def levels(
     told: Iterable[tuple[int, int, int]] = (),
     to_come: Iterable[tuple[int, int]] = (),
     is_running: bool,
+    is_total_told: bool = False,
 ) -> NDArray[np.int64]:
     """From which slice on each window may be told, shape (windows,); one more than slices where not even the total.
+
+    When `is_total_told`, totals are no group of people, and are told whatever they are.
 
     Windows are decided in `order`, so that the first ones matter most. `told` has (first day, end, level) of what
     earlier editions told, and `to_come` the windows that are to be told later. When `is_running`, differences of
@@ -123,10 +132,11 @@ def levels(
     for first, end, level in [*told, *((first, end, 0) for first, end in to_come)] if is_running else ():
         for one in cuts[level:]:
             one.add(first, end)
-    alone, found = counts.small(), np.full(len(counts.starts), height + 1)
+    most = height if is_total_told else height + 1
+    alone, found = counts.small(), np.full(len(counts.starts), most)
     for window in order:
         first, end = int(counts.starts[window]), int(counts.ends[window])
-        for level in range(height, -1, -1):
+        for level in range(most - 1, -1, -1):
             pieces = cuts[level].pieces(first, end) if is_running else ()
             if alone[window, level] or any(between.small(*piece)[level] for piece in pieces):
                 break

@@ -15,6 +15,7 @@ import duckdb
 
 from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.engine.kinds import kind_of
+from pipeline.engine.people import tells_of_people
 
 _PERIODS = """
 CREATE OR REPLACE TEMP TABLE all_periods AS
@@ -124,7 +125,9 @@ def _list_kpis(con: duckdb.DuckDBPyConnection, catalog: Catalog, since: dict[str
     for kpi_id, metric in catalog.metrics.items():
         rests_on = _rests_on(records[kpi_id], since[kpi_id])
         is_new = told.get(kpi_id) != rests_on or not since[kpi_id] or not rebuilt.isdisjoint(metric.facts)
-        is_new = is_new or metric.people  # whether a small group can be worked out rests on all periods at once
+        is_new = is_new or tells_of_people(
+            metric
+        )  # whether a small group can be worked out rests on all periods at once
         reach, is_open = (
             (kind_of(metric).reach_days(metric), kind_of(metric).may_be_open) if metric.facts else (0, False)
         )

@@ -2,102 +2,164 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.catalog.model import AnyMetric, Catalog
+from pipeline.catalog.model import Catalog
 from pipeline.engine.differences import SMALLEST_GROUP, Counts, levels
 from pipeline.engine.kinds import kind_of
 from pipeline.engine.kinds.members import DistinctKind, RecurrenceKind
 from pipeline.engine.kinds.sums import SnapshotKind, Sums
+from pipeline.engine.leaves import read_facts
+from pipeline.engine.people import count_people, grouped_by
 
 if TYPE_CHECKING:
     import pandas as pd
 
 REASON = f"suppressed: fewer than {SMALLEST_GROUP} people, or what would tell of them"
-"""One for all, so that nobody can tell a small group from what is withheld for its sake."""
+"""One for all, so that nobody can tell a small group, or nobody, from what is withheld for its sake."""
 _HIDDEN = ["value", "numerator", "denominator", "n", "interval_low", "interval_high"]
 _WINDOW = ["grain", "period_start", "period_end"]
+_SLICE = [*_WINDOW, "dimension", "dimension_value"]
+_GRAINS = ("day", "week", "month", "quarter")
 _TOLD = """
-SELECT v.kpi_id, v.definition_hash, v.dimension, v.dimension_value, v.period_start::DATE AS first,
+SELECT v.kpi_id, v.dimension, v.dimension_value, v.period_start::DATE AS first,
   least(v.period_end, e.as_of + 1)::DATE AS "end"
 FROM kpi.values AS v JOIN kpi.editions AS e ON e.number = v.first_edition
 WHERE NOT starts_with(v.reason, 'suppressed') AND list_contains(?, v.kpi_id)
 """
 
 
-def suppress(
-    con: duckdb.DuckDBPyConnection, counted: pd.DataFrame, frame: pd.DataFrame, catalog: Catalog, *, end: date
-) -> None:
-    """Blank the rows of `frame` that tell of fewer than five people, in place; `counted` are its rows about people.
+def suppress(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, catalog: Catalog, *, end: date) -> pd.DataFrame:
+    """Return the values with those blank that tell of fewer than five people, sorted as they were.
 
     Blank are groups of fewer than five, and what would let them be worked out: other slices of the period, whose rest
     from the total they are, and periods that differ by them (complementary suppression; Hundepool et al. 2012,
-    Statistical Disclosure Control, 4.2). What earlier editions told stays told. `end` is the day after the last one
-    with data.
+    Statistical Disclosure Control, 4.2). What earlier editions told stays told. A slice with nobody is withheld like
+    one with a few, and gets a row for that. `end` is the day after the last one with data.
     """
-    if counted.empty:
-        return
-    told = _told(con, counted["kpi_id"].unique().tolist())
-    hidden: list[int] = []
-    for kpi_id, part in counted.groupby("kpi_id", sort=False):
-        before = told[(told["kpi_id"] == kpi_id)]
-        for people in _groups(part):
-            hidden += _hidden(part.assign(people=people), catalog.metrics[kpi_id], before, end=end)
-    rows = sorted(set(hidden))
-    frame.loc[rows, _HIDDEN] = None
-    frame.loc[rows, "status"] = "not_available"
-    frame.loc[rows, "reason"] = REASON
-    frame.loc[rows, "verdict"] = ""
+    parts = dict(iter(frame.groupby("kpi_id", sort=False)))
+    groups = [*_counted(parts, catalog), *_grouped(con, parts, catalog)]
+    told = _told(con, [kpi_id for group in groups for kpi_id in group.kpis])
+    slots: dict[str, list[pd.DataFrame]] = {}
+    for group in groups:
+        hidden = list(_hidden(group, told[told["kpi_id"].isin(group.kpis)], end=end))
+        for kpi_id in group.kpis:
+            slots.setdefault(kpi_id, []).extend(hidden)
+    return _put_in(frame, parts, slots)
 
 
-def _groups(part: pd.DataFrame) -> Iterator[pd.Series]:
-    """How many people each row is told of: all, and where two groups are compared, each of them.
+@dataclass(frozen=True)
+class _Group:
+    """People by period and slice (`people`, with `_SLICE`), and the KPIs that are told of them."""
+
+    kpis: tuple[str, ...]
+    people: pd.DataFrame
+    dimensions: tuple[str, ...]
+    grain: str
+    """The one that matters most."""
+    is_counted: bool
+    """Whether the KPI counts these people: its total is a group of them like any slice."""
+    is_running: bool
+    """Whether periods that differ by a few people tell of them."""
+    adds_up: bool
+
+
+def _counted(parts: dict[str, pd.DataFrame], catalog: Catalog) -> Iterator[_Group]:
+    """KPIs that count people, each by itself: all whom a row is told of, and each group where two are compared.
 
     Hiding more than one of them asks for takes away sums from which the others could be worked out, and adds none.
     """
-    yield part["clusters"].fillna(part["n"]).fillna(0)  # several answers of one person are one person
-    for arm in ("treated_n", "control_n"):
-        if arm in part and part[arm].notna().any():
-            yield part[arm].astype(float).fillna(0)
+    for kpi_id in (one for one in parts if catalog.metrics[one].people):
+        part, metric = parts[kpi_id], catalog.metrics[kpi_id]
+        many = [part["clusters"].fillna(part["n"]).fillna(0)]  # several answers of one person are one person
+        many += [
+            part[arm].astype(float).fillna(0)
+            for arm in ("treated_n", "control_n")
+            if arm in part and part[arm].notna().any()
+        ]
+        kind = kind_of(metric)
+        is_running = not isinstance(kind, SnapshotKind | RecurrenceKind)
+        for people in many:
+            yield _Group(
+                kpis=(kpi_id,),
+                people=part[_SLICE].assign(people=people),
+                dimensions=("", *metric.dimensions),
+                grain=metric.grain,
+                is_counted=True,
+                is_running=is_running,
+                adds_up=is_running and isinstance(kind, Sums) and not isinstance(kind, DistinctKind),
+            )
 
 
-def _told(con: duckdb.DuckDBPyConnection, kpis: list[str]) -> pd.DataFrame:
+def _grouped(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], catalog: Catalog) -> Iterator[_Group]:
+    """KPIs that count something else of groups of people, together with those of the same people."""
+    import pandas as pd
+
+    for fact, metrics in read_facts(catalog).items():
+        found = {kpi_id: one for kpi_id, one in metrics.items() if kpi_id in parts and grouped_by(fact, one)}
+        if not found:
+            continue
+        dimensions = tuple(dict.fromkeys(name for metric in found.values() for name in grouped_by(fact, metric)))
+        totals = pd.concat([part[part["dimension"] == ""] for part in (parts[kpi_id] for kpi_id in found)])
+        yield _Group(
+            kpis=tuple(found),
+            people=count_people(con, fact, dimensions, totals[_WINDOW].drop_duplicates(ignore_index=True)),
+            dimensions=dimensions,
+            grain=max((metric.grain for metric in found.values()), key=_GRAINS.index),
+            is_counted=False,
+            is_running=True,
+            adds_up=False,
+        )
+
+
+def _told(con: duckdb.DuckDBPyConnection, kpis: Sequence[str]) -> pd.DataFrame:
     """What editions told of these KPIs, none where there are no editions yet."""
     import pandas as pd
 
     exists = "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'kpi' AND table_name IN ('values', 'editions')"
     if con.execute(exists).fetchall() != [(2,)]:
-        return pd.DataFrame(columns=["kpi_id", "definition_hash", "dimension", "dimension_value", "first", "end"])
-    return con.execute(_TOLD, [kpis]).df()
+        return pd.DataFrame(columns=["kpi_id", "dimension", "dimension_value", "first", "end"])
+    return con.execute(_TOLD, [list(kpis)]).df()
 
 
 @dataclass(frozen=True)
 class _Table:
-    """The windows of a KPI and its slices along one dimension; `rows` has the index of each row of the frame."""
+    """The windows of a group of KPIs and its slices along one dimension."""
 
     windows: pd.DataFrame
     counts: Counts
     names: list[str]
-    totals: list[int]
-    slices: pd.DataFrame
+
+    def below(self, level: NDArray[np.int64], dimension: str) -> pd.DataFrame:
+        """The slices of each window before the first that is told, whether they have anybody or not.
+
+        Of a total that is told as nobody each slice is nobody.
+        """
+        if not dimension:
+            return self.windows[level > 0].assign(dimension="", dimension_value="")
+        is_nobody = (self.counts.total == 0) & (level <= len(self.names))
+        window, place = np.nonzero(np.arange(len(self.names)) < np.where(is_nobody, 0, level)[:, None])
+        names = np.array(self.names, dtype=object)[place]
+        return self.windows.iloc[window].assign(dimension=dimension, dimension_value=names)
 
 
-def _days(dates: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _days(dates: pd.Series) -> NDArray[np.int64]:
     return np.asarray(dates.to_numpy().astype("datetime64[D]").astype(np.int64))
 
 
-def _table(part: pd.DataFrame, dimension: str, end: int) -> _Table:
+def _table(people: pd.DataFrame, dimension: str, end: int) -> _Table:
     """People by window and slice; slices stand in the order of their greatest number of people, the smallest first."""
-    totals = part[part["dimension"] == ""]
+    totals = people[people["dimension"] == ""]
     windows = totals[_WINDOW].reset_index(drop=True)
-    slices = part[part["dimension"] == dimension] if dimension else part.iloc[:0]
-    slices = slices.merge(windows.reset_index(names="window"), on=_WINDOW, how="left").set_axis(slices.index)
+    slices = people[people["dimension"] == dimension] if dimension else people.iloc[:0]
+    slices = slices.merge(windows.reset_index(names="window"), on=_WINDOW, how="left")
     slices["dimension_value"] = slices["dimension_value"].astype(object).where(slices["dimension_value"].notna(), "")
     wide = slices.pivot(index="window", columns="dimension_value", values="people").reindex(range(len(windows)))
     wide = wide.fillna(0).astype(float)
@@ -108,51 +170,39 @@ def _table(part: pd.DataFrame, dimension: str, end: int) -> _Table:
         total=totals["people"].to_numpy(dtype=float),
         slices=wide[names].to_numpy(dtype=float).reshape(len(windows), len(names)),
     )
-    return _Table(windows, counts, names, totals.index.tolist(), slices)
+    return _Table(windows, counts, names)
 
 
-def _hidden(part: pd.DataFrame, metric: AnyMetric, told: pd.DataFrame, *, end: date) -> Iterator[int]:
-    """Index of each row of one KPI that is not to be told."""
+def _hidden(group: _Group, told: pd.DataFrame, *, end: date) -> Iterator[pd.DataFrame]:
+    """Periods and slices (`_SLICE`) of a group of KPIs that are not to be told."""
     until = int(np.datetime64(end, "D").astype(np.int64))
-    kind = kind_of(metric)
-    is_running = not isinstance(kind, SnapshotKind | RecurrenceKind)
-    adds_up = is_running and isinstance(kind, Sums) and not isinstance(kind, DistinctKind)
-    for dimension in ("", *metric.dimensions):
-        table = _table(part, dimension, until)
+    for dimension in group.dimensions if len(group.people) else ():
+        table = _table(group.people, dimension, until)
         level = levels(
             table.counts,
-            _order(table, metric, until),
+            _order(table, group.grain, until),
             told=_before(told, dimension, table.names),
-            to_come=_to_come(table, metric, until) if adds_up else (),
-            is_running=is_running,
+            to_come=_to_come(table, group.grain, until) if group.adds_up else (),
+            is_running=group.is_running,
+            is_total_told=not group.is_counted,
         )
-        if not dimension:
-            yield from (index for index, found in zip(table.totals, level, strict=True) if found > 0)
-        place = {name: at for at, name in enumerate(table.names)}
-        below = table.slices["dimension_value"].map(place).to_numpy(dtype=int) < level[table.slices["window"]]
-        nobody = table.slices["people"].to_numpy() == 0
-        yield from table.slices.index[below & ~nobody]
+        yield table.below(level, dimension)
 
 
-def _order(table: _Table, metric: AnyMetric, until: int) -> list[int]:
+def _order(table: _Table, cadence: str, until: int) -> list[int]:
     """Closed periods of the cadence first, then longer ones, windows of 28 days, and what is finer or still open."""
-    ranks = {metric.grain: 0} | dict.fromkeys(_coarser(metric.grain), 1) | {"28d": 2}
+    ranks = {cadence: 0} | dict.fromkeys(_GRAINS[_GRAINS.index(cadence) + 1 :], 1) | {"28d": 2}
     grains, ends = table.windows["grain"].tolist(), _days(table.windows["period_end"]).tolist()
     rank = [ranks.get(grain, 3) if end <= until else 4 for grain, end in zip(grains, ends, strict=True)]
     starts = table.counts.starts.tolist()
     return sorted(range(len(grains)), key=lambda at: (rank[at], ends[at], starts[at]))
 
 
-def _coarser(grain: str) -> tuple[str, ...]:
-    grains = ("day", "week", "month", "quarter")
-    return grains[grains.index(grain) + 1 :]
-
-
-def _to_come(table: _Table, metric: AnyMetric, until: int) -> Iterator[tuple[int, int]]:
+def _to_come(table: _Table, cadence: str, until: int) -> Iterator[tuple[int, int]]:
     """Open periods of the cadence, whole: they are to be told when they are over. Before the first is, none is kept
     free, for what there is is all there is to tell.
     """
-    ends, is_cadence = _days(table.windows["period_end"]), (table.windows["grain"] == metric.grain).to_numpy()
+    ends, is_cadence = _days(table.windows["period_end"]), (table.windows["grain"] == cadence).to_numpy()
     if not (is_cadence & (ends <= until)).any():
         return
     for at in np.flatnonzero(is_cadence & (ends > until)):
@@ -167,3 +217,29 @@ def _before(told: pd.DataFrame, dimension: str, names: list[str]) -> Iterator[tu
     spans = known.assign(level=level, first=_days(known["first"]), end=_days(known["end"]))
     least = spans.groupby(["first", "end"])["level"].min()
     yield from ((int(first), int(end), int(found)) for (first, end), found in least.items())
+
+
+def _put_in(frame: pd.DataFrame, parts: dict[str, pd.DataFrame], slots: dict[str, list[pd.DataFrame]]) -> pd.DataFrame:
+    """Blank the rows of these periods and slices by KPI, and add those there are none of, in the order of the rows."""
+    import pandas as pd
+
+    found = [_place(parts[kpi_id], pd.concat(hidden).drop_duplicates()) for kpi_id, hidden in slots.items() if hidden]
+    rows = [at for there, _ in found for at in there]
+    frame = pd.concat([frame, *(new for _, new in found if len(new))], ignore_index=True)
+    rows += range(len(frame) - sum(len(new) for _, new in found), len(frame))
+    frame.loc[rows, _HIDDEN] = None
+    frame.loc[rows, "status"] = "not_available"
+    frame.loc[rows, "reason"] = REASON
+    frame.loc[rows, "verdict"] = ""
+    order = frame["kpi_id"].map({kpi_id: at for at, kpi_id in enumerate(parts)})
+    return frame.assign(order=order).sort_values(["order", *_SLICE], kind="stable", ignore_index=True)
+
+
+def _place(part: pd.DataFrame, hidden: pd.DataFrame) -> tuple[list[int], pd.DataFrame]:
+    """Index of the rows of one KPI that are hidden, and rows made of the totals for those that are not there."""
+    there = part[_SLICE].fillna({"dimension_value": ""}).reset_index(names="row")
+    both = hidden.merge(there, on=_SLICE, how="left")
+    totals = part[part["dimension"] == ""].drop(columns=["dimension", "dimension_value"])
+    is_missing = both["row"].isna() & ((both["dimension"] == "") | (both["dimension_value"] != ""))
+    missing = both.loc[is_missing, _SLICE].merge(totals, on=_WINDOW)
+    return both["row"].dropna().astype(int).tolist(), missing

@@ -72,10 +72,9 @@ def compute_values(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: s
     _set_status(frame, rows, end)
     _note_short_window(con, frame, catalog)
     frame["verdict"] = np.where(frame["status"] == "computed", _verdicts(frame, rows), rows.without_value)
-    suppress(con, frame[rows.people], frame, catalog, end=end)
+    frame = suppress(con, frame.assign(**rows.published), catalog, end=end)
     _set_signals(con, frame, catalog)
-    days = {name: frame[name].dt.date for name in ("period_start", "period_end")}
-    return frame.assign(**days, **rows.published)[PUBLISHED]
+    return frame.assign(**{name: frame[name].dt.date for name in ("period_start", "period_end")})[PUBLISHED]
 
 
 def _rolled(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
@@ -96,7 +95,6 @@ class _Rows:
     at_least: Floats
     at_most: Floats
     by_point: NDArray[np.bool_]
-    people: NDArray[np.bool_]
     without_value: NDArray[Any]
     empty: NDArray[Any]
     unknown: NDArray[Any]
@@ -126,7 +124,6 @@ class _Rows:
             at_least=each(lambda one: _bound(one, "at_least")),
             at_most=each(lambda one: _bound(one, "at_most")),
             by_point=each(lambda one: one.interval == "exact"),
-            people=each(lambda one: one.people),
             without_value=each(lambda one: "" if one.target is None else "inconclusive"),
             empty=each(lambda one: kind_of(one).empty if one.facts else ""),
             unknown=each(lambda one: parse_measure(one.unknown).column.replace("_", " ") if one.unknown else ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -99,12 +100,15 @@ class DifferenceKind(Kind):
         )
 
     def roll(self, con: duckdb.DuckDBPyConnection, kpi_id: str, m: Any, periods: str) -> str:
-        """First values summed by arm."""
-        columns, groups = slices(m.dimensions, keys=f"{_PERIOD}, arm, member")
-        inner = (
-            f"SELECT {_PERIOD}, arm, {columns}, min_by(first_value, first_order) AS v "
-            f"FROM {in_periods(f'states.members_{kpi_id}')} GROUP BY {groups}"
+        """First values summed by arm; a member belongs to the slice of that value, so that slices add up."""
+        columns, groups = slices(m.dimensions, keys=f"{_PERIOD}, arm, member, v")
+        held = ", ".join(["v := first_value", *(f"{name} := {name}" for name in m.dimensions)])  # empty ones as well
+        first = (
+            f"SELECT {_PERIOD}, arm, member, min_by(struct_pack({held}), first_order) AS one "
+            f"FROM {in_periods(f'states.members_{kpi_id}')} GROUP BY {_PERIOD}, arm, member"
         )
+        members = f"SELECT {_PERIOD}, arm, member, unnest(one) FROM ({first}) AS f"
+        inner = f"SELECT {_PERIOD}, arm, {columns}, v FROM ({members}) AS x GROUP BY {groups}"
         arms = ", ".join(
             f"count(*) FILTER (WHERE arm = {literal(arm)}) AS {name}_n, "
             f"coalesce(sum(v) FILTER (WHERE arm = {literal(arm)}), 0) AS {name}_k, "
@@ -129,18 +133,20 @@ class DifferenceKind(Kind):
         return value, low, high
 
     def rows_sql(self, m: Any, look: Look) -> str:
-        """First answers by arm, then the two shares."""
+        """First answers by arm, those of the slice among them, then the two shares."""
+        held = ", ".join([f"value := {m.value}", *(f"{name} := {name}" for name in m.dimensions)])
         first = (
-            f"SELECT {m.arm} AS arm, {m.first_per}, arg_min({m.value}, first_order) AS value {look.source(m.fact)} "
-            f"GROUP BY {m.arm}, {m.first_per}"
+            f"SELECT arm, unnest(one) FROM (SELECT {m.arm} AS arm, arg_min(struct_pack({held}), first_order) AS one "
+            f"{replace(look, only='').source(m.fact)} GROUP BY {m.arm}, {m.first_per}) AS f"
         )
+        only = f" WHERE {look.only}" if look.only else ""
         arms = ", ".join(
             f"sum(value) FILTER (WHERE arm = {literal(arm)}) AS {name}_k, "
             f"count(*) FILTER (WHERE arm = {literal(arm)}) AS {name}_n"
             for name, arm in (("treated", m.treated), ("control", m.control))
         )
         share = "100.0 * (treated_k / treated_n - control_k / control_n)"
-        return f"SELECT *, {share} AS value FROM (SELECT {arms} FROM ({first}))"
+        return f"SELECT *, {share} AS value FROM (SELECT {arms} FROM ({first}) AS x{only})"
 
 
 class RecurrenceKind(Kind):
