@@ -243,7 +243,7 @@ def _felt(told: Return) -> Iterator[tuple[Where, str]]:
     for node in told.beside("hours "):
         kind, case = node["name"].removeprefix("hours ").split(", ")
         row = case.replace("_", " ")
-        yield (FELT, row, kind.capitalize()), three_digits(exact(node) or D(0))
+        yield (FELT, row, {"felt": "Felt", "of the line": "Hours of the line"}[kind]), three_digits(exact(node) or D(0))
         yield (FELT, row, "Months"), str(len(node["children"]))
 
 

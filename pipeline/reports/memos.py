@@ -31,6 +31,8 @@ _TITLES = {
     FIX: "Fix: {} may pay, and does not surely",
     STOP: "Stop: {} costs more than it is shown to be worth",
 }
+COSTS_ONLY = "Costs only, as present value"
+"""In the place of a net benefit, which a use case of which nothing counts does not have."""
 UNKNOWN_SHOWN = 4
 
 
@@ -87,7 +89,7 @@ def _memo(result: RoiResult, one: Worth, brief: Brief) -> Memo:
         span=_span(result),
         sums=tuple(_sum(result, one)),
         facts=tuple(_facts(one)),
-        grades=grade_rows(brief.grades, [claim for claim in result.claims if claim.use_case == one.name]),
+        grades=grade_rows(brief.grades),
         tornado=swings(brief.tornado, one.net),
         turns=tuple(_turn(turn) for turn in brief.turns),
         needed=_needed(one),
@@ -129,15 +131,15 @@ def _facts(one: Worth) -> Iterator[Row]:
 
 def _sum(result: RoiResult, one: Worth) -> Iterator[Row]:
     """Counted benefits, less costs, and what discounting adds: rows that add up to the net benefit, to the cent."""
-    why = "" if one.status == "computed" else one.status
+    why = one.reason or one.status
     left = left_of(one)
-    step = None if left is None or one.net is None else one.net - left
+    step = None if left is None or one.part is None else one.part - left
     yield Row("Counted benefits: cash", (in_full(one.cash),))
     yield Row("Counted benefits: hours as money", (in_full(one.capacity),))
     yield Row("Less costs in full", (in_full(None if one.costs is None else -one.costs, one.reason),))
     yield Row(LEFT, (in_full(left, one.reason),), is_sum=True)
     yield Row(discounting(result), (in_full(step, why),))
-    yield Row(PRESENT, (in_full(one.net, why),), is_sum=True)
+    yield Row(COSTS_ONLY if one.is_costs_only else PRESENT, (in_full(one.part, why),), is_sum=True)
 
 
 def budget_rows(one: Worth) -> Iterator[Row]:

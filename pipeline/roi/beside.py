@@ -32,11 +32,11 @@ def _claims(name: str, claims: Sequence[Claim]) -> Node:
 
 
 def _perceptions(held: Held) -> Iterator[Node]:
-    """Felt and measured hours of the months in which both are known."""
+    """Felt hours and those of the line they speak of, of the months in which both are known."""
     for one in held.result.perception:
         felt, real = (_hours(held, line, one.use_case) for line in (one.line, one.against))
         both = [month for month in felt if month in real]
-        for name, found in (("felt", felt), ("measured", real)):
+        for name, found in (("felt", felt), ("of the line", real)):
             parts = tuple(found[month] for month in both)
             total = summed(part.value for part in parts)
             shown = None if total is None or not both else total.quantize(Decimal("0.01"))
