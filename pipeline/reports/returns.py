@@ -13,6 +13,7 @@ from pipeline.reports.amounts import as_entered, hours, in_full, money, month, s
 from pipeline.reports.downloads import csv_text, printed
 from pipeline.reports.drawings import Fan, Step, bridge, fan, left_of
 from pipeline.reports.model import Figure, Mark
+from pipeline.reports.spending import spending
 from pipeline.roi.grades import GradeShare
 from pipeline.roi.records import (
     CLAIM_COLUMNS,
@@ -75,6 +76,8 @@ class Panel:
     is_told: bool
     reason: str
     facts: tuple[tuple[str, Figure], ...]
+    spending: tuple[tuple[str, Figure], ...]
+    """Costs against the budget, and licences nobody used: known also where no return is."""
     bridge: tuple[Step, ...]
     fan: Fan | None
     lines: tuple[Row, ...]
@@ -99,6 +102,7 @@ def panel(result: RoiResult) -> Panel:
         is_told=is_told,
         reason=whole.reason,
         facts=tuple(_facts(result)) if is_told else (),
+        spending=tuple(spending(result)),
         bridge=bridge(result),
         fan=fan(result),
         lines=tuple(_line(one) for one in result.lines),
@@ -148,7 +152,7 @@ def _facts(result: RoiResult) -> Iterable[tuple[str, Figure]]:
     yield "Payback", Figure(whole.payback_reason, "not-applicable") if whole.payback is None else payback
     yield "Break-even realisation", share(whole.break_even, whole.break_even_reason)
     yield "Internal rate of return", share(whole.irr, whole.irr_reason)
-    yield "Cost per verified outcome", money(whole.cost_per_outcome, "no verified outcomes")
+    yield "Costs in full per verified outcome", money(whole.cost_per_outcome, "no verified outcomes")
 
 
 def mark(word: str) -> Mark:
