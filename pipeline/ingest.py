@@ -19,7 +19,7 @@ from pipeline.sources.naming import file_names, name_columns
 from pipeline.sources.plan import Plan
 from pipeline.sources.quick import is_quick, quick_rows
 from pipeline.sources.readers import RawFile, has_more_records, read_raw
-from pipeline.sources.recognise import recognise
+from pipeline.sources.recognise import named_sources, recognise
 from pipeline.sources.stage import ambiguous_times, explained, stage
 from pipeline.tables import load_tables
 from pipeline.warehouse import again, ledger
@@ -28,6 +28,7 @@ from pipeline.warehouse.receive import unreadable_hash
 
 if TYPE_CHECKING:
     from pipeline.sources.mapping import SourceMapping
+    from pipeline.sources.recognise import Recognition
     from pipeline.warehouse.receive import Arrival
 
 
@@ -123,8 +124,10 @@ def _take_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, keep: Keep | N
     Everything that may fail works on temporary tables; what is kept is written in one transaction at the end. With a
     `keep` of its own the file was loaded before, and stays so whatever is wrong with it now.
     """
+    likely = named_sources(arrival.name, ingest.mappings)
     try:
-        reason = _read_file(ingest, arrival, taken, keep=keep or _keep)
+        reason, nearest = _read_file(ingest, arrival, taken, keep=keep or _keep)
+        likely = nearest or likely
     except FileRefusedError as error:
         reason = error.message
     except ConfigurationError as error:
@@ -134,24 +137,34 @@ def _take_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, keep: Keep | N
         # The message of the database may quote a value, so only its kind is kept.
         reason = f"the file cannot be read as its source says ({type(error).__name__})"
     if reason and keep is None:
-        _refuse(ingest, arrival, reason, taken)
+        _refuse(ingest, arrival, reason, likely, taken)
 
 
-def _read_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, keep: Keep) -> str:
-    """Read, judge and load one file; return the reason when it must be refused, '' when it was taken."""
+def _read_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, keep: Keep) -> tuple[str, tuple[str, ...]]:
+    """Read, judge and load one file.
+
+    Returns the reason when it must be refused, '' when it was taken, and the sources it is probably of.
+    """
     problem = arrival.problem or _problem(inspect_bytes(arrival.stored) if arrival.stored.exists() else None)
     if problem:
-        return problem
+        return problem, ()
     recognition = recognise(arrival.stored, arrival.name, ingest.mappings, con=ingest.con)
     mapping = recognition.mapping
     if mapping is None:
-        return recognition.reason
+        return recognition.reason, recognition.likely
     if mapping.ignore and keep is not _keep:
-        return mapping.ignore
+        return mapping.ignore, ()
     if mapping.ignore:
         _enter_file(ingest, arrival, source=mapping.source, status="ignored", reason=mapping.ignore, records_in=0)
         taken.files_ignored += 1
-        return ""
+        return "", ()
+    return _read_as(ingest, arrival, taken, recognition=recognition, mapping=mapping, keep=keep), (mapping.source,)
+
+
+def _read_as(
+    ingest: Ingest, arrival: Arrival, taken: Taken, *, recognition: Recognition, mapping: SourceMapping, keep: Keep
+) -> str:
+    """Read, judge and load a file whose source is known; return the reason when it must be refused."""
     waits = inspect_mark(mapping, arrival.name, present=ingest.present)
     problem = _problem(waits or inspect_complete(arrival.stored, mapping=mapping))
     if problem:
@@ -298,9 +311,10 @@ def _load_table(ingest: Ingest, arrival: Arrival, mapping: SourceMapping, name: 
     return load
 
 
-def _refuse(ingest: Ingest, arrival: Arrival, reason: str, taken: Taken) -> None:
+def _refuse(ingest: Ingest, arrival: Arrival, reason: str, likely: Iterable[str], taken: Taken) -> None:
     rows = _lines(arrival.stored)
     _enter_file(ingest, arrival, source="", status="quarantined", reason=reason, records_in=rows)
+    ledger.enter_likely(ingest.con, arrival.file_hash, likely)
     ledger.enter_unreadable(ingest.con, arrival.file_hash, run_id=ingest.run_id, rows=rows, reason=reason)
     taken.files_quarantined += 1
     taken.rows_in += rows

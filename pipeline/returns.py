@@ -19,6 +19,7 @@ from pipeline.engine.explain import edition_standing, explain, parse_period
 from pipeline.errors import ConfigurationError, Problem, RoiError
 from pipeline.roi.assemble import evaluate
 from pipeline.roi.beside import beside
+from pipeline.roi.budgets import Cell, approved_cells
 from pipeline.roi.drawn import Drawn
 from pipeline.roi.evaluate import OUTCOMES
 from pipeline.roi.inputs import Assumption, Inputs
@@ -168,11 +169,22 @@ def _point(result: RoiResult, shown: date) -> Point:
 
 
 def _beside(con: duckdb.DuckDBPyConnection, edition: int, held: Held, part: tuple[str, str]) -> tuple[Node, ...]:
-    """The trees beside the return; verified outcomes come from the inputs of the edition, and are of no unit."""
-    numbers = [one for one in stored_inputs(con, edition).kpis if (one.kpi_id, one.part) == OUTCOMES]
+    """The trees beside the return; verified outcomes and budgets come from the edition's inputs, and are of no unit."""
+    inputs = stored_inputs(con, edition)
+    numbers = [one for one in inputs.kpis if (one.kpi_id, one.part) == OUTCOMES]
     case = SHARED if not part[0] else part[1] if part[0] == USE_CASE else None
     counted = {one.month: one.value for one in numbers if one.use_case == case and one.value is not None}
-    return beside(held, {month: counted[month] for month in sorted(counted)})
+    return beside(held, {month: counted[month] for month in sorted(counted)}, _budgets(held, inputs, part))
+
+
+def _budgets(held: Held, inputs: Inputs, part: tuple[str, str]) -> dict[Cell, Decimal]:
+    """What was approved by use case and month; nothing of a business unit, or where a part has no rate."""
+    if part[0] == UNIT:
+        return {}
+    months = [one.month for one in held.result.programme.months]
+    found = approved_cells(inputs, months, part[1] if part[0] else None)
+    known = {cell: amount for cell, (amount, _) in found.items() if amount is not None}
+    return known if len(known) == len(found) else {}
 
 
 def _simulation(result: RoiResult, kpi_id: str, shown: date) -> Simulation | None:

@@ -106,14 +106,24 @@ class Kpi:
         return None
 
     def before(self, now: Point) -> Point | None:
-        """The newest earlier value of a period that does not overlap."""
+        """The newest earlier value of a period that does not overlap; where there is none now, the last one known."""
         known = [one for one in self.points(now.period.grain) if one.value is not None]
-        return next((one for one in reversed(known) if one.period.end <= now.period.start), None)
+        found = next((one for one in reversed(known) if one.period.end <= now.period.start), None)
+        last = self.last_known if now.value is None else None
+        if last and (found is None or found.period.end < last.period.end <= now.period.end):
+            return last
+        return found
 
     @property
     def last_known(self) -> Point | None:
-        """The newest value, however old."""
-        return next((one for one in reversed(self.points(self.grain)) if one.value is not None), None)
+        """The newest value, however old; of a coarser period only where it lies after all that finer ones know."""
+        found: Point | None = None
+        for grain in ORDER[ORDER.index(self.grain) :]:
+            points = self.points(grain) if found is None else self.closed(self.points(grain))
+            one = next((one for one in reversed(points) if one.value is not None), None)
+            if one is not None and (found is None or found.period.end <= one.period.start):
+                found = one
+        return found
 
     @property
     def year(self) -> list[Point]:
@@ -129,6 +139,10 @@ class Kpi:
             first = next((at for at, one in enumerate(points) if one.value is not None), len(points))
             found = points[first:] or found
             known = [one for one in points[first:] if one.value is not None]
+            newest = self.last_known
+            is_coarser = newest is not None and newest.period.grain in ORDER[ORDER.index(grain) + 1 :]
+            if known and newest and is_coarser and known[-1].period.end <= newest.period.start:
+                continue
             if known and 2 * sum(one.status == "computed" for one in known) >= len(known):
                 return points[first:]
         return found

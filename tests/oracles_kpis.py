@@ -122,8 +122,12 @@ FORMULAS: dict[str, Callable[..., Number | None]] = {
     "payback_months": lambda net_benefit_by_month: next(
         (Fraction(month) for month, balance in enumerate(accumulate(net_benefit_by_month), 1) if balance >= 0), None
     ),
-    "cost_savings": lambda displaced_spend, contacts_avoided, cost_per_contact: (
-        displaced_spend + contacts_avoided * cost_per_contact
+    "cost_savings": lambda displaced_spend, contacts_avoided, cost_per_contact, **shares: (
+        (displaced_spend + contacts_avoided * cost_per_contact)
+        * shares["attribution"]
+        * shares["realisation"]
+        * (1 - shares["risk"])
+        * shares["weight_of_grade"]
     ),
     "bill_reconciliation_gap": lambda telemetry_cost, invoice: _over(abs(telemetry_cost - invoice), invoice),
     "evidence_backed_benefit_share": lambda benefits_of_grade_a, benefits_of_grade_b, benefits_claimed: _over(

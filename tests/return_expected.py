@@ -138,7 +138,29 @@ def _facts(told: Return, chance: Decimal) -> Iterator[tuple[Where, str]]:
     yield ("fact", "Break-even realisation"), _even(told)
     rates = [percent(D(str(rate)).quantize(D("0.000001"))) for rate in told.internal_rates()]
     yield ("fact", "Internal rate of return"), f"{len(rates)} {rates}" if len(rates) > 1 else " ".join(rates)
-    yield ("fact", "Cost per verified outcome"), money(told.per_outcome.quantize(D("0.01"), "ROUND_HALF_UP"))
+    yield ("fact", "Costs in full per verified outcome"), money(told.per_outcome.quantize(D("0.01"), "ROUND_HALF_UP"))
+    yield ("fact", "Costs against the approved budget of the same months"), _against_budget(told)
+    yield ("fact", "Idle licences"), _idle(told)
+
+
+def _against_budget(told: Return) -> str:
+    """Costs of the cells that the tree names as approved, what was approved, and how far they are apart."""
+    if not (found := told.beside("costs less the approved budget")):
+        return ""
+    _, budget = found[0]["children"]
+    cells = {tuple(node["name"].split(", ")[1:]) for node in budget["children"]}
+    spent = sum((one.amount for one in told.costs if (one.use_case, one.month) in cells), D(0))
+    approved = exact(budget) or D(0)
+    apart = f" {percent(abs(spent - approved) / approved)}" if spent != approved and approved else ""
+    return f"{in_full(spent)} of {in_full(approved)}{apart}"
+
+
+def _idle(told: Return) -> str:
+    """What seats without use cost, and their share of all licences."""
+    unused, used = (
+        sum((one.amount for one in told.costs if one.category == name), D(0)) for name in ("licence_idle", "licence")
+    )
+    return f"{in_full(unused)} {percent(unused / (unused + used))}" if unused + used else ""
 
 
 def _unsettled(told: Return) -> str:
@@ -243,7 +265,7 @@ def _felt(told: Return) -> Iterator[tuple[Where, str]]:
     for node in told.beside("hours "):
         kind, case = node["name"].removeprefix("hours ").split(", ")
         row = case.replace("_", " ")
-        yield (FELT, row, kind.capitalize()), three_digits(exact(node) or D(0))
+        yield (FELT, row, {"felt": "Felt", "of the line": "Hours of the line"}[kind]), three_digits(exact(node) or D(0))
         yield (FELT, row, "Months"), str(len(node["children"]))
 
 

@@ -96,7 +96,7 @@ def pieces(html: str) -> dict[Where, str]:
     for name, text in zip(names[::2], names[1::2], strict=True):
         if name.text != SKIPPED:
             found["answer", name.text] = text.text
-    for item in section.one("ul", **{"class": "facts"}).all("li"):
+    for item in [item for facts in section.all("ul", **{"class": "facts"}) for item in facts.all("li")]:
         name = item.one("b").text
         found["fact", name] = item.text.replace(name, "", 1)
     for table in section.all("table"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -268,3 +269,10 @@ def test_what_a_row_is_stands_beside_the_formula():
     assert r"**One row of `calls` is**: One call of a tool; \<b\>retries\</b\> count." in section
     assert "**One row of" not in text.split("(`share`)")[1].split("## ")[0]
     assert "**One row of" not in markdown(catalog_of())
+
+
+def test_no_question_of_a_role_speaks_of_a_currency() -> None:
+    """Amounts say theirs; a question in euros stood above a page in dollars."""
+    asked = [one.question for one in load_catalog(ROOT / "metrics_catalog.yaml").roles.values()]
+    assert len(asked) >= 14
+    assert not [one for one in asked if re.search(r"\b(euros?|dollars?|pounds?|francs?|USD|EUR)\b|[$€£]", one)]

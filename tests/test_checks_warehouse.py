@@ -76,6 +76,7 @@ CREATE TABLE ledger.files(file_hash VARCHAR, name VARCHAR, bytes BIGINT, source 
   records_in BIGINT, run_id BIGINT, mappings_hash VARCHAR);
 CREATE TABLE ledger.loads(load_id BIGINT, run_id BIGINT, file_hash VARCHAR, table_name VARCHAR, rows_in BIGINT,
   loaded BIGINT, duplicate BIGINT, quarantined BIGINT);
+CREATE TABLE ledger.likely(file_hash VARCHAR, source VARCHAR);
 CREATE TABLE ledger.limits(source VARCHAR, quarantine_limit DOUBLE, held_from BIGINT);
 CREATE TABLE ledger.superseded(file_hash VARCHAR, by_hash VARCHAR, by_name VARCHAR);
 """
@@ -260,6 +261,15 @@ def test_a_file_nobody_recognised_is_counted_under_its_own_name(con):
     """Files without a source stand together."""
     con.execute("INSERT INTO ledger.files VALUES ('h', 'x.bin', 1, '', 'quarantined', 'not recognised', 0, 7, '')")
     assert failures(con) == {("refused_files", "unrecognised files"): "files refused: 1 of 1 (x.bin)"}
+
+
+def test_a_refused_file_touches_what_rests_on_the_source_it_is_probably_of(con):
+    """A file that looks like feedback is told under that source, and its KPIs are named although nothing was read."""
+    con.execute("INSERT INTO ledger.files VALUES ('h', 'b.csv', 1, '', 'quarantined', 'looks like it', 0, 7, '')")
+    con.execute("INSERT INTO ledger.likely VALUES ('h', 'feedback_export')")
+    refused = next(one for one in check(con) if (one.check, one.subject) == ("refused_files", "feedback_export"))
+    assert (refused.passed, refused.severity) == (False, "warn")
+    assert (refused.observed, refused.kpis) == ("files refused: 1 of 2 (b.csv)", ("csat_delta",))
 
 
 @pytest.mark.parametrize(

@@ -397,7 +397,7 @@ def test_every_other_number_of_the_page_is_recomputed(
     assert saved.now is not None
     for said, where in (
         (interval(saved.now, "h"), "course / hours_saved / October 2026 / 95 % interval"),
-        (spark(saved.year)[0].removeprefix("polyline "), "score / Hours saved (measured) / 12 months / drawn"),
+        (spark(saved.year)[0].removeprefix("polyline "), "score / Hours saved (task by task) / 12 months / drawn"),
         (f"n = {count(sheet.kpis['cache_hit_rate'].now.n)}", "others / 12"),
         ('"range":[', "course / pilot_to_production_rate / spec"),
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import date, timedelta
@@ -21,7 +22,7 @@ from pipeline.reports.evidence import attention
 from pipeline.reports.formats import THIN
 from pipeline.reports.memos import FOLDER, file_name, memos
 from pipeline.reports.model import Figure
-from pipeline.reports.returns import panel
+from pipeline.reports.returns import files, panel
 from pipeline.roi.assemble import evaluate
 from pipeline.roi.inputs import Budget, Cost, Invoice
 from pipeline.roi.records import RoiResult
@@ -115,6 +116,33 @@ def test_grades_and_claims_that_do_not_count_agree(result: RoiResult) -> None:
         *_, (claimed, counted, off, outside) = [[amount_of(cell) for cell in row.cells] for row in rows]
         assert claimed == counted + off + outside, name
         assert outside == stated[name], name
+
+
+def test_the_download_tells_the_grades_of_the_page(result: RoiResult) -> None:
+    """roi.json has each row of the table, to the cent, of the programme and of each use case."""
+    told = json.loads(files(result)["roi.json"], parse_float=D)
+    shown = [("programme", told["grades"], panel(result).grades)]
+    briefs = {one["name"]: one["brief"] for one in told["use_cases"]}
+    shown += [(memo.name, briefs[memo.name]["grades"], memo.grades) for memo in memos(result)]
+    names = ("claimed", "counted", "weighed_off", "uncounted")
+    for name, grades, rows in shown:
+        told_here = [[in_full(D(one[column])) for column in names] for one in grades]
+        assert told_here == [list(row.cells) for row in rows if not row.is_sum], name
+    assert any(one["felt"] for one in told["grades"])
+
+
+def test_a_memo_of_costs_alone_tells_the_present_value_of_its_row() -> None:
+    """What of the programme's net is costs of a use case of which nothing counts stands in its memo as on the page."""
+    spent = Cost("c-9", "drafting", "", "build", MONTHS[2], D(40), "USD", "costs.csv:9")
+    found = evaluate(catalog_of(hours_saved={"use_cases": ["coding"]}, felt_hours={"perception_of": None}),
+                     inputs(costs=(spent,)), draws=20)  # fmt: skip
+    row = next(one for one in panel(found).use_cases if one.name == "drafting")
+    memo = next(one for one in memos(found) if one.name == "drafting")
+    *_, left, step, present = memo.sums
+    assert row.mark is not None
+    assert (row.mark.word, present.name) == ("costs only", "Costs only, as present value")
+    assert [one.cells[0] for one in (left, step, present)] == list(row.cells[2:])
+    assert amount_of(left.cells[0]) + amount_of(step.cells[0]) == amount_of(present.cells[0]) < 0
 
 
 def test_the_figures_of_a_memo_add_up(result: RoiResult) -> None:

@@ -89,8 +89,10 @@ def test_parts_sum_to_totals_to_the_cent(result: RoiResult) -> None:
     assert whole.months[-1].running == sum(month.net or 0 for month in whole.months)
     assert result.points[-1].net == whole.net
     assert sum(one.claimed for one in result.grades) == sum(
-        (one.amount or D(0) for one in result.claims if one.is_claim), D(0)
+        (one.amount or D(0) for one in result.claims if one.is_claim or one.is_perception), D(0)
     )
+    assert sum(one.counted for one in result.grades) == whole.cash + whole.capacity
+    assert sum(one.uncounted for one in result.grades) == whole.stated
 
 
 def test_the_net_is_the_present_value_of_its_months(result: RoiResult) -> None:
@@ -152,13 +154,13 @@ def test_the_same_inputs_give_the_same_bytes(result: RoiResult) -> None:
 
 
 def test_the_spread_lies_around_the_net(result: RoiResult) -> None:
-    """P10 < P50 < P90, the base between the ends, and the base scenario is the net but for cents."""
+    """P10 < P50 < P90, the base between the ends, and the base scenario is the net to the cent."""
     spread, net = result.programme.spread, result.programme.net
     assert spread is not None
     assert net is not None
     assert (spread.p10 or 0) < (spread.p50 or 0) < (spread.p90 or 0)
     assert (spread.p10 or 0) < net < (spread.p90 or 0)
-    assert abs(result.scenarios["base"] - net) < D("0.2")
+    assert result.scenarios["base"] == net
     assert result.tornado[0].name == "realisation (default)"
 
 
@@ -425,7 +427,10 @@ def test_what_people_feel_stands_beside_what_is_measured(result: RoiResult) -> N
     (felt,) = result.perception
     assert (felt.use_case, felt.felt, felt.measured, felt.months) == ("drafting", D("180.00"), D("60.00"), 6)
     assert line(result, "felt_hours").counted == 0
-    assert next(one.claimed for one in result.grades if one.grade == "D") == 0
+    said = next(one for one in result.grades if one.grade == "D")
+    told = sum(one.amount or D(0) for one in result.claims if one.line == "felt_hours")
+    assert told > 0
+    assert (said.claimed, said.counted, said.weighed_off, said.uncounted, said.felt) == (told, 0, 0, told, told)
 
 
 def test_the_window_of_a_point_moves_after_36_months() -> None:

@@ -16,8 +16,9 @@ import pytest
 from roi_room import MONTHS, PORTFOLIO, catalog_of, inputs, kpis
 
 from pipeline.catalog.benefits import Benefit
+from pipeline.catalog.formulas import evaluate as work_out
 from pipeline.catalog.load import load_catalog
-from pipeline.catalog.model import Catalog
+from pipeline.catalog.model import Catalog, Formula
 from pipeline.engine.values import PUBLISHED
 from pipeline.reports.returns import files, json_document, panel
 from pipeline.roi.assemble import evaluate
@@ -65,6 +66,23 @@ def test_values_take_the_place_of_waiting(result: RoiResult) -> None:
     assert last.loc["net_benefit", "interval_low"] == float(whole.spread.p10 or 0)
     assert set(last["unit"]) == {"ratio", "USD", "months"}
     assert last.loc["net_benefit", "verdict"] == "met"
+
+
+def test_the_formula_of_cost_savings_leads_to_its_amount() -> None:
+    """The formula of the catalogue over the factors of each claim, among them the weight of its grade, is the value."""
+    evidence = {"design": "before_after", "says": "Fewer tickets"}
+    found = evaluate(catalog_of(contacts_settled={"deductions": None, "evidence": evidence}), inputs(), draws=20)
+    point = found.points[-1]
+    (claim,) = [one for one in found.claims if one.month == point.month and one.line == "contacts_settled"]
+    factors = {one.name: one.value for one in claim.terms}
+    names = {"contacts_avoided": "settled.numerator", "realisation": "left_the_budget"}
+    names |= {name: name for name in ("cost_per_contact", "attribution", "risk")}
+    given = {name: D(factors[term] or 0) for name, term in names.items()}
+    metric = PROJECT.metrics["cost_savings"]
+    assert isinstance(metric, Formula)
+    told = work_out(metric.formula, given | {"displaced_spend": D(0), "weight_of_grade": claim.weight})
+    assert claim.weight == D("0.5")
+    assert point.savings == told == D(100) * 5 * D("0.8") * D("0.5") * (1 - D("0.1")) * D("0.5")
 
 
 def test_the_share_of_evidence_is_by_month_and_quarter(result: RoiResult) -> None:

@@ -19,10 +19,11 @@ from roi_room import COSTS, MONTHS, assumption, catalog_of, inputs, kpi, kpis, w
 from test_reports_edition import edition
 
 from pipeline.reports import render
+from pipeline.reports.returns import panel
 from pipeline.returns import _simulation
 from pipeline.roi.assemble import evaluate
 from pipeline.roi.beside import beside
-from pipeline.roi.inputs import Inputs
+from pipeline.roi.inputs import Budget, Cost, Inputs, Seats
 from pipeline.roi.records import RoiResult
 from pipeline.roi.store import plain
 from pipeline.roi.tree import Held, tree_of
@@ -31,10 +32,12 @@ D = Decimal
 DRAWS = 800
 
 
-def told(result: RoiResult, kpi_id: str, outcomes: Mapping[Any, Decimal]) -> dict[str, Any]:
+def told(
+    result: RoiResult, kpi_id: str, outcomes: Mapping[Any, Decimal], budgets: Mapping[Any, Decimal] | None = None
+) -> dict[str, Any]:
     """What `roi explain --json` says of a KPI at the end of the last month."""
     held = Held(result, result.points[-1])
-    found = {"tree": tree_of(result, kpi_id), "beside": beside(held, outcomes),
+    found = {"tree": tree_of(result, kpi_id), "beside": beside(held, outcomes, budgets),
              "simulation": _simulation(result, kpi_id, held.point.month)}  # fmt: skip
     said: dict[str, Any] = json.loads(json.dumps({name: plain(one) for name, one in found.items()}))
     return said
@@ -46,9 +49,11 @@ def page_of(result: RoiResult, out: Path) -> str:
     return (out / "chief_ai_officer.html").read_text(encoding="utf-8")
 
 
-def wanted_of(result: RoiResult, outcomes: Mapping[Any, Decimal]) -> dict[Where, str]:
+def wanted_of(
+    result: RoiResult, outcomes: Mapping[Any, Decimal], budgets: Mapping[Any, Decimal] | None = None
+) -> dict[Where, str]:
     """What that page must print."""
-    held = Return(told(result, "programme_roi", outcomes), told(result, "payback_months", {}))
+    held = Return(told(result, "programme_roi", outcomes, budgets), told(result, "payback_months", {}))
     return dict(expected(held, {one.line: one.name for one in result.lines}))
 
 
@@ -73,6 +78,24 @@ def test_every_number_of_the_page_is_recomputed(costs: Any, tmp_path: Path) -> N
     """One that needs no freed hours to pay, and one that takes 218 % of them."""
     result = evaluate(catalog_of(), programme(costs=costs), draws=DRAWS)
     assert not differences(page_of(result, tmp_path), wanted_of(result, OUTCOMES))
+
+
+def test_overspending_and_idle_licences_are_recomputed(tmp_path: Path) -> None:
+    """For support 100 approved of 500 posted and 2.50 of calls, for coding 60.55 and 3 of calls; 30 of 40 idle."""
+    held = [(MONTHS[0], "support", "100"), (MONTHS[2], "coding", "60.55")]
+    budgets = tuple(Budget(month, case, D(amount), "USD", "Finance", MONTHS[0]) for month, case, amount in held)
+    licences = Cost("c-8", "coding", "", "licence", MONTHS[1], D(40), "USD", "costs.csv:8")
+    seats = Seats(MONTHS[1], "copilot", 20, 15, None, "")
+    given = programme(budgets=budgets, costs=(*COSTS, licences), seats=(seats,))
+    result = evaluate(catalog_of(), given, draws=DRAWS)
+    cells = {(case, month): D(amount) for month, case, amount in held}
+    wanted = wanted_of(result, OUTCOMES, cells)
+    assert not differences(page_of(result, tmp_path), wanted)
+    shown = dict(panel(result).spending)
+    assert shown["Costs against the approved budget of the same months"].text == (
+        f"${500 + D('2.50') + D('60.55') + D('3.00')} of ${100 + D('60.55')}, 252.6\u202f% over"
+    )
+    assert shown["Idle licences"].text == "$30.00, 75.0\u202f% of what licences cost"
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from pipeline.reports import formats
 from pipeline.reports.amounts import in_full, month
 from pipeline.reports.model import Figure
 from pipeline.reports.returns import Row, mark
+from pipeline.reports.spending import budget_months
 from pipeline.roi.assumptions import RENEW_DAYS
-from pipeline.roi.inputs import months_between
-from pipeline.roi.records import BLOCKED, REFUSED, Budgeted, FiscalYear, LineSummary, RoiResult, Standing
+from pipeline.roi.records import BLOCKED, REFUSED, FiscalYear, LineSummary, RoiResult, Standing
 
 OWNER = "roi_metrics_analyst"
 MONTHS_OF_YEAR = 12
@@ -64,17 +64,6 @@ def _budgets(result: RoiResult) -> Iterator[Row]:
             cells: list[Figure | str] = [in_full(amount, held.reason) for amount in amounts]
             cells.append(budget_months(held) or "none")
             yield Row(one.name.replace("_", " ") or "of no single use case", tuple(cells), note=held.reason)
-
-
-def budget_months(held: Budgeted) -> str:
-    """The months with an approved budget; empty where there are none or nobody kept which."""
-    if held.first is None or held.last is None:
-        return ""
-    if held.first == held.last:
-        return month(held.first)
-    span = months_between(held.first, held.last)
-    count = "" if len(span) == held.months else f"{held.months} of the {len(span)} months "
-    return f"{count}{month(held.first)} to {month(held.last)}"
 
 
 def _title(lines: int, due: int, held: int) -> str:

@@ -120,10 +120,15 @@ def _lines(load: Record) -> str:
 
 
 def spans(edition: Edition, kpi_id: str) -> list[tuple[str, list[Value]]]:
-    """Grain and values of each chart of a KPI: twelve months, then its cadence; closed periods alone."""
-    metric = edition.catalog.metrics[kpi_id]
+    """Grain and values of each chart of a KPI: twelve months, then its cadence; closed periods alone.
+
+    Where neither knows the newest value, the grain that does comes first.
+    """
+    metric, newest = edition.catalog.metrics[kpi_id], edition.last_known(kpi_id)
     counts = {"month": MONTHS_SHOWN} if metric.grain in ("day", "week") else {}
     counts[metric.grain] = RECENT[metric.grain]
+    if newest is not None and newest.grain not in counts:
+        counts = {newest.grain: RECENT[newest.grain], **counts}
     whole = {grain: closed(edition.values, edition.values.series(kpi_id, grain), metric) for grain in counts}
     return [(grain, whole[grain][-count:]) for grain, count in counts.items()]
 

@@ -11,11 +11,11 @@ from decimal import Decimal
 from pipeline.reports import formats
 from pipeline.reports.amounts import in_full, money, month, share
 from pipeline.reports.drawings import LEFT, PRESENT, discounting, left_of
-from pipeline.reports.evidence import budget_months
 from pipeline.reports.model import Figure, Mark
 from pipeline.reports.returns import Row, Swung, grade_rows, swings
+from pipeline.reports.spending import UNTOLD, against_budget, budget_months
 from pipeline.roi.decision import FIX, SCALE, STOP
-from pipeline.roi.records import Brief, Budgeted, Claim, Decision, RoiResult, Turn, Worth
+from pipeline.roi.records import Brief, Claim, Decision, RoiResult, Turn, Worth
 
 FOLDER = "memos"
 DECISIONS = {
@@ -31,6 +31,8 @@ _TITLES = {
     FIX: "Fix: {} may pay, and does not surely",
     STOP: "Stop: {} costs more than it is shown to be worth",
 }
+COSTS_ONLY = "Costs only, as present value"
+"""In the place of a net benefit, which a use case of which nothing counts does not have."""
 UNKNOWN_SHOWN = 4
 
 
@@ -87,7 +89,7 @@ def _memo(result: RoiResult, one: Worth, brief: Brief) -> Memo:
         span=_span(result),
         sums=tuple(_sum(result, one)),
         facts=tuple(_facts(one)),
-        grades=grade_rows(brief.grades, [claim for claim in result.claims if claim.use_case == one.name]),
+        grades=grade_rows(brief.grades),
         tornado=swings(brief.tornado, one.net),
         turns=tuple(_turn(turn) for turn in brief.turns),
         needed=_needed(one),
@@ -124,38 +126,29 @@ def _facts(one: Worth) -> Iterator[Row]:
     if one.felt:
         yield Row("Of them said about another line, never added", (in_full(one.felt),))
     yield from budget_rows(one)
-    yield Row("Costs for each verified outcome", (money(one.cost_per_outcome, "no verified outcomes"),))
+    yield Row("Costs in full per verified outcome", (money(one.cost_per_outcome, "no verified outcomes"),))
 
 
 def _sum(result: RoiResult, one: Worth) -> Iterator[Row]:
     """Counted benefits, less costs, and what discounting adds: rows that add up to the net benefit, to the cent."""
-    why = "" if one.status == "computed" else one.status
+    why = one.reason or one.status
     left = left_of(one)
-    step = None if left is None or one.net is None else one.net - left
+    step = None if left is None or one.part is None else one.part - left
     yield Row("Counted benefits: cash", (in_full(one.cash),))
     yield Row("Counted benefits: hours as money", (in_full(one.capacity),))
     yield Row("Less costs in full", (in_full(None if one.costs is None else -one.costs, one.reason),))
     yield Row(LEFT, (in_full(left, one.reason),), is_sum=True)
     yield Row(discounting(result), (in_full(step, why),))
-    yield Row(PRESENT, (in_full(one.net, why),), is_sum=True)
+    yield Row(COSTS_ONLY if one.is_costs_only else PRESENT, (in_full(one.part, why),), is_sum=True)
 
 
 def budget_rows(one: Worth) -> Iterator[Row]:
     """What was approved against what the same months cost, and what stands in other months."""
-    held = one.budget or Budgeted(0, None, None, None, None, "no budget is told of it")
+    held = one.budget or UNTOLD
     months = budget_months(held)
-    yield Row(f"Costs against the approved budget{f', {months}' if months else ''}", (_budget(held),))
+    yield Row(f"Costs against the approved budget{f', {months}' if months else ''}", (against_budget(held),))
     if held.approved is not None and held.beyond != 0:
         yield Row("Costs of months without a budget", (in_full(held.beyond, "a part is unknown"),))
-
-
-def _budget(held: Budgeted) -> Figure:
-    """Costs of the approved amount, and by how much they are over or under it."""
-    if held.approved is None or held.actual is None or held.variance is None:
-        return Figure("not available", "missing", held.reason)
-    side = "over" if held.variance > 0 else "under"
-    apart = f", {share(abs(held.variance) / held.approved).text} {side}" if held.variance and held.approved else ""
-    return Figure(f"{in_full(held.actual).text} of {in_full(held.approved).text}{apart}", "value")
 
 
 def _short(one: Worth) -> str:

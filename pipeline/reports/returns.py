@@ -13,14 +13,15 @@ from pipeline.reports.amounts import as_entered, hours, in_full, money, month, s
 from pipeline.reports.downloads import csv_text, printed
 from pipeline.reports.drawings import Fan, Step, bridge, fan, left_of
 from pipeline.reports.model import Figure, Mark
+from pipeline.reports.spending import spending
+from pipeline.roi.grades import GradeShare
 from pipeline.roi.records import (
     CLAIM_COLUMNS,
     COST_COLUMNS,
-    REFUSED,
     Claim,
     CostItem,
-    GradeShare,
     LineSummary,
+    Perception,
     RoiResult,
     Standing,
     Swing,
@@ -75,6 +76,8 @@ class Panel:
     is_told: bool
     reason: str
     facts: tuple[tuple[str, Figure], ...]
+    spending: tuple[tuple[str, Figure], ...]
+    """Costs against the budget, and licences nobody used: known also where no return is."""
     bridge: tuple[Step, ...]
     fan: Fan | None
     lines: tuple[Row, ...]
@@ -99,29 +102,24 @@ def panel(result: RoiResult) -> Panel:
         is_told=is_told,
         reason=whole.reason,
         facts=tuple(_facts(result)) if is_told else (),
+        spending=tuple(spending(result)),
         bridge=bridge(result),
         fan=fan(result),
         lines=tuple(_line(one) for one in result.lines),
-        grades=grade_rows(result.grades, result.claims),
-        said=_said(result.claims),
+        grades=grade_rows(result.grades),
+        said=_said(result.grades),
         use_cases=tuple(_scopes(result)),
         costs_only=_costs_only(result),
         assumptions=tuple(_assumption(one) for one in result.assumptions),
         tornado=swings(result.tornado[:TORNADO_SHOWN], whole.net),
-        perception=tuple(
-            Row(one.use_case.replace("_", " "), (hours(one.felt), hours(one.measured), formats.grouped(one.months)))
-            for one in result.perception
-        ),
+        perception=tuple(map(_perception, result.perception)),
         problems=result.problems,
     )
 
 
-def grade_rows(grades: Sequence[GradeShare], claims: Sequence[Claim]) -> tuple[Row, ...]:
-    """Claims by grade: in full = counted + taken off by the weight of the grade + not counted at all, and their sum.
-
-    What people say about another line stands with its grade, and is not counted at all.
-    """
-    cells = [_grade_cells(one, claims) for one in grades]
+def grade_rows(grades: Sequence[GradeShare]) -> tuple[Row, ...]:
+    """Claims by grade: in full = counted + taken off by the weight of the grade + not counted at all, and their sum."""
+    cells = [(one.claimed, one.counted, one.weighed_off, one.uncounted) for one in grades]
     rows = [
         Row(f"{one.grade}, {GRADES[one.grade]}", tuple(map(in_full, part)))
         for one, part in zip(grades, cells, strict=True)
@@ -130,23 +128,9 @@ def grade_rows(grades: Sequence[GradeShare], claims: Sequence[Claim]) -> tuple[R
     return (*rows, Row("All grades", tuple(map(in_full, sums)), is_sum=True)) if rows else ()
 
 
-def _grade_cells(one: GradeShare, claims: Sequence[Claim]) -> tuple[Decimal, ...]:
-    """Claimed, counted, taken off by the weight, and not counted at all."""
-    mine = [claim for claim in claims if claim.grade == one.grade and claim.status != REFUSED]
-    outside = sum((claim.amount or Decimal(0) for claim in mine if not claim.is_in_headline), Decimal("0.00"))
-    claimed = one.claimed + _felt(claims, one.grade)
-    return claimed, one.counted, claimed - one.counted - outside, outside
-
-
-def _felt(claims: Sequence[Claim], grade: str) -> Decimal:
-    """What people say about other lines, of one grade."""
-    held = [one.amount for one in claims if one.is_perception and one.grade == grade and one.status != REFUSED]
-    return sum((amount for amount in held if amount is not None), Decimal("0.00"))
-
-
-def _said(claims: Sequence[Claim]) -> str:
-    told = [(grade, amount) for grade in GRADES if (amount := _felt(claims, grade))]
-    return formats.listed([f"{money(amount).text} of grade {grade}" for grade, amount in told])
+def _said(grades: Sequence[GradeShare]) -> str:
+    """What people say about another line, by grade; empty where nobody does."""
+    return formats.listed([f"{money(one.felt).text} of grade {one.grade}" for one in grades if one.felt])
 
 
 def _subtitle(result: RoiResult) -> str:
@@ -168,7 +152,7 @@ def _facts(result: RoiResult) -> Iterable[tuple[str, Figure]]:
     yield "Payback", Figure(whole.payback_reason, "not-applicable") if whole.payback is None else payback
     yield "Break-even realisation", share(whole.break_even, whole.break_even_reason)
     yield "Internal rate of return", share(whole.irr, whole.irr_reason)
-    yield "Cost per verified outcome", money(whole.cost_per_outcome, "no verified outcomes")
+    yield "Costs in full per verified outcome", money(whole.cost_per_outcome, "no verified outcomes")
 
 
 def mark(word: str) -> Mark:
@@ -186,6 +170,13 @@ def _line(line: LineSummary) -> Row:
     return Row(line.name, (line.ledger, line.grade or "none", claimed, counted), mark(line.status), note)
 
 
+def _perception(one: Perception) -> Row:
+    """Hours felt beside those of the line they speak of, and what was multiplied to come to either."""
+    made = f"felt: {one.felt_is or one.line}; line: {one.measured_is or one.against}"
+    cells = (hours(one.felt), hours(one.measured), formats.grouped(one.months), made)
+    return Row(one.use_case.replace("_", " "), cells)
+
+
 def _scopes(result: RoiResult) -> Iterable[Row]:
     """Use cases and what belongs to none, each with its part of the programme's net benefit, and their sum."""
     for one in result.use_cases:
@@ -195,16 +186,9 @@ def _scopes(result: RoiResult) -> Iterable[Row]:
     yield Row("The programme", _scope_cells(result.programme), told, is_sum=True)
 
 
-def part_of_net(one: Worth) -> Decimal | None:
-    """Present value of what counts less that of costs; where nothing counts it is the costs alone."""
-    if one.pv_costs is None:
-        return None
-    return (one.pv_benefits or Decimal("0.00")) - one.pv_costs
-
-
 def _scope_cells(one: Worth) -> tuple[Figure, ...]:
     """Counted, costs, what is left of them, what discounting adds, and the part of the net as present value."""
-    left, part = left_of(one), part_of_net(one)
+    left, part = left_of(one), one.part
     step = None if left is None or part is None else part - left
     why = one.reason or one.status
     return (
@@ -215,7 +199,7 @@ def _scope_cells(one: Worth) -> tuple[Figure, ...]:
 
 def _costs_only(result: RoiResult) -> str:
     """How many rows bring costs alone, and how much of the net that is."""
-    held = [part for one in result.use_cases if one.status == "insufficient evidence" and (part := part_of_net(one))]
+    held = [part for one in result.use_cases if one.is_costs_only and (part := one.part)]
     if not held:
         return ""
     what = "1 row brings" if len(held) == 1 else f"{len(held)} rows bring"

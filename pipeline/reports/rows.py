@@ -169,8 +169,11 @@ def _flags(edition: Edition, now: Value) -> tuple[Mark, ...]:
 
 
 def _prior(edition: Edition, now: Value, metric: AnyMetric) -> tuple[Figure, str, str]:
-    """The value before, its period where that is not the one next to now, and the step from it to now."""
+    """The value before, its period, and the step from it to now; where there is none now, the last one known."""
     before = prior(edition.values, now)
+    last = edition.last_known(now.kpi_id) if now.value is None else None
+    if last is not None and (before is None or before.end < last.end <= now.end):
+        before = last
     if before is None:
         return Figure("none", "not-applicable", "no earlier period has a value"), "", ""
     when = formats.when(before)

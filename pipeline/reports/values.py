@@ -128,9 +128,18 @@ def prior(values: Values, now: Value) -> Value | None:
 
 
 def last_known(values: Values, kpi_id: str, metric: AnyMetric) -> Value | None:
-    """The newest value there is at the cadence of the KPI, however old."""
-    rows = [row for row in values.series(kpi_id, metric.grain) if row.value is not None]
-    return rows[-1] if rows else None
+    """The newest value there is at the cadence of the KPI, however old.
+
+    A coarser period that lies wholly after all that the cadence knows is newer: where months are withheld or unknown a
+    quarter may still be told.
+    """
+    newest: Value | None = None
+    for grain in coarser(metric.grain):
+        rows = values.series(kpi_id, grain)
+        known = [row for row in (rows if newest is None else closed(values, rows, metric)) if row.value is not None]
+        if known and (newest is None or known[-1].start >= newest.end):
+            newest = known[-1]
+    return newest
 
 
 def judged(values: Values, kpi_id: str, metric: AnyMetric) -> Value | None:
@@ -186,16 +195,24 @@ def shown(values: Values, kpi_id: str, metric: AnyMetric) -> tuple[Value, ...]:
     """The values a chart draws: those of closed periods, for an open one would look like a fall.
 
     The finest grain, from the cadence upwards, at which at least half of the known values have enough data to be
-    judged; the first value known begins the chart.
+    judged, and after which no coarser one knows more; the first value known begins the chart.
     """
     drawn: list[Value] = []
+    newest = last_known(values, kpi_id, metric)
     for grain in coarser(metric.grain):
         rows = _from_first_known(closed(values, values.series(kpi_id, grain), metric)[-POINTS_SHOWN[grain] :])
         drawn = rows or drawn
         known = [row for row in rows if row.value is not None]
+        if known and _is_outrun(newest, known[-1]):
+            continue
         if known and 2 * sum(row.status == "computed" for row in known) >= len(known):
             return tuple(rows)
     return tuple(drawn)
+
+
+def _is_outrun(newest: Value | None, last: Value) -> bool:
+    """Return whether a coarser grain knows a period that lies wholly after the last that this one knows."""
+    return newest is not None and newest.grain in coarser(last.grain)[1:] and newest.start >= last.end
 
 
 def _from_first_known(rows: list[Value]) -> list[Value]:

@@ -20,7 +20,12 @@ NOT_JUDGED = Mark("not judged", "dash", "quiet", "no value to hold against the t
 
 STATUSES = {
     "final": Mark("final", "ring", "quiet", "every KPI of the role has a closed, sufficient value"),
-    "provisional": Mark("provisional", "query", "open", "thin data, an open period, or a check on it failed"),
+    "provisional": Mark(
+        "provisional",
+        "query",
+        "open",
+        "thin data, an open period, a check on it failed, or a file of its sources was refused",
+    ),
     "incomplete": Mark(
         "incomplete",
         "half",

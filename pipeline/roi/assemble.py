@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
+from functools import partial
+from itertools import takewhile
 
 from pipeline.catalog.hashes import benefit_hash
 from pipeline.catalog.model import Catalog
 from pipeline.roi import records as r
-from pipeline.roi.briefs import grade_share, with_brief
+from pipeline.roi.briefs import with_brief
 from pipeline.roi.claims import cents, micros
-from pipeline.roi.evaluate import Ledger, ledger_of, summed
-from pipeline.roi.evidence import GRADES
+from pipeline.roi.evaluate import Ledger, ledger_of, net_under, summed
+from pipeline.roi.evidence import grade_shares
 from pipeline.roi.inputs import Inputs
 from pipeline.roi.points import points, saving_lines
 from pipeline.roi.records import Claim, LineSummary, Perception, RoiResult, Spread, Standing, Swing
@@ -32,7 +34,8 @@ def evaluate(catalog: Catalog, inputs: Inputs, *, seed: int = SEED, draws: int =
     worths = [with_brief(ledger, one, one.worth(_spread(ledger, one, drawn, draws))) for one in scopes(ledger)]
     is_told = worths[0].status == COMPUTED
     swings = tornado(model.net, model.inputs) if is_told and model.inputs else ()
-    named = scenarios(model.net, model.inputs) if is_told and model.inputs else {}
+    told = partial(net_under, ledger)
+    named = scenarios(model.net, model.inputs, told=told) if is_told and model.inputs else {}
     return RoiResult(
         as_of=inputs.as_of,
         first_month=ledger.months[0] if ledger.months else None,
@@ -44,7 +47,7 @@ def evaluate(catalog: Catalog, inputs: Inputs, *, seed: int = SEED, draws: int =
         use_cases=tuple(one for one in worths if one.scope == USE_CASE),
         business_units=tuple(one for one in worths if one.scope == UNIT),
         lines=tuple(_line(ledger, name) for name in catalog.benefits),
-        grades=tuple(grade_share(ledger.claims, grade) for grade in GRADES),
+        grades=grade_shares(ledger.claims),
         assumptions=tuple(standings(ledger)),
         tornado=tuple(Swing(one.name, _money(one.at_p10), _money(one.at_p90)) for one in swings),
         scenarios={name: _money(value) for name, value in named.items()},
@@ -169,11 +172,19 @@ def _perceptions(ledger: Ledger) -> Iterator[Perception]:
         felt, real = (_hours(ledger, one) for one in (name, line.perception_of))
         for case in sorted({one[0] for one in felt}):
             both = [cell for cell in felt if cell[0] == case and cell in real]
-            total = [
-                sum((hours[cell] for cell in both), Decimal(0)).quantize(Decimal("0.01")) for hours in (felt, real)
-            ]
-            shown = total if both else [None, None]
-            yield Perception(case, len(both), shown[0], shown[1], name, line.perception_of)
+            felt_sum, real_sum = (
+                sum((hours[cell] for cell in both), Decimal(0)).quantize(Decimal("0.01")) if both else None
+                for hours in (felt, real)
+            )
+            made = [_multiplied(ledger, one, case) for one in (name, line.perception_of)]
+            yield Perception(case, len(both), felt_sum, real_sum, name, line.perception_of, *made)
+
+
+def _multiplied(ledger: Ledger, line: str, use_case: str) -> str:
+    """What the newest claim of a line multiplies to come to its hours: the factors before the rate."""
+    held = [one.terms for one in ledger.claims if (one.line, one.use_case) == (line, use_case)]
+    before = takewhile(lambda term: not term.unit.startswith("USD"), held[-1] if held else ())
+    return " × ".join(term.name.replace(".", ", ") for term in before if term.kind != "conversion")
 
 
 def _hours(ledger: Ledger, line: str) -> dict[tuple[str, date], Decimal]:

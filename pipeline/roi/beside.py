@@ -1,4 +1,4 @@
-"""What stands beside the return on a page, as trees: claims that do not count, hours, break-even, cost per outcome."""
+"""What stands beside the return on a page, as trees: claims that do not count, hours, break-even, outcomes, budget."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+from pipeline.roi.budgets import Cell
 from pipeline.roi.claims import cents, exactly, freed, micros, multiplied, product, scaled
 from pipeline.roi.evaluate import OUTCOMES, summed
 from pipeline.roi.finance import break_even_realisation
@@ -16,12 +17,18 @@ from pipeline.roi.tree import MONEY, RATIO, Held, Node, amount_node, product_nod
 HOURS = 2
 
 
-def beside(held: Held, outcomes: Mapping[date, Decimal]) -> tuple[Node, ...]:
-    """The trees of a window, each over the same months as the tree of the return; `outcomes` by month."""
+def beside(
+    held: Held, outcomes: Mapping[date, Decimal], budgets: Mapping[Cell, Decimal] | None = None
+) -> tuple[Node, ...]:
+    """The trees of a window, each over the same months as the tree of the return.
+
+    `outcomes` by month, `budgets` as approved by use case and month.
+    """
     outside = [one for one in held.claims if one.is_claim and not one.is_in_headline]
     said = [one for one in held.claims if one.is_perception]
     apart = (_claims("claimed, not counted", outside), _claims("said about another line, never added", said))
-    return (*apart, *_perceptions(held), _break_even(held), *_per_outcome(held, outcomes))
+    others = (*_per_outcome(held, outcomes), *_budget(held, budgets or {}))
+    return (*apart, *_perceptions(held), _break_even(held), *others)
 
 
 def _claims(name: str, claims: Sequence[Claim]) -> Node:
@@ -32,11 +39,11 @@ def _claims(name: str, claims: Sequence[Claim]) -> Node:
 
 
 def _perceptions(held: Held) -> Iterator[Node]:
-    """Felt and measured hours of the months in which both are known."""
+    """Felt hours and those of the line they speak of, of the months in which both are known."""
     for one in held.result.perception:
         felt, real = (_hours(held, line, one.use_case) for line in (one.line, one.against))
         both = [month for month in felt if month in real]
-        for name, found in (("felt", felt), ("measured", real)):
+        for name, found in (("felt", felt), ("of the line", real)):
             parts = tuple(found[month] for month in both)
             total = summed(part.value for part in parts)
             shown = None if total is None or not both else total.quantize(Decimal("0.01"))
@@ -119,3 +126,19 @@ def _per_outcome(held: Held, outcomes: Mapping[date, Decimal]) -> Iterator[Node]
     below = Node("verified outcomes", "sum", total, "count", parts)
     value = None if costs is None else cents(costs / total)
     yield Node("cost per verified outcome", "divide", value, "USD", (spent, below), MONEY)
+
+
+def _budget(held: Held, budgets: Mapping[Cell, Decimal]) -> Iterator[Node]:
+    """Costs of the use cases and months that have an approved budget, less it; nothing where nobody approved one."""
+    cells = {cell: amount for cell, amount in budgets.items() if held.point.since <= cell[1] <= held.point.month}
+    if not cells:
+        return
+    spent = summed(one.amount for one in held.costs if (one.use_case, one.month) in cells)
+    parts = tuple(
+        Node(f"approved, {case or 'whole programme'}, {month:%Y-%m}", "given", amount, "USD")
+        for (case, month), amount in sorted(cells.items())
+    )
+    approved = Node("approved budget", "sum", sum(cells.values(), Decimal(0)), "USD", parts)
+    paid = Node("costs above of the same use cases and months, before they are discounted", "given", spent, "USD")
+    apart = None if spent is None else spent - (approved.value or 0)
+    yield Node("costs less the approved budget", "subtract", apart, "USD", (paid, approved))

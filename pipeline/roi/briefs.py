@@ -12,8 +12,8 @@ from pipeline.roi import records as r
 from pipeline.roi.claims import cents
 from pipeline.roi.decision import MOST_REALISATION, Figures, decide
 from pipeline.roi.evaluate import Ledger, summed
-from pipeline.roi.evidence import GRADES
-from pipeline.roi.records import Brief, Claim, GradeShare, Swing, Turn, Worth
+from pipeline.roi.evidence import grade_shares
+from pipeline.roi.records import Brief, Claim, Swing, Turn, Worth
 from pipeline.roi.results import COMPUTED, USE_CASE, Scope
 from pipeline.roi.simulation import Uncertain, tornado
 from pipeline.roi.uncertain import Draws, Floats
@@ -32,19 +32,12 @@ def with_brief(ledger: Ledger, scope: Scope, worth: Worth) -> Worth:
     brief = Brief(
         owner=_owner(ledger, scope.name),
         decision=decide(_figures(ledger, scope, worth)),
-        grades=tuple(grade_share(scope.claims, grade) for grade in GRADES),
+        grades=grade_shares(scope.claims),
         tornado=swings,
         turns=tuple(_turn(net, ledger.model.inputs, by_name[one.name]) for one in swings),
         shared_costs=summed(one.amount for one in ledger.costs if one.use_case == r.SHARED),
     )
     return replace(worth, brief=brief)
-
-
-def grade_share(claims: Sequence[Claim], grade: str) -> GradeShare:
-    """What some claims of a grade come to, in full and counted."""
-    held = [claim for claim in claims if claim.grade == grade and claim.is_claim]
-    claimed = sum((claim.amount for claim in held if claim.amount is not None), Decimal("0.00"))
-    return GradeShare(grade, claimed, sum((claim.counted for claim in held), Decimal("0.00")))
 
 
 def net_of(ledger: Ledger, use_case: str) -> Callable[[Draws], Floats]:

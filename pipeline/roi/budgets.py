@@ -6,13 +6,13 @@ all of them, against the costs of the same initiatives and months.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
 from pipeline.roi.costs import Rates, in_usd
 from pipeline.roi.evaluate import Ledger, summed
-from pipeline.roi.inputs import Budget
+from pipeline.roi.inputs import Budget, Inputs
 from pipeline.roi.records import SHARED, Budgeted, CostItem
 
 INITIATIVE_OF_ALL = "programme"
@@ -43,6 +43,14 @@ def budgeted(ledger: Ledger, costs: Sequence[CostItem], use_case: str | None) ->
         first=min(months),
         last=max(months),
     )
+
+
+def approved_cells(
+    inputs: Inputs, months: Collection[date], use_case: str | None
+) -> Mapping[Cell, tuple[Decimal | None, str]]:
+    """What was approved in USD, or why that is unknown, by use case and month; of one use case, or with None of all."""
+    held = [one for one in inputs.budgets if one.month in months and _is_of(one, use_case)]
+    return _in_usd([one for one in held if one.is_approved(inputs.as_of)], Rates(inputs.rates))
 
 
 def _is_of(one: Budget, use_case: str | None) -> bool:

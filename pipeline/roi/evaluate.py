@@ -11,7 +11,7 @@ from functools import cached_property
 from pipeline.catalog.benefits import Benefit
 from pipeline.catalog.model import Catalog
 from pipeline.roi import records as r
-from pipeline.roi.claims import Book, Maker, assumption_term, cents
+from pipeline.roi.claims import Book, Maker, assumption_term, cents, product
 from pipeline.roi.costs import all_costs, bills, unpriced_seats
 from pipeline.roi.finance import discount_factors
 from pipeline.roi.inputs import Inputs, month_of, months_between, next_month
@@ -158,6 +158,34 @@ def _discounted_cost(item: CostItem, factors: Mapping[date, Decimal]) -> CostIte
     factor = factors.get(item.month)
     known = factor is not None and item.amount is not None
     return replace(item, discount=factor, present=cents(item.amount * factor) if known else None)  # type: ignore[operator]
+
+
+def net_under(ledger: Ledger, figures: Mapping[str, float]) -> float:
+    """The net benefit with some inputs at other figures, rounded claim by claim as the ledger is.
+
+    Without any figure it is the net of the ledger, to the cent; NaN where a present value cannot be told.
+    """
+    rate, weight = (_moved(term, figures) for term in (ledger.rate, ledger.weight))
+    factors = _factors(ledger.months, rate)
+    held = [_weighed(_claim_under(one, figures), weight) for one in ledger.claims if one.is_in_headline]
+    gained = summed(_discounted_claim(one, factors).present for one in held)
+    spent = summed(_discounted_cost(one, factors).present for one in ledger.costs)
+    return float("nan") if gained is None or spent is None else float(gained - spent)
+
+
+def _claim_under(claim: Claim, figures: Mapping[str, float]) -> Claim:
+    """A claim multiplied anew with some of its factors at other figures."""
+    gross, *taken = (
+        product(_moved(term, figures) for term in terms)
+        for terms in (claim.terms, *(one.terms for one in claim.deductions))
+    )
+    losses = summed(taken)
+    return replace(claim, amount=None if gross is None or losses is None else gross - losses)
+
+
+def _moved(term: Term, figures: Mapping[str, float]) -> Term:
+    is_moved = bool(term.draws_as) and term.key in figures
+    return replace(term, value=Decimal(str(figures[term.key]))) if is_moved else term
 
 
 def summed(amounts: Iterable[Decimal | None]) -> Decimal | None:

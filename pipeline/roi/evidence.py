@@ -5,12 +5,15 @@ A randomised, B difference in differences or staggered roll-out, C before and af
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from pipeline.catalog.benefits import Benefit
 from pipeline.roi import records as r
+from pipeline.roi.grades import GradeShare
 from pipeline.roi.inputs import Measured
+from pipeline.roi.records import Claim
 from pipeline.roi.words import shown
 
 GRADES = ("A", "B", "C", "D", "E")
@@ -74,3 +77,21 @@ def _unit(line: Benefit) -> str:
 
 def _status_of(grade: str) -> str:
     return {"A": r.COUNTED, "B": r.COUNTED, "C": r.HALVED}.get(grade, r.STATED)
+
+
+def grade_shares(claims: Sequence[Claim]) -> tuple[GradeShare, ...]:
+    """One row per grade, of some claims."""
+    return tuple(_share([one for one in claims if one.grade == grade], grade) for grade in GRADES)
+
+
+def _share(claims: Sequence[Claim], grade: str) -> GradeShare:
+    held = [one for one in claims if one.status != r.REFUSED]
+    claimed, counted = _amount(held), sum((one.counted for one in held), Decimal("0.00"))
+    uncounted = _amount(one for one in held if not one.is_in_headline)
+    felt = _amount(one for one in held if one.is_perception)
+    return GradeShare(grade, claimed, counted, claimed - counted - uncounted, uncounted, felt)
+
+
+def _amount(claims: Iterable[Claim]) -> Decimal:
+    """The full amounts of those that can be told."""
+    return sum((one.amount for one in claims if one.amount is not None), Decimal("0.00"))

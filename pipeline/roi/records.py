@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 
 from pipeline.roi.drawn import Simulated
+from pipeline.roi.grades import GradeShare
 
 COUNTED, HALVED, STATED = "counted", "counted in part", "stated, not measured"
 KEPT_OUT, BLOCKED, REFUSED = "kept out", "blocked", "refused"
@@ -200,6 +201,16 @@ class Worth:
     felt: Decimal = Decimal("0.00")
     """The part of `stated` that people say about another line, and that is never added to it."""
 
+    @property
+    def part(self) -> Decimal | None:
+        """Its part of the programme's net benefit: what counts less the costs, or the costs alone."""
+        return None if self.pv_costs is None else (self.pv_benefits or Decimal("0.00")) - self.pv_costs
+
+    @property
+    def is_costs_only(self) -> bool:
+        """Return whether its part is costs alone."""
+        return self.net is None and self.pv_costs is not None
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -240,15 +251,6 @@ class LineSummary:
     hours: Decimal | None
     definition_hash: str
     says: str
-
-
-@dataclass(frozen=True)
-class GradeShare:
-    """Claims of one evidence grade: in full, and what of them is in the headline."""
-
-    grade: str
-    claimed: Decimal
-    counted: Decimal
 
 
 @dataclass(frozen=True)
@@ -317,14 +319,18 @@ class Bill:
 
 @dataclass(frozen=True)
 class Perception:
-    """Hours that people say they save beside hours that were measured, over the same months."""
+    """Hours that people say they save beside the hours of the line they speak of, over the same months."""
 
     use_case: str
     months: int
     felt: Decimal | None
     measured: Decimal | None
+    """Hours of the line `against`, before they become money; a KPI of hours adds up other tasks in another way."""
     line: str
     against: str
+    felt_is: str = ""
+    measured_is: str = ""
+    """What was multiplied to come to the hours, by name."""
 
 
 @dataclass(frozen=True)

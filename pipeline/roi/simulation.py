@@ -213,13 +213,18 @@ def tornado(model: Model, inputs: Sequence[Uncertain], *, top: int = TORNADO_SIZ
 
 
 def scenarios(
-    model: Model, inputs: Sequence[Uncertain], named: Mapping[str, Mapping[str, float]] | None = None
+    model: Model,
+    inputs: Sequence[Uncertain],
+    named: Mapping[str, Mapping[str, float]] | None = None,
+    *,
+    told: Callable[[Mapping[str, float]], float] | None = None,
 ) -> dict[str, float]:
     """Value of the scenarios `low`, `base` and `high`, then of each named one: input values by name, the rest at base.
 
     `low` puts every input at that end which lowers the value when it alone moves there, so a cost stands at its high
-    end; `high` the other way round. All ends at once are far rarer than P10 and P90. ValueError for an unknown input,
-    or a name that is taken.
+    end; `high` the other way round. All ends at once are far rarer than P10 and P90. `told` gives the value of the
+    inputs that are moved where the model, which rounds nothing, is not what is printed. ValueError for an unknown
+    input, or a name that is taken.
 
     >>> inputs = [Uncertain("hours", 1, 2, 3), Uncertain("cost", 50, 60, 90)]
     >>> scenarios(lambda x: 40 * x["hours"] - x["cost"], inputs, {"no hours": {"hours": 0}})
@@ -229,8 +234,10 @@ def scenarios(
     chosen = dict(named or {})
     _require_known(chosen, inputs)
     rows = [*_extremes(model, inputs), *chosen.values()]
-    columns = {s.name: np.array([row.get(s.name, s.base) for row in rows], dtype=np.float64) for s in inputs}
     names = ["low", "base", "high", *chosen]
+    if told is not None:
+        return {name: told(row) for name, row in zip(names, rows, strict=True)}
+    columns = {s.name: np.array([row.get(s.name, s.base) for row in rows], dtype=np.float64) for s in inputs}
     return dict(zip(names, _values(model, columns, len(rows)).tolist(), strict=True))
 
 

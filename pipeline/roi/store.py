@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -12,8 +12,9 @@ import duckdb
 from pydantic import TypeAdapter
 
 from pipeline.errors import RoiError
+from pipeline.roi.evidence import grade_shares
 from pipeline.roi.inputs import Inputs
-from pipeline.roi.records import RoiResult
+from pipeline.roi.records import RoiResult, Worth
 
 _TABLE = "CREATE TABLE IF NOT EXISTS kpi.roi(edition BIGINT PRIMARY KEY, inputs VARCHAR, result VARCHAR)"
 
@@ -35,9 +36,18 @@ def inputs_of(text: str) -> Inputs:
 
 
 def result_of(text: str) -> RoiResult:
-    """A result from its text."""
+    """A result from its text; its table of grades is made anew, for older editions kept fewer columns of it."""
     found: RoiResult = _adapter("RoiResult").validate_json(text)
-    return found
+    return replace(
+        found, grades=grade_shares(found.claims), use_cases=tuple(_graded(found, one) for one in found.use_cases)
+    )
+
+
+def _graded(result: RoiResult, one: Worth) -> Worth:
+    if one.brief is None:
+        return one
+    mine = [claim for claim in result.claims if claim.use_case == one.name]
+    return replace(one, brief=replace(one.brief, grades=grade_shares(mine)))
 
 
 def store_roi(con: duckdb.DuckDBPyConnection, *, edition: int, inputs: Inputs, result: RoiResult) -> None:

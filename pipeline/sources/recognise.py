@@ -28,6 +28,8 @@ class Recognition:
     mapping: SourceMapping | None
     warnings: tuple[str, ...] = ()
     reason: str = ""
+    likely: tuple[str, ...] = ()
+    """The sources that a file without one is probably of: the one it looks like, or those that its name speaks for."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,15 @@ def recognise(
     named = [_Candidate(one, looker.shape(one), True) for one in mappings if _is_named(one, name)]
     if named:
         fitting = [one for one in named if one.fits]
-        return _most_specific(fitting) if fitting else Recognition(None, reason=_difference(min(named, key=_nearness)))
+        return _most_specific(fitting) if fitting else _refused(min(named, key=_nearness))
     others = [_Candidate(one, looker.shape(one), False) for one in mappings if _shows_by_columns(one)]
     fitting = [one for one in others if one.fits]
-    return _most_specific(fitting) if fitting else Recognition(None, reason=_nearest(others))
+    return _most_specific(fitting) if fitting else _nearest(others)
+
+
+def named_sources(name: str, mappings: Sequence[SourceMapping]) -> tuple[str, ...]:
+    """The sources that the name of a file speaks for, whatever it holds."""
+    return tuple(one.source for one in mappings if _is_named(one, name) and not one.ignore)
 
 
 def _formats(path: Path, mappings: Sequence[SourceMapping]) -> list[SourceMapping]:
@@ -124,7 +131,8 @@ def _most_specific(fitting: list[_Candidate]) -> Recognition:
     best = list({one.mapping.source: one for one in reversed(fitting) if one.weight == weight}.values())
     if len(best) > 1:
         names = " and ".join(sorted(one.mapping.source for one in best))
-        return Recognition(None, reason=f"ambiguous: {names} take this file equally well; make their `files` differ")
+        reason = f"ambiguous: {names} take this file equally well; make their `files` differ"
+        return Recognition(None, reason=reason, likely=tuple(sorted(one.mapping.source for one in best)))
     return Recognition(best[0].mapping, warnings=_warnings(best[0]))
 
 
@@ -138,12 +146,18 @@ def _warnings(candidate: _Candidate) -> tuple[str, ...]:
     return (*new[:_MOST_WARNINGS], *([f"{more} more new columns"] if more > 0 else []))
 
 
-def _nearest(candidates: Iterable[_Candidate]) -> str:
+def _nearest(candidates: Iterable[_Candidate]) -> Recognition:
     """The refusal of a file whose name nobody knows."""
     like = [one for one in candidates if one.likeness >= _LIKE and one.missing]
     if not like:
-        return _UNKNOWN
-    return _difference(max(like, key=lambda one: (one.likeness, one.weight, one.mapping.source)))
+        return Recognition(None, reason=_UNKNOWN)
+    return _refused(max(like, key=lambda one: (one.likeness, one.weight, one.mapping.source)))
+
+
+def _refused(nearest: _Candidate) -> Recognition:
+    """The refusal of a file by the source it is nearest to; one that is to be ignored is missed by nobody."""
+    likely = () if nearest.mapping.ignore else (nearest.mapping.source,)
+    return Recognition(None, reason=_difference(nearest), likely=likely)
 
 
 def _difference(candidate: _Candidate) -> str:

@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS ledger.quarantine(load_id BIGINT, file_hash VARCHAR, 
 CREATE TABLE IF NOT EXISTS ledger.totals(file_hash VARCHAR, table_name VARCHAR, column_name VARCHAR, rows BIGINT,
   total DECIMAL(38,14));
 CREATE TABLE IF NOT EXISTS ledger.warnings(file_hash VARCHAR, warning VARCHAR);
+CREATE TABLE IF NOT EXISTS ledger.likely(file_hash VARCHAR, source VARCHAR);
 CREATE TABLE IF NOT EXISTS ledger.limits(source VARCHAR PRIMARY KEY, quarantine_limit DOUBLE, held_from BIGINT);
 CREATE TABLE IF NOT EXISTS ledger.checks(position BIGINT, result VARCHAR);
 CREATE TABLE IF NOT EXISTS ledger.exports(folder VARCHAR);

@@ -85,7 +85,7 @@ def enter_file(
 ) -> None:
     """Enter what became of one file's content; a file tried again replaces its earlier entry."""
     if con.execute("SELECT 1 FROM ledger.files WHERE file_hash = ?", [arrival.file_hash]).fetchone():
-        for name in ("files", "warnings", "totals", "quarantine", "loads"):
+        for name in ("files", "warnings", "likely", "totals", "quarantine", "loads"):
             con.execute(f"DELETE FROM ledger.{name} WHERE file_hash = ?", [arrival.file_hash])
     con.execute(
         "INSERT INTO ledger.files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -93,6 +93,12 @@ def enter_file(
             arrival.file_hash, arrival.name, arrival.bytes, source, status, reason, records_in, run_id, mappings_hash,
         ],
     )  # fmt: skip
+
+
+def enter_likely(con: duckdb.DuckDBPyConnection, file_hash: str, sources: Iterable[str]) -> None:
+    """Enter the sources that a refused file is probably of, so that what rests on them is not taken for whole."""
+    for source in sorted(set(sources)):
+        con.execute("INSERT INTO ledger.likely VALUES (?, ?)", [file_hash, source])
 
 
 def mark_judged(con: duckdb.DuckDBPyConnection, file_hash: str, *, mappings_hash: str) -> None:

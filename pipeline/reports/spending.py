@@ -1,0 +1,51 @@
+"""What was spent against what was approved, and what of the licences nobody used, in a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.reports.amounts import in_full, month, share
+from pipeline.reports.model import Figure
+from pipeline.roi.costs import IDLE, LICENCE
+from pipeline.roi.evaluate import summed
+from pipeline.roi.inputs import months_between
+from pipeline.roi.records import Budgeted, RoiResult
+
+UNTOLD = Budgeted(0, None, None, None, None, "no budget is told of it")
+
+
+def spending(result: RoiResult) -> Iterator[tuple[str, Figure]]:
+    """The two lines of whoever pays: over or under the budget, and licences without use."""
+    yield "Costs against the approved budget of the same months", against_budget(result.programme.budget or UNTOLD)
+    yield "Idle licences", idle(result)
+
+
+def against_budget(held: Budgeted) -> Figure:
+    """Costs of the approved amount, and by how much they are over or under it."""
+    if held.approved is None or held.actual is None or held.variance is None:
+        return Figure("not available", "missing", held.reason)
+    side = "over" if held.variance > 0 else "under"
+    apart = f", {share(abs(held.variance) / held.approved).text} {side}" if held.variance and held.approved else ""
+    return Figure(f"{in_full(held.actual).text} of {in_full(held.approved).text}{apart}", "value")
+
+
+def budget_months(held: Budgeted) -> str:
+    """The months with an approved budget; empty where there are none or nobody kept which."""
+    if held.first is None or held.last is None:
+        return ""
+    if held.first == held.last:
+        return month(held.first)
+    span = months_between(held.first, held.last)
+    count = "" if len(span) == held.months else f"{held.months} of the {len(span)} months "
+    return f"{count}{month(held.first)} to {month(held.last)}"
+
+
+def idle(result: RoiResult) -> Figure:
+    """What seats that nobody used cost, and their share of what all licences cost."""
+    unused, used = (summed(one.amount for one in result.costs if one.category == name) for name in (IDLE, LICENCE))
+    if unused is None or used is None:
+        return Figure("not available", "missing", "a licence has no known cost")
+    if not unused + used:
+        return Figure("no licences are paid for", "not-applicable")
+    part = share(unused / (unused + used)).text
+    return Figure(f"{in_full(unused).text}, {part} of what licences cost", "value" if unused else "zero")
