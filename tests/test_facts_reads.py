@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 from engine_room import empty
 
-from pipeline.facts import Fact, load_facts, rows_between, touched_days
+from pipeline.facts import Fact, load_facts, open_days, rows_between, touched_days
 from pipeline.tables import Column, Table, load_tables
 
 SEED, FIRST, DAYS, ROWS = 4, date(2026, 1, 1), 90, 60
@@ -124,7 +124,7 @@ def _take_in(con: duckdb.DuckDBPyConnection, name: str, rows: list[Row], load: i
 def _keep_up(con: duckdb.DuckDBPyConnection, fact: Fact, night: int) -> None:
     """Bring a copy of a fact up to date by building only the days it says are touched, as states are built."""
     built = f"SELECT day FROM copy.built WHERE fact = '{fact.name}'"
-    calendar = f" UNION SELECT day FROM facts._calendar WHERE day NOT IN ({built})" if fact.continuous else ""
+    calendar = f" UNION (SELECT day FROM ({open_days(fact)}) WHERE day NOT IN ({built}))" if fact.continuous else ""
     con.execute(f"CREATE OR REPLACE TEMP TABLE dirty AS {touched_days(fact, since_load=night)}{calendar}")
     copy, days = f"copy.{fact.name}", "WHERE day IN (SELECT day FROM dirty)"
     con.execute(f"CREATE TABLE IF NOT EXISTS {copy} AS SELECT * FROM facts.{fact.name} LIMIT 0")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from pipeline.facts import Fact, changed_tables, load_facts, touches
+from pipeline.facts import Fact, changed_tables, load_facts, open_days, touches
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,15 @@ def find_dirty(con: duckdb.DuckDBPyConnection, facts: list[str], *, since_load: 
 
 def _open_days(facts: list[Fact], rules: dict[str, list[str]]) -> str:
     """SQL that adds the days of continuous facts that they may have rows of and had none before."""
-    continuous = ", ".join(f"('{fact.name}', {bool(rules[fact.name])})" for fact in facts if fact.continuous)
-    if not continuous:
+    parts = [
+        f"SELECT '{fact.name}' AS fact, day FROM ({open_days(fact)}) SEMI JOIN facts._calendar USING (day)"
+        + ("" if rules[fact.name] else " WHERE day NOT IN (FROM states.calendar)")
+        for fact in facts
+        if fact.continuous
+    ]
+    if not parts:
         return ""
-    return (
-        f"UNION SELECT fact, day FROM facts._calendar, (VALUES {continuous}) AS continuous(fact, is_changed) "
-        "WHERE (is_changed OR day NOT IN (FROM states.calendar)) AND (fact, day) NOT IN (FROM states.built)"
-    )
+    return f"UNION (FROM ({' UNION ALL '.join(parts)}) WHERE (fact, day) NOT IN (FROM states.built))"
 
 
 _NO_RULE = "SELECT -1 AS rule, CAST(NULL AS DATE) AS day"

@@ -9,10 +9,14 @@ Each `*.sql` file is a view `facts.<file name>`. The comment at its head is YAML
                 span  every day for which the row is valid
                 since every day from the first on which it is valid: where a row ends the one before it
                 all   every day
-                or a query over `changed` (the changed rows) that gives those days; a list gives several of these
+                or a query over `changed` (the changed rows) that gives those days; a list gives several of these; rows
+                that did not change are those with `_load_id < $since`
     within:   for a table of which rows of other days matter as well, a query of the rowids of those that the days from
-              $first to $last need; a table that only touches its own days is read for those alone
+              $first to $last need beside their own, the moments from $begin up to $end; a table that only touches its own
+              days is read for those alone
     continuous: true when the view has rows on days on which nothing happened (a roster, an entitlement)
+    open:     of a continuous view, a query of the days on which it may have rows, as narrow as is cheap to say; days that
+              no changed row touches and that it has no row of are asked for again only then
     small:    true for a helper of few rows, which is worked out once for all that is built in a run
 
 A view whose name begins with an underscore only helps others and has no days. `facts.utc_day(moment)` is the day of a
@@ -25,6 +29,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -34,7 +39,7 @@ from pipeline.errors import ConfigurationError, Problem
 from pipeline.tables import Table, load_tables
 
 _FOLDER = Path(__file__).parent
-_KEYS = {"meaning", "needs", "reads", "within", "continuous", "small"}
+_KEYS = {"meaning", "needs", "reads", "within", "continuous", "open", "small"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Fact:
     within: dict[str, str]
     sql: str
     continuous: bool = False
+    open: str = ""
     small: bool = False
 
     @property
@@ -96,8 +102,8 @@ def rows_between(fact: Fact, first: str, last: str) -> str:
     tables = load_tables()
     own = {name: _within(tables[name], first, last) for name, rules in fact.reads.items() if rules == ("own",)}
     for name, query in fact.within.items():
-        days = query.replace("$first", f"DATE '{first}'").replace("$last", f"DATE '{last}'")
-        own[name] = f"rowid IN ({days})"
+        days = f"SELECT rowid FROM core.{name} WHERE {_within(tables[name], first, last)}"
+        own[name] = f"rowid IN ({days} UNION ALL {_placed(query, first, last)})"
     parts = {f"own_{name}": f"FROM core.{name} WHERE {condition}" for name, condition in own.items()}
     for need in _below(fact):
         if any(f"core.{name}" in fact_sql(need) for name in own):
@@ -117,10 +123,20 @@ def _narrowed(sql: str, own: list[str], parts: Mapping[str, str]) -> str:
 def _within(table: Table, first: str, last: str) -> str:
     """Condition on a table's day column, which the database can check block by block."""
     day = table.day or ""
-    if table.column(day).sql_type == "DATE":
-        return f"{day} >= DATE '{first}' AND {day} <= DATE '{last}'"
-    end = f"TIMESTAMPTZ '{last} 00:00:00+00' + INTERVAL 1 DAY"
-    return f"{day} >= TIMESTAMPTZ '{first} 00:00:00+00' AND {day} < {end}"
+    is_date = table.column(day).sql_type == "DATE"
+    condition = f"{day} >= $first AND {day} <= $last" if is_date else f"{day} >= $begin AND {day} < $end"
+    return _placed(condition, first, last)
+
+
+def _placed(sql: str, first: str, last: str) -> str:
+    """SQL with the days from `first` to `last` in their places, as days and as moments."""
+    after = date.fromisoformat(last) + timedelta(days=1)
+    places = {"first": f"DATE '{first}'", "last": f"DATE '{last}'", "begin": _midnight(first), "end": _midnight(str(after))}
+    return re.sub(r"\$(first|last|begin|end)\b", lambda found: places[found[1]], sql)
+
+
+def _midnight(day: str) -> str:
+    return f"TIMESTAMPTZ '{day} 00:00:00+00'"
 
 
 def _below(fact: Fact) -> list[Fact]:
@@ -174,6 +190,11 @@ def touches(fact: Fact, table: str, *, since_load: int) -> list[str]:
     return [_touch(load_tables()[table], rule, since_load) for rule in fact.reads[table]]
 
 
+def open_days(fact: Fact) -> str:
+    """SQL of the days on which a continuous fact may have rows."""
+    return fact.open or "SELECT day FROM facts._calendar"
+
+
 def changed_tables(con: duckdb.DuckDBPyConnection, *, since_load: int) -> frozenset[str]:
     """Tables that rows entered or left since a load."""
     sides = {"core": "_load_id", "history": "_replaced_by"}
@@ -217,7 +238,7 @@ def _touch(table: Table, rule: str, since_load: int) -> str:
             f"SELECT c.day FROM ({calendar}) AS c JOIN (SELECT DISTINCT CAST({start} AS DATE) AS a, {last} AS b "
             f"FROM ({changed})) AS s ON c.day >= s.a AND (s.b IS NULL OR c.day <= s.b)"
         )
-    return f"WITH changed AS ({changed}) {rule}"
+    return f"WITH changed AS ({changed}) {rule.replace('$since', str(since_load))}"
 
 
 def _parse(path: Path) -> Fact:
@@ -243,5 +264,6 @@ def _parse(path: Path) -> Fact:
         within=dict(header.get("within", {})),
         sql=body.strip().rstrip(";"),
         continuous=bool(header.get("continuous", False)),
+        open=header.get("open", ""),
         small=bool(header.get("small", False)),
     )

@@ -10,6 +10,8 @@ reads:
     SELECT facts.utc_day(c.created_at) FROM changed JOIN core.contacts AS c
       ON c.requester_id = changed.requester_id AND coalesce(c.topic, '') = coalesce(changed.topic, '')
      AND changed.created_at > c.created_at AND changed.created_at <= c.created_at + INTERVAL 7 DAY
+within:
+  contacts: SELECT rowid FROM core.contacts WHERE created_at >= $end AND created_at <= $end + INTERVAL 7 DAY
 */
 WITH stated AS (
   SELECT contact_id, facts.utc_day(created_at) AS day, ai_claimed_resolved,

@@ -5,8 +5,22 @@ meaning: >-
   incident is known does not mean there was none.
 continuous: true
 needs: [_calendar]
+open: >-
+  SELECT DISTINCT CAST(unnest(range(day - INTERVAL 31 DAY, day + INTERVAL 32 DAY, INTERVAL 1 DAY)) AS DATE) AS day
+  FROM (SELECT DISTINCT facts.utc_day(coalesce(impact_start_at, detected_at)) AS day FROM core.incidents
+        WHERE category IS NOT NULL)
 reads:
-  incidents: all
+  incidents:
+    - >-
+      SELECT DISTINCT CAST(unnest(range(day - INTERVAL 31 DAY, day + INTERVAL 32 DAY, INTERVAL 1 DAY)) AS DATE) AS day
+      FROM (SELECT DISTINCT facts.utc_day(coalesce(impact_start_at, detected_at)) AS day FROM changed)
+    - >-
+      SELECT day FROM facts._calendar WHERE EXISTS (
+        SELECT regime, severity FROM changed WHERE category = 'compliance' AND state NOT IN ('cancelled', 'duplicate')
+        EXCEPT
+        SELECT regime, severity FROM core.incidents
+        WHERE category = 'compliance' AND state NOT IN ('cancelled', 'duplicate')
+          AND coalesce(impact_start_at, detected_at) IS NOT NULL AND _load_id < $since)
 */
 WITH dated AS (
   SELECT facts.utc_day(coalesce(impact_start_at, detected_at)) AS day, category, coalesce(regime, 'unknown') AS regime,

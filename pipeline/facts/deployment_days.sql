@@ -4,8 +4,20 @@ meaning: >-
   days of some deployment, while longer silence is a missing export.
 continuous: true
 needs: [_calendar, deployments]
+open: >-
+  SELECT DISTINCT CAST(unnest(range(day - INTERVAL 31 DAY, day + INTERVAL 32 DAY, INTERVAL 1 DAY)) AS DATE) AS day
+  FROM (SELECT DISTINCT facts.utc_day(coalesce(finished_at, started_at)) AS day FROM core.deployments)
 reads:
-  deployments: all
+  deployments:
+    - >-
+      SELECT DISTINCT CAST(unnest(range(day - INTERVAL 31 DAY, day + INTERVAL 32 DAY, INTERVAL 1 DAY)) AS DATE) AS day
+      FROM (SELECT DISTINCT facts.utc_day(coalesce(finished_at, started_at)) AS day FROM changed)
+    - >-
+      SELECT day FROM facts._calendar WHERE EXISTS (
+        SELECT service, coalesce(change_type, 'unknown') FROM changed
+        WHERE coalesce(environment, 'production') = 'production' AND finished_at IS NOT NULL
+        EXCEPT
+        SELECT service, change_type FROM facts.deployments WHERE deployment_id NOT IN (SELECT deployment_id FROM changed))
 */
 WITH finished AS (
   SELECT day, service, change_type, count(*) AS deployments FROM facts.deployments GROUP BY day, service, change_type

@@ -5,6 +5,9 @@ meaning: >-
   Service accounts are left out, and people who had left by that day.
 continuous: true
 needs: [_directory, _identity]
+open: >-
+  SELECT day FROM facts._calendar WHERE day >= (SELECT min(date) FROM core.usage_daily)
+    AND day <= (SELECT max(date) FROM core.usage_daily) AND EXISTS (SELECT 1 FROM core.entitlements)
 reads:
   usage_daily: >-
     SELECT date AS day FROM changed
@@ -12,10 +15,7 @@ reads:
     SELECT c.day FROM facts._calendar AS c WHERE EXISTS (
       SELECT product FROM changed
       EXCEPT
-      SELECT u.product FROM core.usage_daily AS u
-      LEFT JOIN (SELECT DISTINCT person_id, product, feature, date FROM changed) AS x
-        ON x.person_id = u.person_id AND x.product = u.product AND x.feature = u.feature AND x.date = u.date
-      WHERE x.person_id IS NULL)
+      SELECT product FROM core.usage_daily WHERE _load_id < $since)
   entitlements: span
   people: >-
     SELECT c.day FROM facts._calendar AS c WHERE c.day >= (SELECT min(valid_from) FROM changed)
@@ -26,8 +26,7 @@ reads:
     WHERE coalesce(i.person_id, e.person_id) IN (
       SELECT person_id FROM changed
       EXCEPT
-      SELECT p.person_id FROM core.people AS p
-      LEFT JOIN changed AS x ON x.person_id = p.person_id AND x.valid_from = p.valid_from WHERE x.person_id IS NULL)
+      SELECT person_id FROM core.people WHERE _load_id < $since)
   identities: all
 */
 WITH days AS (

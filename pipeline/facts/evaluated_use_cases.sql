@@ -4,6 +4,9 @@ meaning: >-
   that had not expired. Of each suite the last run that was completed counts. Days before the first run are left out.
 continuous: true
 needs: [_calendar, _portfolio]
+open: >-
+  SELECT day FROM facts._calendar WHERE day >= (SELECT min(valid_from) FROM core.use_cases WHERE stage = 'production')
+    AND day >= (SELECT min(facts.utc_day(started_at)) FROM core.evaluation_runs)
 reads:
   evaluation_runs: >-
     SELECT c.day FROM facts._calendar AS c WHERE c.day >= (SELECT min(facts.utc_day(started_at)) FROM changed)

@@ -5,6 +5,7 @@ meaning: >-
   waves, or to all at once, is no experiment.
 continuous: true
 needs: [_calendar]
+open: SELECT DISTINCT ends_on AS day FROM core.experiments
 reads:
   experiments: own
   assignments: SELECT e.ends_on AS day FROM changed JOIN core.experiments AS e USING (exp_id)

@@ -4,6 +4,7 @@ meaning: >-
   in the last 28 days at least one session or task of real users. Days before the first of those are left out.
 continuous: true
 needs: [_calendar, _portfolio]
+open: SELECT day FROM facts._calendar WHERE day >= (SELECT min(valid_from) FROM core.use_cases WHERE stage = 'production')
 reads:
   use_cases: since
   sessions: >-
@@ -11,9 +12,11 @@ reads:
     JOIN (SELECT facts.utc_day(started_at) AS seen FROM changed
           UNION SELECT facts.utc_day(t.started_at) FROM changed JOIN core.tasks AS t USING (session_id)) AS s
       ON c.day >= s.seen AND c.day < s.seen + INTERVAL 28 DAY
+    WHERE c.day >= (SELECT min(valid_from) FROM core.use_cases WHERE stage = 'production')
   tasks: >-
     SELECT c.day FROM facts._calendar AS c JOIN (SELECT DISTINCT facts.utc_day(started_at) AS seen FROM changed) AS s
       ON c.day >= s.seen AND c.day < s.seen + INTERVAL 28 DAY
+    WHERE c.day >= (SELECT min(valid_from) FROM core.use_cases WHERE stage = 'production')
 */
 WITH seen AS (
   SELECT use_case_id AS use_case, facts.utc_day(started_at) AS day FROM core.sessions

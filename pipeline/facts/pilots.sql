@@ -4,6 +4,7 @@ meaning: >-
   cancelled on purpose by then, without having got there, was not pursued.
 continuous: true
 needs: [_portfolio]
+open: SELECT DISTINCT valid_from AS day FROM core.use_cases WHERE stage = 'pilot'
 reads:
   use_cases: >-
     SELECT valid_from AS day FROM changed

@@ -4,6 +4,7 @@ meaning: >-
   session counts only within a week of some feedback that reached us, and only where reports are exported at all:
   without the export no report is not the same as none.
 continuous: true
+open: SELECT day FROM facts._calendar WHERE EXISTS (SELECT 1 FROM core.feedback WHERE kind = 'report')
 reads:
   feedback: >-
     SELECT facts.utc_day(s.started_at) AS day FROM changed JOIN core.sessions AS s USING (session_id)

@@ -4,6 +4,7 @@ meaning: >-
   every course required of them. Service accounts, leavers and people exempt from all required courses are left out.
 continuous: true
 needs: [_directory, _identity]
+open: SELECT day FROM facts._calendar WHERE day >= (SELECT min(assigned_at) FROM core.training)
 reads:
   training: since
   people: since

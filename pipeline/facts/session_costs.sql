@@ -28,10 +28,8 @@ reads:
   identities: all
 within:
   calls: >-
-    SELECT rowid FROM core.calls WHERE facts.utc_day(started_at) BETWEEN $first AND $last
-    UNION ALL
     SELECT c.rowid FROM core.calls AS c JOIN core.sessions AS s USING (session_id)
-    WHERE facts.utc_day(s.started_at) BETWEEN $first AND $last
+    WHERE s.started_at >= $begin AND s.started_at < $end AND NOT (c.started_at >= $begin AND c.started_at < $end)
 */
 WITH spent AS (
   SELECT known_session_id AS session_id, sum(cost_usd) AS cost_usd, sum(unpriced_calls) AS unpriced_calls,

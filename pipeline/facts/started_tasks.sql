@@ -12,7 +12,7 @@ reads:
       SELECT coalesce(use_case_id, 'unknown') FROM changed WHERE outcome_source = 'verified'
       EXCEPT
       SELECT coalesce(use_case_id, 'unknown') FROM core.tasks
-      WHERE outcome_source = 'verified' AND task_id NOT IN (SELECT task_id FROM changed))
+      WHERE outcome_source = 'verified' AND _load_id < $since)
   sessions: SELECT facts.utc_day(t.started_at) AS day FROM changed JOIN core.tasks AS t USING (session_id)
   people: since
   identities: all

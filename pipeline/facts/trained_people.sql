@@ -5,15 +5,32 @@ meaning: >-
   accounts, and everybody for whose four weeks usage is not known yet.
 continuous: true
 needs: [_directory, _identity]
+open: >-
+  SELECT DISTINCT completed_at AS day FROM (
+    SELECT min(completed_at) AS completed_at FROM core.training WHERE is_required AND status = 'completed' GROUP BY person_id)
+  WHERE completed_at >= (SELECT min(date) FROM core.usage_daily) - 1
+    AND completed_at <= (SELECT max(date) FROM core.usage_daily) - 28
 reads:
   training: >-
-    SELECT t.completed_at AS day FROM core.training AS t WHERE EXISTS (SELECT 1 FROM changed)
-    UNION ALL SELECT completed_at FROM changed
+    SELECT unnest([x.completed_at, o.completed_at]) AS day
+    FROM (SELECT coalesce(i.person_id, c.person_id) AS person_id, c.completed_at
+          FROM changed AS c LEFT JOIN facts._identity AS i ON i.alias_id = c.person_id
+          WHERE c.is_required AND c.status = 'completed') AS x
+    LEFT JOIN (SELECT coalesce(i.person_id, t.person_id) AS person_id, min(t.completed_at) AS completed_at
+               FROM core.training AS t LEFT JOIN facts._identity AS i ON i.alias_id = t.person_id
+               WHERE t.is_required AND t.status = 'completed' AND t._load_id < $since GROUP BY ALL) AS o
+      ON o.person_id = x.person_id
+    WHERE o.completed_at IS NULL OR x.completed_at <= o.completed_at
   usage_daily: >-
     SELECT t.completed_at AS day FROM core.training AS t JOIN (SELECT DISTINCT date FROM changed) AS u
       ON t.completed_at >= u.date - INTERVAL 28 DAY AND t.completed_at <= u.date + INTERVAL 28 DAY
   people: SELECT t.completed_at AS day FROM core.training AS t WHERE EXISTS (SELECT 1 FROM changed)
   identities: SELECT t.completed_at AS day FROM core.training AS t WHERE EXISTS (SELECT 1 FROM changed)
+within:
+  usage_daily: >-
+    SELECT rowid FROM core.usage_daily WHERE date >= $first - 28 AND date <= $last + 28 AND active
+    UNION ALL (SELECT rowid FROM core.usage_daily ORDER BY date LIMIT 1)
+    UNION ALL (SELECT rowid FROM core.usage_daily ORDER BY date DESC LIMIT 1)
 */
 WITH first AS (
   SELECT coalesce(i.person_id, t.person_id) AS person_id, min(t.completed_at) AS day
