@@ -27,7 +27,7 @@ from project import ROOT
 from scipy.optimize import LinearConstraint, milp
 
 from pipeline.catalog.load import load_catalog
-from pipeline.engine.differences import SMALLEST_GROUP
+from pipeline.catalog.people import SMALLEST_GROUP
 from pipeline.reports import formats
 
 Rows = NDArray[np.float64]
@@ -35,7 +35,10 @@ Row = dict[str, str]
 Key = tuple[str, str, str, str, str, str]
 KEY = ("kpi_id", "grain", "period_start", "period_end", "dimension", "dimension_value")
 NUMBERS = ("value", "numerator", "denominator", "n", "interval_low", "interval_high")
-PEOPLE = tuple(kpi for kpi, metric in load_catalog(ROOT / "metrics_catalog.yaml").metrics.items() if metric.people)
+METRICS = load_catalog(ROOT / "metrics_catalog.yaml").metrics
+PEOPLE = tuple(kpi for kpi, metric in METRICS.items() if metric.people)
+GROUPED = tuple(kpi for kpi, metric in METRICS.items() if "department" in metric.dimensions and not metric.people)
+"""KPIs that count something else and are told by groups of people."""
 CLOSE = 1e-6
 _LINE = re.compile(r"<tr><th scope=\"row\">(.*?)</th>(.*?)</tr>", re.S)
 _DRAWN = re.compile(
@@ -45,7 +48,7 @@ _DRAWN = re.compile(
 
 @dataclass(frozen=True)
 class Told:
-    """What one edition published of KPIs about people; `hidden` are the keys of what it withholds."""
+    """What one edition published of people and by groups of them; `hidden` are the keys of what it withholds."""
 
     folder: Path
     rows: dict[Key, Row]
@@ -55,11 +58,15 @@ class Told:
 def read(folder: Path) -> Told:
     """Read an edition from its pages' folder."""
     text = gzip.decompress((folder / "data" / "kpi_values.csv.gz").read_bytes()).decode()
-    rows = {_key(row): row for row in csv.DictReader(io.StringIO(text)) if row["kpi_id"] in PEOPLE}
+    rows = {_key(row): row for row in csv.DictReader(io.StringIO(text)) if _is_of_people(row)}
     notes = csv.DictReader(io.StringIO((folder / "data" / "notes.csv").read_text(encoding="utf-8")))
     why = {tuple(one[name] for name in KEY if name != "period_end"): one["reason"] for one in notes}
     hidden = {key for key in rows if why.get((*key[:3], *key[4:]), "").startswith("suppressed")}
     return Told(folder, rows, frozenset(hidden))
+
+
+def _is_of_people(row: Row) -> bool:
+    return row["kpi_id"] in PEOPLE or (row["kpi_id"] in GROUPED and row["dimension"] == "department")
 
 
 def _key(row: Row) -> Key:
@@ -78,7 +85,7 @@ def traces(told: Told) -> Iterator[tuple[str, object]]:
         if (row["status"], row["verdict"]) != ("not_available", ""):
             yield "kpi_values.csv.gz", (key, row["status"], row["verdict"])
     yield from _in_parquet(told)
-    for kpi in PEOPLE:
+    for kpi in (*PEOPLE, *GROUPED):
         yield from _in_json(told, kpi)
     for path in sorted(told.folder.rglob("*.html")):
         yield from _in_page(told, path.name, path.read_text(encoding="utf-8"))

@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 from engine_room import CATALOG, empty, values
 
+from pipeline.catalog.people import tells_of_people
 from pipeline.engine.editions import create_editions, edition_values, editions, store_edition
-from pipeline.engine.people import tells_of_people
 from pipeline.ingest import Ingest, take_in
 from pipeline.sample import write_sample
 from pipeline.sources.mapping import load_mappings, mappings_hash

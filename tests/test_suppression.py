@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from pipeline.engine.differences import SMALLEST_GROUP, Counts, levels
+from pipeline.catalog.people import SMALLEST_GROUP
+from pipeline.engine.differences import Counts, levels
 
 Rows = NDArray[np.float64]
 SPANS = (28, 14, 7, 1)
@@ -172,3 +173,16 @@ def test_no_period_is_told_that_would_stand_in_the_way_of_one_to_come() -> None:
     """A period of the cadence still open keeps its end free: who may come until then is not known."""
     counts = Counts(np.array([0]), np.array([9]), np.array([40.0]), np.zeros((1, 0)))
     assert levels(counts, [0], to_come=[(0, 30)], is_running=True).tolist() == [1]
+
+
+def test_people_of_two_slices_do_not_make_the_rest_look_like_nobody() -> None:
+    """Eight people in all, eight of one slice and four of another: nobody is left over, and yet four are to be hidden."""
+    counts = Counts(np.array([0]), np.array([7]), np.array([8.0]), np.array([[4.0, 8.0]]))
+    assert levels(counts, [0], is_running=False).tolist() == [2]
+
+
+def test_a_total_that_is_no_group_of_people_is_told_of_whomever() -> None:
+    """Two people on one day and nine on the next: by team nothing of the first is told, and its total is."""
+    counts = Counts(np.array([0, 1]), np.array([1, 2]), np.array([2.0, 9.0]), np.array([[2.0, 0.0], [0.0, 9.0]]))
+    assert levels(counts, [1, 0], is_running=True, is_total_told=True).tolist() == [2, 0]
+    assert levels(counts, [1, 0], is_running=True).tolist() == [3, 0]

@@ -93,7 +93,7 @@ def identifying_columns(catalog: Catalog) -> dict[str, set[str]]:
     """Per fact the columns some KPI counts, clusters or dedupes by: they tell single people or sessions apart."""
     found: dict[str, set[str]] = {}
     for metric in catalog.metrics.values():
-        columns = found.setdefault(metric.fact, set())
+        columns = found.setdefault(metric.fact, set(PERSON_COLUMNS))
         columns.update(column for key in _IDENTIFYING if (column := getattr(metric, key, None)) is not None)
         columns.update(re.findall(r"\bdistinct\s*\(\s*(\w+)", " ".join(measures(metric).values())))
     return found

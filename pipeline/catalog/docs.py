@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pipeline.catalog.expressions import Measure, parse_measure
 from pipeline.catalog.formulas import formula_line
 from pipeline.catalog.model import AnyMetric, Catalog, Target
+from pipeline.catalog.people import withheld_words
 from pipeline.catalog.worked import Example
 
 _DIRECTIONS = {"up": "higher is better", "down": "lower is better"}
@@ -84,7 +85,7 @@ def _facts(kpi_id: str, metric: AnyMetric, catalog: Catalog) -> Iterator[tuple[s
     if metric.kind == "formula":
         yield "Not available until", _plain(metric.awaits)
     else:
-        yield "Enough data", f"from n = {metric.min_n}" + (_PEOPLE if metric.people else "")
+        yield "Enough data", "; ".join(filter(None, (f"from n = {metric.min_n}", _few_people(metric))))
     if metric.unknown is not None:
         unknown = _words(parse_measure(metric.unknown))
         yield "Not available", f"while {unknown} is above zero"
@@ -100,7 +101,9 @@ def _example(example: Example) -> str:
     return f"{_plain(example.says)} → {right}"
 
 
-_PEOPLE = "; groups of fewer than 5 people are not shown"
+def _few_people(metric: AnyMetric) -> str:
+    said = withheld_words(metric).rstrip(".")
+    return said[:1].lower() + said[1:]
 
 
 def _owner(metric: AnyMetric, catalog: Catalog) -> str:

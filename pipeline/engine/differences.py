@@ -14,7 +14,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-SMALLEST_GROUP = 5
+from pipeline.catalog.people import SMALLEST_GROUP
+
 Days = NDArray[np.int64]
 People = NDArray[np.float64]
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 
 from pipeline.catalog.model import AnyMetric, Catalog
+from pipeline.catalog.people import grouped_by
 from pipeline.engine.kinds import Leaf, kind_of
 from pipeline.engine.kinds.base import EXACT, column_of, from_rows
-from pipeline.engine.people import PEOPLE, grouped_by
+from pipeline.engine.people import PEOPLE
 from pipeline.engine.sets import set_sql
 from pipeline.facts import fact_sql, load_facts
 

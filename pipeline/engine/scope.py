@@ -14,8 +14,8 @@ from pathlib import Path
 import duckdb
 
 from pipeline.catalog.model import AnyMetric, Catalog
+from pipeline.catalog.people import tells_of_people
 from pipeline.engine.kinds import kind_of
-from pipeline.engine.people import tells_of_people
 
 _PERIODS = """
 CREATE OR REPLACE TEMP TABLE all_periods AS

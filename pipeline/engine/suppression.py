@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.catalog.model import Catalog
-from pipeline.engine.differences import SMALLEST_GROUP, Counts, levels
+from pipeline.catalog.people import SMALLEST_GROUP, grouped_by
+from pipeline.engine.differences import Counts, levels
 from pipeline.engine.kinds import kind_of
 from pipeline.engine.kinds.members import DistinctKind, RecurrenceKind
 from pipeline.engine.kinds.sums import SnapshotKind, Sums
 from pipeline.engine.leaves import read_facts
-from pipeline.engine.people import count_people, grouped_by
+from pipeline.engine.people import count_people
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +116,7 @@ def _grouped(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], cat
             grain=max((metric.grain for metric in found.values()), key=_GRAINS.index),
             is_counted=False,
             is_running=True,
-            adds_up=False,
+            adds_up=True,
         )
 
 
@@ -182,7 +183,7 @@ def _hidden(group: _Group, told: pd.DataFrame, *, end: date) -> Iterator[pd.Data
             table.counts,
             _order(table, group.grain, until),
             told=_before(told, dimension, table.names),
-            to_come=_to_come(table, group.grain, until) if group.adds_up else (),
+            to_come=_to_come(table, group, until) if group.adds_up else (),
             is_running=group.is_running,
             is_total_told=not group.is_counted,
         )
@@ -198,12 +199,14 @@ def _order(table: _Table, cadence: str, until: int) -> list[int]:
     return sorted(range(len(grains)), key=lambda at: (rank[at], ends[at], starts[at]))
 
 
-def _to_come(table: _Table, cadence: str, until: int) -> Iterator[tuple[int, int]]:
-    """Open periods of the cadence, whole: they are to be told when they are over. Before the first is, none is kept
-    free, for what there is is all there is to tell.
+def _to_come(table: _Table, group: _Group, until: int) -> Iterator[tuple[int, int]]:
+    """Open periods of the cadence, whole: they are to be told when they are over.
+
+    Before the first is, none is kept free of a KPI that counts people, for what there is is all there is to tell; what
+    is told by groups of people has its total.
     """
-    ends, is_cadence = _days(table.windows["period_end"]), (table.windows["grain"] == cadence).to_numpy()
-    if not (is_cadence & (ends <= until)).any():
+    ends, is_cadence = _days(table.windows["period_end"]), (table.windows["grain"] == group.grain).to_numpy()
+    if group.is_counted and not (is_cadence & (ends <= until)).any():
         return
     for at in np.flatnonzero(is_cadence & (ends > until)):
         yield int(table.counts.starts[at]), int(ends[at])

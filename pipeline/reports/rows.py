@@ -10,6 +10,7 @@ from statistics import fmean
 
 from pipeline.catalog.hashes import definition_hash
 from pipeline.catalog.model import AnyMetric, Catalog
+from pipeline.catalog.people import withheld_words
 from pipeline.reports import formats, geometry, lineage, sentences, words
 from pipeline.reports.cells import number, text
 from pipeline.reports.model import (
@@ -117,9 +118,7 @@ def _population(metric: AnyMetric) -> str:
     said = [f"Production only. Below n = {metric.min_n} nothing is judged."]
     if metric.matures_after_days:
         said.append(f"A period closes {metric.matures_after_days} days after its end.")
-    if metric.people:
-        said.append("Groups of fewer than 5 people are suppressed.")
-    return " ".join(said)
+    return " ".join([*said, withheld_words(metric)]).strip()
 
 
 def definition(edition: Edition, kpi_id: str) -> Definition:

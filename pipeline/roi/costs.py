@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from pipeline.engine.differences import SMALLEST_GROUP
+from pipeline.catalog.people import SMALLEST_GROUP
 from pipeline.roi.claims import Book, cents
 from pipeline.roi.finance import split_to_cents
 from pipeline.roi.inputs import Inputs, Rate, Seats, Usage, month_of, next_month
