@@ -193,9 +193,9 @@ def _sources(con: duckdb.DuckDBPyConnection) -> list[Record]:
 
 
 def _loads(con: duckdb.DuckDBPyConnection) -> list[Record]:
-    """One row per file that arrived, with the first and the last of its lines that are in a table."""
+    """One row per file that arrived, with its first and last line that are in a table, and in how many tables."""
     spans = {str(row["_file"]): row for row in rows(con, _lines_sql(con))}
-    nothing: Record = {"first_line": None, "last_line": None}
+    nothing: Record = {"first_line": None, "last_line": None, "tables": 0}
     return [
         load | {name: spans.get(str(load["file_hash"]), nothing)[name] for name in nothing}
         for load in rows(con, _LOADS)
@@ -203,11 +203,12 @@ def _loads(con: duckdb.DuckDBPyConnection) -> list[Record]:
 
 
 def _lines_sql(con: duckdb.DuckDBPyConnection) -> str:
-    """SQL of the first and the last line of each file in any table."""
+    """SQL of the first and the last line of each file in any table, and of how many tables have rows of it."""
     parts = " UNION ALL ".join(
         f"SELECT _file, min(_line) AS a, max(_line) AS b FROM core.{name} GROUP BY _file" for name in _held(con)
     )
-    return f"SELECT _file, min(a)::BIGINT AS first_line, max(b)::BIGINT AS last_line FROM ({parts}) AS t GROUP BY _file"
+    return f"""SELECT _file, min(a)::BIGINT AS first_line, max(b)::BIGINT AS last_line, count(*)::BIGINT AS tables
+               FROM ({parts}) AS t GROUP BY _file"""
 
 
 def _held(con: duckdb.DuckDBPyConnection) -> list[str]:

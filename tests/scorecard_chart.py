@@ -87,7 +87,7 @@ def chart(kpi: Kpi, noted: Sequence[Point] = ()) -> Any:
         traces["mean"] = _levels(days, [mean])
         traces |= {"limits of the usual range": _levels(days, inside)} if inside else {}
     if thin:
-        traces[f"not judged: n below {kpi.definition['min_n']}"] = _marks(thin)
+        traces[f"too few data: n below {kpi.definition['min_n']}"] = _marks(thin)
     if kpi.limit is not None:
         traces[f"target: {text.goal(kpi)}"] = _levels(days, [float(kpi.limit)])
     if begun:

@@ -95,13 +95,20 @@ def worded(sheet: Sheet) -> Iterator[tuple[Where, str]]:
             base, now, seen = (section, kpi.definition["name"]), kpi.now, kpi.judged
             verdict = (now.verdict if now.value is not None else "not judged") if now else ""
             yield (*base, "Target"), verdict if kpi.definition["target"] else "no target"
-            yield (*base, "Signal"), SIGNALS[kpi.signals[seen.period]] if seen else "not judged"
+            yield (*base, "Signal"), SIGNALS[kpi.signals[seen.period]] if seen else _unseen(kpi)
     for kpi in sheet.owned(sheet.role):
         for one in kpi.drawn if _has_chart(kpi) else ():
             base = ("course", kpi.kpi_id, text.when(one))
             yield (*base, "Status"), STATUSES[one.status]
             if kpi.grain == one.period.grain and (word := kpi.signals.get(one.period)):
                 yield (*base, "Signal"), SIGNALS[word]
+
+
+def _unseen(kpi: Kpi) -> str:
+    """Why a KPI has no signal: no value, a running total, or too few data for a usual range."""
+    if kpi.now is None or kpi.now.value is None:
+        return "no value now"
+    return "running total" if kpi.definition.get("cumulative") else "no usual range"
 
 
 def other_words(page: str, words: Mapping[Where, str]) -> list[str]:
@@ -222,7 +229,16 @@ def _turned(kpi: Kpi) -> str:
     before = kpi.before(now)
     if before is None or before.verdict not in ("met", "inconclusive"):
         return ""
-    return f"its target of {text.goal(kpi)} before ({_told(kpi, before)}): {_told(kpi, now)} ({text.when(now)})"
+    told = f"{_told(kpi, now)} {_by_severity(kpi, now)}"
+    return f"its target of {text.goal(kpi)} before ({_told(kpi, before)}): {told} ({text.when(now)})"
+
+
+def _by_severity(kpi: Kpi, now: Point) -> str:
+    """How many of a count there were of each severity."""
+    if "severity" not in kpi.definition.get("dimensions", ()) or kpi.definition["unit"] != "count":
+        return ""
+    found = sorted(kpi.of_slices(now.period, "severity"), key=lambda one: one.slice)
+    return ", ".join(f"{text.amount(one.value, 'count')} of {one.slice}" for one in found if one.value)
 
 
 def _moved(kpi: Kpi) -> str:

@@ -167,7 +167,7 @@ def test_a_target_that_is_missed_and_was_not_before_got_worse(before: str, stood
     """Missed now and met or open before is news, with when it is told again."""
     line = worse(rows.indexed(moved(now={"verdict": "missed"}, before={"verdict": before})), ["availability"])
     (one,) = line.items
-    assert line.title == "1 of the 1 KPI that can be judged"
+    assert line.title == "1 of the 1 KPI with a target or a usual range"
     assert one.owner == "AI Operations & Monitoring Engineer"
     assert one.href
     assert one.what.startswith(f"{stood} its target of at least 99.9")
@@ -196,7 +196,7 @@ def test_what_got_worse_adds_up_to_all_kpis() -> None:
     """Judged, without a value, and with neither target nor usual range: each KPI once."""
     held = rows.indexed(edition())
     line = worse(held, held.catalog.metrics)
-    judged = int(re.findall(r"of the (\d+) KPIs that can be judged", line.title)[0])
+    judged = int(re.findall(r"of the (\d+) KPIs with a target or a usual range", line.title)[0])
     rest = line.note.removeprefix(RULE)
     whole, *left = map(int, re.findall(r"\d+", rest))
     assert judged + sum(left) == whole == len(held.catalog.metrics)
@@ -216,7 +216,7 @@ def test_a_signal_for_the_worse_got_worse_and_one_for_the_better_did_not() -> No
         values.loc[last, "value"] = factor * 0.0612
         line = worse(rows.indexed(replace(base, values=values)), ["token_cost_per_session"])
         assert len(line.items) == count, factor
-    assert line.title == "none of the 1 KPI that can be judged"
+    assert line.title == "none of the 1 KPI with a target or a usual range"
     assert line.note == RULE
 
 
@@ -248,7 +248,12 @@ def test_what_is_withheld_has_no_verdict_no_signal_and_no_point() -> None:
         data, metric = withheld(kpi), made().catalog.metrics[kpi]
         held = rows.indexed(data)
         row = rows.kpi_row(held, kpi)
-        assert (row.value.state, row.signal.word, row.signal_period, row.change) == ("suppressed", "not judged", "", "")
+        assert (row.value.state, row.signal.word, row.signal_period, row.change) == (
+            "suppressed",
+            "no value now",
+            "",
+            "",
+        )
         assert (row.verdict.word, row.bullet) == ("not judged" if metric.target else "no target", None), kpi
         assert row.spark is None or row.spark.last is None, kpi
         assert not worse(held, [kpi]).items, kpi

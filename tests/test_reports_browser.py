@@ -127,6 +127,13 @@ def test_no_request_leaves_no_error_is_logged_and_no_payload_runs(sights: list[S
     assert _faults(sights, fault) == {}
 
 
+def test_the_matrix_of_roles_fits_a_desk(browser: Chromium, site: Path) -> None:
+    """At 1280 pixels no role is cut off: the table is no wider than its box."""
+    page = browser.open(site / "raci.html", scheme="light")
+    page.set_viewport_size({"width": WIDTH, "height": 900})
+    assert page.evaluate("(box => box.scrollWidth <= box.clientWidth)(document.querySelector('.raci').parentElement)")
+
+
 def test_axe_finds_nothing(sights: list[Sight]) -> None:
     """WCAG 2.2 AA and best practice, by axe-core, in both schemes; over a made edition one page of each kind."""
     assert _faults(sights, "axe") == {}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -45,7 +47,7 @@ def test_points_that_were_not_judged_are_drawn_apart() -> None:
     """They are hollow marks, the line has a gap there, and both keep their n."""
     rows = months()
     rows[2] = replace(rows[2], status="insufficient_data")
-    line, thin = trace(rows, "Token cost"), trace(rows, "not judged")
+    line, thin = trace(rows, "Token cost"), trace(rows, "too few data")
     assert line["y"] == [0.01, 0.02, None, 0.04, 0.05, 0.06, 0.07]
     assert (thin["x"], thin["y"], thin["mode"]) == (["2026-03-01"], [0.03], "markers")
     assert thin["customdata"] == [rows[2].n]
@@ -107,7 +109,7 @@ def test_a_coarser_grain_is_drawn_where_most_points_are_thin() -> None:
     assert {found.grain for found in weeks} == {"week"}
     assert all(before.end == after.start for before, after in pairwise(weeks))
     chart = charts.chart("tool_error_rate", metric, weeks, "title")
-    assert chart and "per week, because most days have n below 100 and are not judged" in chart.subtitle
+    assert chart and "per week, because most days have too few data (n below 100)" in chart.subtitle
 
 
 def test_a_chart_begins_with_the_first_value_known() -> None:
@@ -140,3 +142,39 @@ def test_plotly_knows_every_word_of_a_figure(kpi_id: str) -> None:
     assert [trace.name for trace in known.data] == [trace["name"] for trace in figure["data"]]
     with pytest.raises(ValueError, match="Invalid property"):
         graph_objects.Figure({**figure, "layout": {**figure["layout"], "titel": "typo"}})
+
+
+def bounded(highs: Sequence[float], **change: Any) -> tuple[Any, list[Value]]:
+    """A KPI led by its upper bound, at most 0, with counts of 0 and 1 and these upper ends by month."""
+    target = METRIC.target.model_copy(update={"at_most": Decimal(0)}) if METRIC.target else None
+    metric = METRIC.model_copy(update={"headline": "upper_bound", "unit": "count", "target": target} | change)
+    return metric, [
+        replace(row, value=float(at % 2), low=0.0, high=high, unit="count")
+        for at, (row, high) in enumerate(zip(months(), highs, strict=True))
+    ]
+
+
+def test_the_number_that_leads_lies_within_the_frame() -> None:
+    """Upper ends of 4 and 6 are what the page leads with, so that the frame holds them; of another KPI they are cut."""
+    metric, rows = bounded([4.0, 6.0, 4.0, 6.0, 4.0, 6.0, 4.0])
+    held = charts.frame(rows, metric)
+    assert held.high >= 6.0
+    assert not held.is_cut
+    plain = charts.frame(rows, metric.model_copy(update={"headline": "value"}))
+    assert plain.high < 6.0
+    assert plain.is_cut
+    band = next(one for one in charts.figure(rows, metric)["data"] if one["name"].startswith("95 %"))
+    assert (band["name"], max(y for y in band["y"] if y is not None)) == ("95 % interval, whose upper end leads", 6.0)
+
+
+def test_a_usual_range_that_misses_the_target_says_so() -> None:
+    """0, 1, 0, 1 ...: mean 3/7, moving ranges of 1, so 0 to 3.09 with a target of 0; with one of 10 nothing is said."""
+    metric, rows = bounded([4.0] * 7)
+    shown = charts.chart("kpi", metric, rows, "title")
+    assert shown is not None
+    assert "usual range 0\u20133" in shown.subtitle
+    assert shown.subtitle.endswith("; a part of it misses the target, so usual is not good enough")
+    assert METRIC.target is not None
+    far = metric.model_copy(update={"target": METRIC.target.model_copy(update={"at_most": Decimal(10)})})
+    shown = charts.chart("kpi", far, rows, "title")
+    assert shown is not None and "good enough" not in shown.subtitle

@@ -114,6 +114,15 @@ def test_a_file_says_which_of_its_lines_were_taken(con: duckdb.DuckDBPyConnectio
     }  # fmt: skip
 
 
+def test_a_file_whose_lines_make_rows_of_two_tables_says_so(con: duckdb.DuckDBPyConnection) -> None:
+    """Five lines, each a person and an identity, are ten rows: more rows than lines are told with the reason."""
+    for line in range(2, 7):
+        con.execute("INSERT INTO core.people(person_id, _file, _line) VALUES (?, 'part', ?)", [f"p{line}", line])
+        con.execute("INSERT INTO core.identities(person_id, _file, _line) VALUES (?, 'part', ?)", [f"p{line}", line])
+    (load,) = [one for one in collected(con).loads if one["file"] == "b.csv"]
+    assert (load["tables"], _lines(load)) == (2, "2 to 6, for 2 tables")
+
+
 def test_a_cut_file_is_incomplete_and_not_unknown(con: duckdb.DuckDBPyConnection) -> None:
     """Nobody knows the other one."""
     sources = {load["file"]: load["source"] for load in collected(con).loads}

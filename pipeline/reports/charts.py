@@ -58,6 +58,11 @@ class Frame:
     is_cut: bool
 
 
+def _leads(row: Value, metric: AnyMetric) -> bool:
+    """Return whether the upper end of a value that can be judged leads the page."""
+    return metric.headline == "upper_bound" and row.value is not None and row.status == "computed"
+
+
 def _bounds(metric: AnyMetric) -> tuple[float, float]:
     """What a value of this unit can be at least and at most."""
     is_signed = metric.unit == "points" or metric.kind in ("uplift", "formula")
@@ -76,10 +81,14 @@ def _usual(rows: Sequence[Value], metric: AnyMetric) -> XmR | None:
 
 
 def frame(rows: Sequence[Value], metric: AnyMetric, basis: Sequence[Value] | None = None) -> Frame:
-    """An axis made for the values: one wide interval must not press the line flat, so intervals are cut at its edge."""
+    """An axis made for the values: one wide interval must not press the line flat, so intervals are cut at its edge.
+
+    Where the upper end of the interval is the number that pages lead with, it is a value like any other.
+    """
     floor, ceiling = _bounds(metric)
     usual = _usual(rows if basis is None else basis, metric)
     inner = [row.value for row in rows if row.value is not None]
+    inner += [row.high for row in rows if _leads(row, metric) and row.high is not None]
     inner += [goal] if (goal := words.limit(metric)) is not None else []
     inner += [max(usual.lower, floor), min(usual.upper, ceiling)] if usual else []
     low, high = min(inner), max(inner)
@@ -91,7 +100,7 @@ def frame(rows: Sequence[Value], metric: AnyMetric, basis: Sequence[Value] | Non
     return Frame(max(min(reach), floor) - edge, min(max(reach), ceiling) + edge, usual, is_cut)
 
 
-def _band(rows: Sequence[Value], shown: Frame) -> dict[str, Any] | None:
+def _band(rows: Sequence[Value], metric: AnyMetric, shown: Frame) -> dict[str, Any] | None:
     """The interval as one filled polygon per unbroken run, cut at the frame."""
     x: list[str | None] = []
     y: list[float | None] = []
@@ -104,7 +113,8 @@ def _band(rows: Sequence[Value], shown: Frame) -> dict[str, Any] | None:
         y += [cut(row.low) for row in run] + [cut(row.high) for row in reversed(run)] + [None]
     if not x:
         return None
-    name = "95 % interval, cut at the frame" if shown.is_cut else "95 % interval"
+    name = "95 % interval" + (", whose upper end leads" if metric.headline == "upper_bound" else "")
+    name += ", cut at the frame" if shown.is_cut else ""
     return {"type": "scatter", "mode": "lines", "x": x[:-1], "y": y[:-1], "fill": "toself", "fillcolor": "--band",
             "line": {"width": 0}, "hoverinfo": "skip", "name": name}  # fmt: skip
 
@@ -138,7 +148,7 @@ def _thin(rows: Sequence[Value], metric: AnyMetric) -> dict[str, Any] | None:
     if not found:
         return None
     marker = {"color": "--soft", "size": 6, "symbol": "circle-open", "line": {"width": 1.2}}
-    return _points(found) | {"mode": "markers", "marker": marker, "name": f"not judged: n below {metric.min_n}"}
+    return _points(found) | {"mode": "markers", "marker": marker, "name": f"too few data: n below {metric.min_n}"}
 
 
 def _level(rows: Sequence[Value], levels: Sequence[float], style: dict[str, Any], name: str) -> dict[str, Any]:
@@ -238,7 +248,7 @@ def figure(
     line, thin = _line(rows, metric.name), _thin(rows, metric)
     for trace in (line, thin or {}):
         trace["hovertemplate"] = f"%{{y:{_ticks(metric.unit)}}}, n = %{{customdata:,}}<extra></extra>"
-    ranges = [_band(rows, shown), _limits(rows, metric, shown.usual), _mean(rows, shown.usual)]
+    ranges = [_band(rows, metric, shown), _limits(rows, metric, shown.usual), _mean(rows, shown.usual)]
     traces = [*ranges, line, thin, _target(rows, metric), _marked(rows), _restated(rows, restated)]
     traces += [_noted(rows, notes, shown)]
     return {"data": [trace for trace in traces if trace], "layout": _layout(metric, rows[0].grain, shown)}
@@ -271,24 +281,44 @@ def _row(row: Value, metric: AnyMetric, notes: Sequence[Note] = ()) -> ChartRow:
 def _range_words(metric: AnyMetric, usual: XmR | None) -> str:
     """Mean and limits as text, for readers without the drawing."""
     if metric.cumulative:
-        return ". A running total repeats the months before it, so no usual range is drawn and no change is judged"
+        return ". A running total repeats the months before it, so no usual range is drawn"
     if usual is None:
         return ""
     floor, ceiling = _bounds(metric)
     low, high = (formats.amount(min(max(end, floor), ceiling), metric.unit) for end in (usual.lower, usual.upper))
     trial = ", on trial below 13 points" if usual.trial else ""
-    return f". Mean {formats.amount(usual.mean, metric.unit)}, usual range {formats.span(low, high)}{trial}"
+    said = f". Mean {formats.amount(usual.mean, metric.unit)}, usual range {formats.span(low, high)}{trial}"
+    return said + _usual_against_target(metric, usual)
 
 
-def _subtitle(metric: AnyMetric, rows: Sequence[Value], usual: XmR | None, *, is_forced: bool) -> str:
-    """What is drawn, by which grain and over which span; `is_forced` when thin data forced a coarser grain."""
+def _usual_against_target(metric: AnyMetric, usual: XmR) -> str:
+    """That usual is not good enough, where values within the usual range miss the target."""
+    limit = words.limit(metric)
+    if metric.target is None or limit is None:
+        return ""
+    bad, good = (usual.upper, usual.lower) if metric.target.at_most is not None else (usual.lower, usual.upper)
+    sign = 1 if metric.target.at_most is not None else -1
+    if sign * (good - limit) > 0:
+        return "; all of it misses the target, so usual is not good enough"
+    return "; a part of it misses the target, so usual is not good enough" if sign * (bad - limit) > 0 else ""
+
+
+def _subtitle(metric: AnyMetric, rows: Sequence[Value], usual: XmR | None, *, coarser: str) -> str:
+    """What is drawn, by which grain and over which span; `coarser` says why no finer one is."""
     span = " to ".join(formats.period(row.grain, row.start, row.end) for row in (rows[0], rows[-1]))
-    every, cadence = rows[0].grain, metric.grain
-    is_cadence = every == cadence or not is_forced
-    thin = "" if is_cadence else f", because most {cadence}s have n below {metric.min_n} and are not judged"
     as_seen = " as seen" if metric.headline == "upper_bound" else ""
-    said = f"{metric.name} {_per(rows)}{thin}, in {formats.UNIT_WORDS[metric.unit]}{as_seen}, {span}"
+    said = f"{metric.name} {_per(rows)}{coarser}, in {formats.UNIT_WORDS[metric.unit]}{as_seen}, {span}"
     return said + _range_words(metric, usual)
+
+
+def _why_coarser(metric: AnyMetric, rows: Sequence[Value], newest: Value | None) -> str:
+    """Why the cadence is not drawn: it does not reach as far as the newest value known, or has too few data."""
+    every = metric.grain
+    if rows[0].grain == every:
+        return ""
+    if newest is not None and newest.grain != every:
+        return f", because not every {every} is told as far"
+    return f", because most {every}s have too few data (n below {metric.min_n})"
 
 
 def _per(rows: Sequence[Value]) -> str:
@@ -306,10 +336,12 @@ def chart(
     basis: Sequence[Value] | None = None,
     restated: frozenset[date] = frozenset(),
     annotations: Sequence[Record] = (),
+    newest: Value | None = None,
 ) -> Chart | None:
     """A chart, its table and the analyst's notes; none where there are not two values to compare.
 
-    `basis` are the points from which the usual range is worked out, where they are not those drawn.
+    `basis` are the points from which the usual range is worked out, where they are not those drawn; `newest` is the
+    last known value, of whichever grain.
     """
     if sum(row.value is not None for row in rows) < 2:
         return None
@@ -318,7 +350,9 @@ def chart(
     return Chart(
         id=f"chart-{kpi_id}" if basis is None else f"chart-{kpi_id}-{rows[0].grain}",
         title=title,
-        subtitle=_subtitle(metric, rows, usual, is_forced=basis is None),
+        subtitle=_subtitle(
+            metric, rows, usual, coarser="" if basis is not None else _why_coarser(metric, rows, newest)
+        ),
         spec=figure(rows, metric, basis, restated, notes),
         rows=tuple(_row(row, metric, notes) for row in reversed(rows)),
         notes=notes,

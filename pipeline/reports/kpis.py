@@ -110,13 +110,15 @@ def _files(edition: Edition, sources: set[str]) -> list[Record]:
 
 
 def _lines(load: Record) -> str:
-    """The lines of a file that are in a table, from the first to the last; none of a file that was not taken."""
-    first, last = load.get("first_line"), load.get("last_line")
-    return (
-        "none"
-        if first is None or last is None or not int(load["loaded"])
-        else f"{formats.grouped(first)} to {formats.grouped(last)}"
-    )
+    """The lines of a file that are in a table, from the first to the last; none of a file that was not taken.
+
+    A line may make rows of several tables, and then there are more rows than lines: that is said.
+    """
+    first, last, tables = load.get("first_line"), load.get("last_line"), int(load.get("tables") or 0)
+    if first is None or last is None or not int(load["loaded"]):
+        return "none"
+    into = f", for {tables} tables" if tables > 1 else ""
+    return f"{formats.grouped(first)} to {formats.grouped(last)}{into}"
 
 
 def spans(edition: Edition, kpi_id: str) -> list[tuple[str, list[Value]]]:

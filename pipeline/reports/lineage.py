@@ -14,7 +14,7 @@ LAG_DAYS = {"daily": 3, "weekly": 10, "monthly": 40, "quarterly": 120}
 """How far a source may lag behind the newest data before a KPI of that cadence calls it stale."""
 
 NO_DATE = "no event dates"
-REFERENCE = "not judged"
+REFERENCE = "no due date"
 
 
 @cache

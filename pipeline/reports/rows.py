@@ -65,7 +65,14 @@ class Edition:
         metric = self.catalog.metrics[kpi_id]
         seen = judged(self.values, kpi_id, metric)
         now = self.current(kpi_id)
-        return sentences.headline(now, self.last_known(kpi_id), sentences.signal(seen, self.past(seen), metric), metric)
+        moves = sentences.signal(seen, self.past(seen), metric)
+        return sentences.headline(now, self.last_known(kpi_id), moves, metric, self.by_severity(kpi_id))
+
+    def by_severity(self, kpi_id: str) -> str:
+        """How much of what a KPI counts is of which severity; empty for one that is not told by severity."""
+        now = self.current(kpi_id)
+        is_told = sentences.SEVERITY in self.catalog.metrics[kpi_id].dimensions
+        return sentences.by_severity(self.values.slices(now)) if is_told and now is not None else ""
 
     def last_known(self, kpi_id: str) -> Value | None:
         """The newest value there is, however old."""

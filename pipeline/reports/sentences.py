@@ -49,9 +49,9 @@ def side(row: Value, past: Past, metric: AnyMetric) -> Side | None:
 def moved(judged: Value | None, past: Past, metric: AnyMetric) -> str:
     """The signal in a few words, without its rule; a run says since when it lasts."""
     if metric.cumulative:
-        return "a running total, whose change is not judged"
+        return "a running total, which has no usual range"
     if judged is None:
-        return f"change not judged (too few data per {metric.grain})"
+        return f"no usual range (too few data per {metric.grain})"
     if judged.signal in ("none", "trial"):
         return "no real change" + (" so far" if judged.signal == "trial" else "")
     found = side(judged, past, metric)
@@ -61,7 +61,7 @@ def moved(judged: Value | None, past: Past, metric: AnyMetric) -> str:
 def signal(judged: Value | None, past: Past, metric: AnyMetric) -> str:
     """The signal as a sentence, with the period it was seen in and the rule that found it."""
     if metric.cumulative:
-        return "A running total repeats the months before it, so no change is judged."
+        return "A running total repeats the months before it, so it has no usual range."
     if judged is None:
         return f"Too few data per {metric.grain} to tell a real change from noise."
     when = formats.when(judged)
@@ -78,7 +78,7 @@ def signal(judged: Value | None, past: Past, metric: AnyMetric) -> str:
 def course(judged: Value | None, past: Past, metric: AnyMetric, *, is_known: bool = True) -> str:
     """The title of a chart: the KPI, what became of it, and when; of one without a value now, that it has none."""
     if not is_known:
-        return f"{metric.name}: no value now, so no change is judged"
+        return f"{metric.name}: no value now, so no change can be told"
     said = f"{metric.name}: {moved(judged, past, metric)}"
     if judged is None or past.began is not None:
         return said
@@ -125,15 +125,26 @@ def absent(row: Value | None, last: Value | None, metric: AnyMetric) -> str:
     return f"{why}; last known {words.leading(last, metric).text} ({spread(last)}), {when}"
 
 
-def headline(row: Value | None, last: Value | None, moves: str, metric: AnyMetric) -> str:
+SEVERITY = "severity"
+"""The dimension that a count of what went wrong is never told without."""
+
+
+def by_severity(slices: Sequence[Value]) -> str:
+    """How much of a count is of which severity, to stand after it; empty where nothing is counted by severity."""
+    seen = [one for one in slices if one.dimension == SEVERITY and one.value and one.unit == "count"]
+    held = sorted(seen, key=lambda one: one.dimension_value)
+    told = [f"{formats.amount(one.value or 0.0, one.unit)} of {one.dimension_value}" for one in held]
+    return f", by severity {formats.listed(told)}" if told else ""
+
+
+def headline(row: Value | None, last: Value | None, moves: str, metric: AnyMetric, severity: str = "") -> str:
     """One KPI in a sentence or two; `last` is the last known value when there is none now, `moves` the signal."""
     if row is None or row.value is None:
         return f"{metric.name} is not available: {absent(row, last, metric)}."
     when = formats.when(row)
     causal = "" if words.is_causal(metric) else f" ({NOT_CAUSAL})"
-    return (
-        f"{metric.name}{causal}: {value(row, metric)} ({spread(row)}), {when}; {against_target(row, metric)}. {moves}"
-    )
+    told = f"{metric.name}{causal}: {value(row, metric)}{severity} ({spread(row)})"
+    return f"{told}, {when}; {against_target(row, metric)}. {moves}"
 
 
 def _name(metric: AnyMetric) -> str:

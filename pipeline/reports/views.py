@@ -186,9 +186,8 @@ def _charts(edition: Edition, owned: list[str]) -> list[Chart]:
     for kpi in owned:
         metric = edition.catalog.metrics[kpi]
         title = edition.course(kpi)
-        chart = charts.chart(
-            kpi, metric, shown(edition.values, kpi, metric), title, annotations=edition.data.annotations
-        )
+        drawn, newest = shown(edition.values, kpi, metric), edition.last_known(kpi)
+        chart = charts.chart(kpi, metric, drawn, title, annotations=edition.data.annotations, newest=newest)
         found += [chart] if chart else []
     return found
 

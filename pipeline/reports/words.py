@@ -16,6 +16,7 @@ VERDICTS = {
     "inconclusive": Mark("inconclusive", "query", "open", "the interval spans the target, or the data is thin"),
     "": Mark("no target", "dash", "quiet", "nobody has set a target"),
 }
+# "Judged" is said of values against their target alone; whether a value changed is a signal, and needs a usual range.
 NOT_JUDGED = Mark("not judged", "dash", "quiet", "no value to hold against the target")
 
 STATUSES = {
@@ -44,11 +45,11 @@ SIGNALS = {
     "trial": Mark(
         "trial limits", "dotted", "quiet", "fewer than 13 points: nothing found, and the usual range may still move"
     ),
-    "": Mark("not judged", "dash", "quiet", "too few data per period to tell a real change from noise"),
+    "": Mark("no usual range", "dash", "quiet", "too few data per period to tell a real change from noise"),
 }
 
-NO_VALUE = Mark("not judged", "dash", "quiet", "there is no value now, so no change is judged")
-RUNNING_TOTAL = Mark("not judged", "dash", "quiet", "a running total repeats the months before it: no usual range")
+NO_VALUE = Mark("no value now", "dash", "quiet", "there is no value now, so no change can be told")
+RUNNING_TOTAL = Mark("running total", "dash", "quiet", "a running total repeats the months before it: no usual range")
 
 LOADS = {
     "loaded": Mark("loaded", "tick", "good", "every row was taken or is a duplicate"),

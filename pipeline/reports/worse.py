@@ -12,7 +12,10 @@ from pipeline.reports.values import QUIET, judged, prior
 
 SHOWN = 5
 """More than this is no line any more; the scorecards below have the rest."""
-RULE = "Worse is a real change for the worse, outside the usual range, or a target missed now and not missed before."
+RULE = (
+    "Worse is a signal (a real change for the worse, outside the usual range), or a target missed now and not missed "
+    "before."
+)
 _BEFORE = {"met": "met", "inconclusive": "was open on"}
 """How a target stood that was not missed."""
 
@@ -34,14 +37,14 @@ def _title(able: int, count: int) -> str:
     """How many of how many; a KPI that nothing can be said of is not counted as well."""
     if not able:
         return "no KPI has enough data to tell"
-    return f"{count or 'none'} of the {formats.counted(able, 'KPI')} that can be judged"
+    return f"{count or 'none'} of the {formats.counted(able, 'KPI')} with a target or a usual range"
 
 
 def _note(whole: int, unknown: int, unjudged: int) -> str:
     """The rule, and what becomes of the KPIs that cannot be judged, so that the counts add up."""
     parts = [f"{unknown} without a value now"] if unknown else []
-    parts += [f"{unjudged} with neither a target nor enough data for a usual range"] if unjudged else []
-    left = f" Not judged of {formats.counted(whole, 'KPI')}: {formats.listed(parts)}." if parts else ""
+    parts += [f"{unjudged} with neither of the two"] if unjudged else []
+    left = f" Left out of {formats.counted(whole, 'KPI')}: {formats.listed(parts)}." if parts else ""
     return RULE + left
 
 
@@ -83,7 +86,7 @@ def _turned(edition: Edition, kpi_id: str) -> str:
         return ""
     return (
         f"{stood} its target of {words.target(metric)} before ({sentences.value(before, metric)}) and misses it now: "
-        f"{sentences.value(now, metric)} ({formats.when(now)}){_usual(edition, kpi_id)}"
+        f"{sentences.value(now, metric)}{edition.by_severity(kpi_id)} ({formats.when(now)}){_usual(edition, kpi_id)}"
     )
 
 
