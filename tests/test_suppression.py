@@ -176,7 +176,7 @@ def test_no_period_is_told_that_would_stand_in_the_way_of_one_to_come() -> None:
 
 
 def test_people_of_two_slices_do_not_make_the_rest_look_like_nobody() -> None:
-    """Eight people in all, eight of one slice and four of another: nobody is left over, and yet four are to be hidden."""
+    """Of eight people eight are of one slice and four of another: nobody is left over, and yet four are hidden."""
     counts = Counts(np.array([0]), np.array([7]), np.array([8.0]), np.array([[4.0, 8.0]]))
     assert levels(counts, [0], is_running=False).tolist() == [2]
 

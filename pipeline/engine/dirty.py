@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import duckdb
 
-from pipeline.facts import Fact, changed_tables, load_facts, open_days, touches
+from pipeline.facts import Fact, Sides, changed_tables, load_facts, open_days, touches
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,12 @@ class Dirty:
     fact: str
     first: str
     last: str
-    is_run: bool
-    """Whether they are all the days from the first to the last."""
+    days: int
+
+    @property
+    def is_run(self) -> bool:
+        """Whether they are all the days from the first to the last."""
+        return (date.fromisoformat(self.last) - date.fromisoformat(self.first)).days + 1 == self.days
 
     @property
     def condition(self) -> str:
@@ -48,7 +53,7 @@ def find_dirty(con: duckdb.DuckDBPyConnection, facts: list[str], *, since_load: 
         SELECT fact, day FROM touching JOIN asked USING (rule) WHERE day IS NOT NULL {_open_days(known, rules)}"""
     )
     found = con.execute(
-        "SELECT fact, min(day)::VARCHAR, max(day)::VARCHAR, max(day) - min(day) + 1 = count(*) FROM dirty GROUP BY fact"
+        "SELECT fact, min(day)::VARCHAR, max(day)::VARCHAR, count(*) FROM dirty GROUP BY fact"
     ).fetchall()
     return {fact: Dirty(fact, *rest) for fact, *rest in found}
 
@@ -69,6 +74,11 @@ def _open_days(facts: list[Fact], rules: dict[str, list[str]]) -> str:
 _NO_RULE = "SELECT -1 AS rule, CAST(NULL AS DATE) AS day"
 
 
-def _rules(fact: Fact, changed: frozenset[str], since_load: int) -> list[str]:
+def _rules(fact: Fact, changed: dict[str, Sides], since_load: int) -> list[str]:
     """SQL of the days of a fact that the changed tables touch."""
-    return [sql for table in fact.reads if table in changed for sql in touches(fact, table, since_load=since_load)]
+    return [
+        sql
+        for table in fact.reads
+        if table in changed
+        for sql in touches(fact, table, since_load=since_load, sides=changed[table])
+    ]

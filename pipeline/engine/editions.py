@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipeline.engine.scope import keep_scope
+from pipeline.engine.scope import forget_rolled, keep_scope
 from pipeline.engine.values import PUBLISHED
 from pipeline.warehouse.connection import rows
 
@@ -69,20 +69,20 @@ def store_edition(
     con.unregister("new_frame")
     _restate(con, number=number, why=why)
     same = " AND ".join(f'v."{name}" IS NOT DISTINCT FROM i."{name}"' for name in PUBLISHED)
+    moved = "TRUE" if anew else _MOVED
     con.execute(
-        f"UPDATE kpi.values AS v SET last_edition = {number - 1} WHERE last_edition IS NULL "
-        f"AND {'TRUE' if anew else _MOVED} AND NOT EXISTS (SELECT 1 FROM incoming AS i WHERE {same})"
-    )
-    con.execute(
-        f"INSERT INTO kpi.values SELECT i.*, {number}, NULL FROM incoming AS i WHERE NOT EXISTS "
-        f"(SELECT 1 FROM kpi.values AS v WHERE v.last_edition IS NULL AND {same}) ORDER BY {_KEY}"
+        "CREATE OR REPLACE TEMP TABLE same AS SELECT v.rowid AS old, i.rowid AS new FROM kpi.values AS v "
+        f"JOIN incoming AS i ON {same} WHERE v.last_edition IS NULL;"
+        f"UPDATE kpi.values AS v SET last_edition = {number - 1} WHERE last_edition IS NULL AND {moved} "
+        "AND rowid NOT IN (SELECT old FROM same);"
+        f"INSERT INTO kpi.values SELECT *, {number}, NULL FROM incoming WHERE rowid NOT IN (SELECT new FROM same) "
+        f"ORDER BY {_KEY}"
     )
     con.execute(
         "INSERT INTO kpi.editions VALUES (?, ?, ?, ?, ?, ?)",
         [number, as_of, catalog_hash, input_hash, run_id, json.dumps(notes, sort_keys=True)],
     )
-    if not anew:
-        keep_scope(con)
+    (forget_rolled if anew else keep_scope)(con)
     return number
 
 

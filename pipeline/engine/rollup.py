@@ -10,14 +10,14 @@ from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.engine.kinds import kind_of
 from pipeline.engine.kinds.base import FIRST_DAY, KEYS, ROLLED, column_of, in_periods, slices
 from pipeline.engine.leaves import aggregates_of, dimensions_of, measured, read_facts
-from pipeline.engine.scope import find_scope
+from pipeline.engine.scope import add_rolled, find_scope
 
 _EMPTY = """
 INSERT INTO rolled BY NAME
-WITH counted AS ($counted), asked(kpi_id, fact) AS (VALUES $asked)
+WITH counted AS ($counted), counted_by(kpi_id, fact) AS (VALUES $asked)
 SELECT kpi_id, grain, period_start, period_end, '' AS dimension, '' AS dimension_value,
   CASE WHEN rows > 0 THEN 0 END AS numerator, CASE WHEN rows > 0 THEN 0 END AS denominator
-FROM scope JOIN asked USING (kpi_id) LEFT JOIN counted USING (fact, grain, period_start, period_end)
+FROM asked JOIN counted_by USING (kpi_id) LEFT JOIN counted USING (fact, grain, period_start, period_end)
 ANTI JOIN (FROM rolled WHERE dimension = '') AS told USING (kpi_id, grain, period_start, period_end)
 """
 """Periods in total, of which nothing is counted: 0 of 0 where there are rows, unknown where there are none."""
@@ -50,9 +50,9 @@ def roll_up(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: str, ane
     names = ", ".join(f"{name} {sql_type}" for name, sql_type in ROLLED.items())
     con.execute(f"CREATE OR REPLACE TEMP TABLE rolled({keys}, {names})")
     facts = read_facts(catalog)
-    begun = {fact: first for fact, (first, _) in days_of(con, facts).items()}
+    begun = _begun(con, facts)
     find_scope(con, catalog, begun=begun, as_of=as_of, anew=anew)
-    since = dict(con.execute("SELECT kpi_id, min(period_start)::VARCHAR FROM scope GROUP BY kpi_id").fetchall())
+    since = dict(con.execute("SELECT kpi_id, min(period_start)::VARCHAR FROM asked GROUP BY kpi_id").fetchall())
     told = {
         kpi_id: metric
         for kpi_id, metric in measured(catalog).items()
@@ -65,12 +65,21 @@ def roll_up(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: str, ane
         _roll_kpi(con, kpi_id, metric, since[kpi_id])
     if told:
         _tell_empty(con, told)
+    add_rolled(con)
+
+
+def _begun(con: duckdb.DuckDBPyConnection, facts: Iterable[str]) -> dict[str, str]:
+    """The first day (ISO) of each fact that has any data, kept in temp table `begun` (fact, first)."""
+    found = {fact: first for fact, (first, _) in days_of(con, facts).items()}
+    con.execute("CREATE OR REPLACE TEMP TABLE begun(fact VARCHAR, first VARCHAR)")
+    con.execute("INSERT INTO begun SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[])", [[*found], [*found.values()]])
+    return found
 
 
 def _sum_up(con: duckdb.DuckDBPyConnection, fact: str, metrics: dict[str, AnyMetric], since: dict[str, str]) -> None:
     """Sum the cells of a fact by period and slice, once for all its KPIs: `summed_<fact>`.
 
-    Those KPIs that look at the days themselves have the same by day, as far back as the scope goes: `daily_<fact>`.
+    Those KPIs that look at the days themselves have the same by day, as far back as is asked: `daily_<fact>`.
     """
     columns, groups = slices(dimensions_of(fact, metrics))
     sums = ", ".join(f"sum({column_of(sql)}) AS {column_of(sql)}" for sql in aggregates_of(fact, metrics))
@@ -83,13 +92,13 @@ def _sum_up(con: duckdb.DuckDBPyConnection, fact: str, metrics: dict[str, AnyMet
     days = in_periods("days").replace(FIRST_DAY, f"DATE '{first}'")
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE summed_{fact} AS WITH days AS MATERIALIZED ({daily}), "
-        f"periods AS (SELECT DISTINCT grain, period_start, period_end FROM scope WHERE kpi_id IN ({wanted})) "
+        f"periods AS (SELECT DISTINCT grain, period_start, period_end FROM asked WHERE kpi_id IN ({wanted})) "
         f"SELECT {KEYS}, {sums} FROM {days} GROUP BY {KEYS}"
     )
 
 
 def _roll_kpi(con: duckdb.DuckDBPyConnection, kpi_id: str, metric: AnyMetric, since: str) -> None:
-    periods = f"SELECT grain, period_start, period_end FROM scope WHERE kpi_id = '{kpi_id}'"
+    periods = f"SELECT grain, period_start, period_end FROM asked WHERE kpi_id = '{kpi_id}'"
     found = kind_of(metric).roll(con, kpi_id, metric, periods).replace(FIRST_DAY, f"DATE '{since}'")
     daily = f"daily AS ({_daily(metric)}), " if kind_of(metric).looks_at_days else ""
     con.execute(

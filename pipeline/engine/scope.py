@@ -13,9 +13,8 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.catalog.model import AnyMetric, Catalog
+from pipeline.catalog.model import Catalog
 from pipeline.catalog.people import tells_of_people
-from pipeline.engine.kinds import kind_of
 
 _PERIODS = """
 CREATE OR REPLACE TEMP TABLE all_periods AS
@@ -49,8 +48,8 @@ SELECT {_KEY},
 FROM kpi.values JOIN (SELECT kpi_id, may_be_open FROM kpis) USING (kpi_id) WHERE last_edition IS NULL GROUP BY {_KEY}
 """
 # The chart of a KPI judges each point on those before it, so that what follows a changed point is told anew, too.
-_SCOPE = f"""
-CREATE OR REPLACE TEMP TABLE scope AS
+_ASKED = f"""
+CREATE OR REPLACE TEMP TABLE asked AS
 WITH moved AS (
   SELECT k.kpi_id, t.day, t.day + k.reach_days AS last_day FROM kpis AS k
   JOIN touched AS t ON list_contains(k.facts, t.fact) WHERE t.day IS NOT NULL
@@ -68,12 +67,17 @@ charted AS (
 SELECT {_KEY} FROM wanted SEMI JOIN found USING ({_KEY})
 UNION SELECT {_KEY} FROM wanted JOIN charted USING (kpi_id, grain) WHERE period_start >= since
 """
+# Whether a small group can be worked out rests on all periods at once.
+_SCOPE = f"""
+CREATE OR REPLACE TEMP TABLE scope AS
+FROM asked UNION SELECT {_KEY} FROM wanted SEMI JOIN (FROM kpis WHERE tells_people) USING (kpi_id)
+"""
 
 
 _DAYS = """
 CREATE OR REPLACE TEMP TABLE scope_days AS
 SELECT *, CAST(unnest(range(period_start, period_end, INTERVAL 1 DAY)) AS DATE) AS day
-FROM (SELECT DISTINCT grain, period_start, period_end FROM scope)
+FROM (SELECT DISTINCT grain, period_start, period_end FROM asked)
 """
 _CHART = """
 INSERT INTO chart
@@ -90,8 +94,9 @@ def find_scope(
     """Write the temp tables that say what is to be told.
 
     `wanted` (kpi_id, grain, period_start, period_end) are all periods an edition has, `scope` those of them that are to
-    be told: when `anew` all, else those of which the values that stand in `kpi.values` may no longer hold. `kpis` has a
-    line per KPI, and `chart` (kpi_id, period_start, value) the points of its chart that stand before those told.
+    be told: when `anew` all, else those of which the values that stand in `kpi.values` may no longer hold, and all of a
+    KPI that tells of people. `asked` are those that are to be rolled up for it. `kpis` has a line per KPI, and `chart`
+    (kpi_id, period_start, value) the points of its chart that stand before those told.
     `begun` has the first day of each fact that has any.
     """
     first = min(begun.values(), default=as_of)
@@ -100,15 +105,15 @@ def find_scope(
         kpi_id: min((begun[fact] for fact in metric.counted_facts if fact in begun), default="")
         for kpi_id, metric in catalog.metrics.items()
     }
-    wanted = (_wanted(kpi_id, one, since=since[kpi_id], as_of=as_of) for kpi_id, one in catalog.metrics.items())
-    con.execute(f"CREATE OR REPLACE TEMP TABLE wanted AS {' UNION ALL '.join(wanted)}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE wanted AS {_wanted(catalog, since, as_of=as_of)}")
     con.execute("CREATE OR REPLACE TEMP TABLE chart(kpi_id VARCHAR, period_start DATE, value DOUBLE)")
     if anew:
-        con.execute(f"CREATE OR REPLACE TEMP TABLE scope AS FROM wanted;{_DAYS}")
+        tables = (f"CREATE OR REPLACE TEMP TABLE {name} AS FROM wanted;" for name in ("asked", "scope"))
+        con.execute("".join(tables) + _DAYS)
         return
     _list_kpis(con, catalog, since)
     con.execute(_STANDING)
-    con.execute(f"{_SCOPE};{_DAYS};{_CHART}")
+    con.execute(f"{_ASKED};{_SCOPE};{_DAYS};{_CHART}")
 
 
 def _list_kpis(con: duckdb.DuckDBPyConnection, catalog: Catalog, since: dict[str, str]) -> None:
@@ -116,41 +121,76 @@ def _list_kpis(con: duckdb.DuckDBPyConnection, catalog: Catalog, since: dict[str
     con.execute(
         "CREATE TABLE IF NOT EXISTS states.told(kpi_id VARCHAR PRIMARY KEY, rests_on VARCHAR);"
         "CREATE OR REPLACE TEMP TABLE kpis(kpi_id VARCHAR, grain VARCHAR, facts VARCHAR[], reach_days INTEGER, "
-        "may_be_open BOOLEAN, rests_on VARCHAR, is_new BOOLEAN)"
+        "may_be_open BOOLEAN, rests_on VARCHAR, is_new BOOLEAN, tells_people BOOLEAN)"
     )
     told = dict(con.execute("SELECT kpi_id, rests_on FROM states.told").fetchall())
+    kept = "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'states' AND table_name = 'rolled'"
+    is_kept = bool(con.execute(kept).fetchall())
     rebuilt = {fact for (fact,) in con.execute("SELECT fact FROM touched WHERE day IS NULL").fetchall()}
     records = catalog.model_dump(mode="json")["metrics"]
     rows = []
     for kpi_id, metric in catalog.metrics.items():
         rests_on = _rests_on(records[kpi_id], since[kpi_id])
+        tells_people = tells_of_people(metric)
         is_new = told.get(kpi_id) != rests_on or not since[kpi_id] or not rebuilt.isdisjoint(metric.facts)
-        is_new = is_new or tells_of_people(
-            metric
-        )  # whether a small group can be worked out rests on all periods at once
+        is_new = is_new or (tells_people and not is_kept)
         reach, is_open = (
             (kind_of(metric).reach_days(metric), kind_of(metric).may_be_open) if metric.facts else (0, False)
         )
-        rows.append([kpi_id, metric.grain, list(metric.facts), reach, is_open, rests_on, is_new])
-    con.executemany("INSERT INTO kpis VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        rows.append([kpi_id, metric.grain, list(metric.facts), reach, is_open, rests_on, is_new, tells_people])
+    con.executemany("INSERT INTO kpis VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def keep_scope(con: duckdb.DuckDBPyConnection) -> None:
-    """Remember on what the values rest that have now been told."""
-    con.execute("INSERT OR REPLACE INTO states.told SELECT kpi_id, rests_on FROM kpis")
-
-
-def _wanted(kpi_id: str, metric: AnyMetric, *, since: str, as_of: str) -> str:
-    """SQL of the periods in which the KPI can have a value, and the trailing days up to the last one with data."""
-    last = f"DATE '{as_of}' + 1"
-    if not since:
-        return f"SELECT '{kpi_id}' AS kpi_id, '28d' AS grain, {last} - 28 AS period_start, {last} AS period_end"
-    return (
-        f"SELECT '{kpi_id}' AS kpi_id, grain, period_start, period_end FROM all_periods "
-        f"WHERE cadence = '{metric.cadence}' AND {kind_of(metric).periods(metric)} AND CASE "
-        f"WHEN grain = '28d' THEN period_start >= DATE '{since}' OR period_end = {last} "
-        f"ELSE period_end > DATE '{since}' END"
+    """Remember on what the values rest that have now been told, and what was rolled up of KPIs that are told whole."""
+    con.execute(
+        "INSERT OR REPLACE INTO states.told SELECT kpi_id, rests_on FROM kpis;"
+        "CREATE OR REPLACE TABLE states.rolled AS FROM rolled SEMI JOIN (FROM kpis WHERE tells_people) USING (kpi_id)"
     )
+
+
+def forget_rolled(con: duckdb.DuckDBPyConnection) -> None:
+    """Forget what was rolled up, since what has now been told is something else."""
+    con.execute("DROP TABLE IF EXISTS states.rolled")
+
+
+def add_rolled(con: duckdb.DuckDBPyConnection) -> None:
+    """Add to `rolled` the periods of `scope` that were not asked for, as they were rolled up before.
+
+    A KPI of which there are any is not new, so this very code rolled them up.
+    """
+    if con.execute(f"FROM scope ANTI JOIN asked USING ({_KEY}) LIMIT 1").fetchall():
+        con.execute(
+            f"INSERT INTO rolled FROM states.rolled ANTI JOIN asked USING ({_KEY}) SEMI JOIN wanted USING ({_KEY})"
+        )
+
+
+def _wanted(catalog: Catalog, since: dict[str, str], *, as_of: str) -> str:
+    """SQL of the periods in which each KPI can have a value, and the trailing days up to the last one with data.
+
+    A KPI without data has those days alone.
+    """
+    last = f"DATE '{as_of}' + 1"
+    rules = {kpi_id: kind_of(one).periods(one) for kpi_id, one in catalog.metrics.items() if since[kpi_id]}
+    numbers = {rule: number for number, rule in enumerate(dict.fromkeys(rules.values()))}
+    cadences = ", ".join(
+        f"('{kpi_id}', '{catalog.metrics[kpi_id].cadence}', DATE '{since[kpi_id]}', {numbers[rule]})"
+        for kpi_id, rule in rules.items()
+    )
+    held = (
+        "TRUE"
+        if not numbers
+        else " ".join(["CASE rule", *(f"WHEN {no} THEN {rule}" for rule, no in numbers.items()), "END"])
+    )
+    without = ", ".join(f"('{kpi_id}')" for kpi_id, first in since.items() if not first)
+    parts = [
+        f"SELECT kpi_id, grain, period_start, period_end FROM all_periods JOIN (VALUES {cadences}) "
+        f"AS kpis(kpi_id, cadence, since, rule) USING (cadence) WHERE {held} AND CASE "
+        f"WHEN grain = '28d' THEN period_start >= since OR period_end = {last} ELSE period_end > since END",
+        f"SELECT kpi_id, '28d' AS grain, {last} - 28 AS period_start, {last} AS period_end "
+        f"FROM (VALUES {without}) AS kpis(kpi_id)",
+    ]
+    return " UNION ALL ".join(part for part, has in zip(parts, (cadences, without), strict=True) if has)
 
 
 def _rests_on(record: dict[str, object], since: str) -> str:

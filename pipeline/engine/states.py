@@ -19,7 +19,7 @@ from pipeline.facts import Fact, fact_sql, helpers_worked_out, load_facts, rows_
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """Days of one fact whose states were built in a run."""
+    """Days of one fact of which a run changed the states, or may have."""
 
     fact: str
     days: int
@@ -37,7 +37,8 @@ def build_states(
     """Bring the states of every fact up to date with the rows loaded from load `since_load` on.
 
     A fact whose definition or measures changed is built anew for every day. Returns what was built, per fact; the temp
-    table `touched` (fact, day) holds which days that was, with an empty day for a fact that was built anew.
+    table `touched` (fact, day) holds which days that was, with an empty day for a fact that was built anew. Days that
+    changed rows touch and that come out as they were are not among them, where there are many.
     """
     con.execute(_TABLES)
     wanted = leaves(catalog)
@@ -76,12 +77,35 @@ def _built_days(con: duckdb.DuckDBPyConnection, dirty: Dirty, states: list[Leaf]
     fact = load_facts()[dirty.fact]
     _lay_out(con, fact, states, source=f"({rows_between(fact, dirty.first, dirty.last)} WHERE {dirty.condition})")
     may_go_on = not any(outgrown(con, leaf.sql, fact=fact.name) for leaf in states)
-    if may_go_on:
+    if may_go_on and dirty.days > _FEW_DAYS and not any(leaf.through for leaf in states):
+        _fill_moved(con, dirty, states)
+    elif may_go_on:
         for leaf in states:
             con.execute(f"DELETE FROM states.{leaf.table} WHERE {dirty.condition}")
             _fill(con, leaf)
     _take_away(con, fact, states)
     return may_go_on
+
+
+_FEW_DAYS = 3
+"""So many days are taken as they come; of more, those that came out as they were are found and left alone."""
+
+
+def _fill_moved(con: duckdb.DuckDBPyConnection, dirty: Dirty, states: list[Leaf]) -> None:
+    """Fill the states of those dirty days alone on which anything changed, and take the others from `dirty`."""
+    con.execute("CREATE OR REPLACE TEMP TABLE moved(day DATE)")
+    for place, leaf in enumerate(states):
+        con.execute(f"CREATE OR REPLACE TEMP TABLE fresh_{place} AS {_as_run(con, leaf)}")
+        held, fresh = f"FROM states.{leaf.table} WHERE {dirty.condition}", f"FROM fresh_{place}"
+        differs = f"({fresh} EXCEPT ALL ({held})) UNION ALL ({held} EXCEPT ALL {fresh})"
+        con.execute(f"INSERT INTO moved SELECT DISTINCT day FROM ({differs})")
+    for place, leaf in enumerate(states):
+        con.execute(
+            f"DELETE FROM states.{leaf.table} WHERE day IN (FROM moved);"
+            f"INSERT INTO states.{leaf.table} FROM fresh_{place} WHERE day IN (FROM moved);"
+            f"DROP TABLE fresh_{place}"
+        )
+    con.execute(f"DELETE FROM dirty WHERE fact = '{dirty.fact}' AND day NOT IN (FROM moved)")
 
 
 def _build_whole(con: duckdb.DuckDBPyConnection, name: str, states: list[Leaf]) -> None:
@@ -173,7 +197,7 @@ def _as_run(con: duckdb.DuckDBPyConnection, leaf: Leaf) -> str:
 
 
 def _enter(con: duckdb.DuckDBPyConnection, facts: list[str], whole: set[str]) -> list[Rebuilt]:
-    """Note the days built; days on which the fact has no row, before and after, are not counted."""
+    """Note the days changed; days on which the fact has no row, before and after, are not counted."""
     con.execute("CREATE OR REPLACE TEMP TABLE touched(fact VARCHAR, day DATE)")
     if not facts:
         return []

@@ -17,8 +17,6 @@ from pipeline.catalog.model import Catalog, Formula, Metric
 from pipeline.engine.kinds import kind_of
 from pipeline.engine.kinds.base import ROLLED, Floats, quotient
 from pipeline.engine.kinds.base import floats as _floats
-from pipeline.engine.leaves import read_facts
-from pipeline.engine.rollup import days_of
 from pipeline.engine.suppression import suppress
 from pipeline.facts import load_facts
 from pipeline.statistics.process_behaviour import signal_words
@@ -208,9 +206,9 @@ def _take_worst(frame: pd.DataFrame, metric: Metric) -> None:
 def _note_short_window(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, catalog: Catalog) -> None:
     """Say of 28 days that the data do not fill how many of them they do."""
     trailing = frame[(frame["grain"] == "28d") & frame["value"].notna()]
-    held = days_of(con, read_facts(catalog))
+    held = dict(con.execute("FROM begun").fetchall())
     for kpi_id, part in trailing.groupby("kpi_id", sort=False):
-        first = min(held[fact][0] for fact in catalog.metrics[kpi_id].counted_facts if fact in held)
+        first = min(held[fact] for fact in catalog.metrics[kpi_id].counted_facts if fact in held)
         begin = np.datetime64(first)
         short = part[part["period_start"] < begin]
         notes = [f"data begin on {first}: {days} of 28 days" for days in (short["period_end"] - begin).dt.days]

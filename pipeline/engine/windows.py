@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
@@ -128,9 +128,9 @@ def numbered_from_zero(row: Whole) -> Whole:
     return (np.cumsum(occurs) - 1)[row]
 
 
-def numbered(state: str, column: str, name: str) -> str:
+def numbered(state: str, column: str, name: str, *, where: str) -> str:
     """SQL of a table that gives each value of a column a number from 0 on, in order of the values."""
-    values = f"SELECT DISTINCT {column} FROM {state} WHERE {column} IS NOT NULL"
+    values = f"SELECT DISTINCT {column} FROM {state} WHERE {column} IS NOT NULL AND {where}"
     return f"(SELECT {column}, row_number() OVER (ORDER BY {column}) - 1 AS {name} FROM ({values}))"
 
 
@@ -144,12 +144,12 @@ def by_slice(
     held = _entries(con, state, ("member", *dimensions), span=span, columns=columns)
     yield "", "", held
     for dimension in dimensions:
-        values, of = _values_of(con, state, dimension), held[f"no_{dimension}"]
+        values, of = values_of(con, state, dimension, span=span), held[f"no_{dimension}"]
         order = np.argsort(of.astype(np.int16) if len(values) < 1 << 15 else of, kind="stable")  # sorts by radix
         edges = np.searchsorted(of[order], np.arange(len(values) + 1))
         for place, value in enumerate(values):
             part = order[edges[place] : edges[place + 1]]
-            yield dimension, value, {name: column[part] for name, column in held.items()}
+            yield dimension, str(value), {name: column[part] for name, column in held.items()}
 
 
 def running_by_slice(
@@ -162,7 +162,7 @@ def running_by_slice(
     held = _entries(con, state, (by, *dimensions), span=span, columns=f"{amount} AS amount")
     rows, width = int(held[f"no_{by}"].max()) + 1, span.days + 1
     for dimension in ("", *dimensions):
-        values = _values_of(con, state, dimension) if dimension else [""]
+        values = values_of(con, state, dimension, span=span) if dimension else [""]
         of = held[f"no_{dimension}"] if dimension else np.zeros_like(held["day"])
         many = max(1, _MOST_CELLS // (rows * width))
         for begin in range(0, len(values), many):
@@ -172,14 +172,16 @@ def running_by_slice(
             totals = np.zeros(len(some) * rows * width, dtype=np.int64)
             np.add.at(totals, place, held["amount"][part])
             running = np.cumsum(totals.reshape(len(some), rows, width), axis=2)
-            yield from ((dimension, value, running[at]) for at, value in enumerate(some))
+            yield from ((dimension, str(value), running[at]) for at, value in enumerate(some))
 
 
 def _entries(
     con: duckdb.DuckDBPyConnection, state: str, numbers: tuple[str, ...], *, span: Span, columns: str
 ) -> dict[str, Whole]:
     """Columns of a state as whole numbers, and `no_<name>` for the values of each column in `numbers`, -1 for none."""
-    joins = "".join(f" LEFT JOIN {numbered(state, name, f'no_{name}')} USING ({name})" for name in numbers)
+    joins = "".join(
+        f" LEFT JOIN {numbered(state, name, f'no_{name}', where=span.condition)} USING ({name})" for name in numbers
+    )
     codes = "".join(f", coalesce(no_{name}, -1)::INTEGER AS no_{name}" for name in numbers)
     query = (
         f"SELECT (day - DATE '{span.first}')::INTEGER AS day, {columns}{codes} FROM {state}{joins} "
@@ -189,9 +191,10 @@ def _entries(
     return {name: np.asarray(column, dtype=np.int64) for name, column in found.items()}
 
 
-def _values_of(con: duckdb.DuckDBPyConnection, state: str, dimension: str) -> list[str]:
-    listed = con.execute(f"SELECT DISTINCT {dimension} FROM {state} WHERE {dimension} IS NOT NULL ORDER BY 1")
-    return [str(value) for (value,) in listed.fetchall()]
+def values_of(con: duckdb.DuckDBPyConnection, state: str, column: str, *, span: Span) -> list[Any]:
+    """The values of a column on the days of a span, in the order in which they are numbered."""
+    listed = f"SELECT DISTINCT {column} FROM {state} WHERE {column} IS NOT NULL AND {span.condition} ORDER BY 1"
+    return [value for (value,) in con.execute(listed).fetchall()]
 
 
 def rolled_frame(parts: Iterator[tuple[str, str, dict[str, Whole]]], periods: pd.DataFrame) -> pd.DataFrame:

@@ -12,11 +12,11 @@ Each `*.sql` file is a view `facts.<file name>`. The comment at its head is YAML
                 or a query over `changed` (the changed rows) that gives those days; a list gives several of these; rows
                 that did not change are those with `_load_id < $since`
     within:   for a table of which rows of other days matter as well, a query of the rowids of those that the days from
-              $first to $last need beside their own, the moments from $begin up to $end; a table that only touches its own
-              days is read for those alone
+              $first to $last need beside their own, that is the moments from $begin up to $end; a table that only
+              touches its own days is read for those alone
     continuous: true when the view has rows on days on which nothing happened (a roster, an entitlement)
-    open:     of a continuous view, a query of the days on which it may have rows, as narrow as is cheap to say; days that
-              no changed row touches and that it has no row of are asked for again only then
+    open:     of a continuous view, a query of the days on which it may have rows, as narrow as is cheap to say; days it
+              has no row of, and that no changed row touches, are asked for again when they are among them
     small:    true for a helper of few rows, which is worked out once for all that is built in a run
 
 A view whose name begins with an underscore only helps others and has no days. `facts.utc_day(moment)` is the day of a
@@ -38,6 +38,12 @@ import duckdb
 from pipeline.errors import ConfigurationError, Problem
 from pipeline.tables import Table, load_tables
 
+Sides = tuple[str, ...]
+"""Where changed rows of a table are: those that entered it in schema core, those that left it in schema history."""
+
+_LOADS = {"core": "_load_id", "history": "_replaced_by"}
+"""By side, the column that says with which load a row came there."""
+_BOTH_SIDES: Sides = tuple(_LOADS)
 _FOLDER = Path(__file__).parent
 _KEYS = {"meaning", "needs", "reads", "within", "continuous", "open", "small"}
 
@@ -131,7 +137,12 @@ def _within(table: Table, first: str, last: str) -> str:
 def _placed(sql: str, first: str, last: str) -> str:
     """SQL with the days from `first` to `last` in their places, as days and as moments."""
     after = date.fromisoformat(last) + timedelta(days=1)
-    places = {"first": f"DATE '{first}'", "last": f"DATE '{last}'", "begin": _midnight(first), "end": _midnight(str(after))}
+    places = {
+        "first": f"DATE '{first}'",
+        "last": f"DATE '{last}'",
+        "begin": _midnight(first),
+        "end": _midnight(str(after)),
+    }
     return re.sub(r"\$(first|last|begin|end)\b", lambda found: places[found[1]], sql)
 
 
@@ -185,9 +196,12 @@ def touched_days(fact: Fact, *, since_load: int) -> str:
     return "SELECT DISTINCT day FROM (" + " UNION ALL ".join(parts) + ") WHERE day IS NOT NULL"
 
 
-def touches(fact: Fact, table: str, *, since_load: int) -> list[str]:
-    """SQL per rule of the days of a fact that changed rows of a table touch; facts that share a rule have the same."""
-    return [_touch(load_tables()[table], rule, since_load) for rule in fact.reads[table]]
+def touches(fact: Fact, table: str, *, since_load: int, sides: Sides = _BOTH_SIDES) -> list[str]:
+    """SQL per rule of the days of a fact that changed rows of a table touch; facts that share a rule have the same.
+
+    Changed rows are looked for in the `sides` alone.
+    """
+    return [_touch(load_tables()[table], rule, since_load, sides) for rule in fact.reads[table]]
 
 
 def open_days(fact: Fact) -> str:
@@ -195,16 +209,17 @@ def open_days(fact: Fact) -> str:
     return fact.open or "SELECT day FROM facts._calendar"
 
 
-def changed_tables(con: duckdb.DuckDBPyConnection, *, since_load: int) -> frozenset[str]:
-    """Tables that rows entered or left since a load."""
-    sides = {"core": "_load_id", "history": "_replaced_by"}
+def changed_tables(con: duckdb.DuckDBPyConnection, *, since_load: int) -> dict[str, Sides]:
+    """Tables that rows entered or left since a load, each with the sides on which they are."""
     newest = [
-        f"SELECT '{name}' AS name, max({column}) AS load FROM {schema}.{name}"
+        f"SELECT '{name}' AS name, '{side}' AS side, max({column}) AS load FROM {side}.{name}"
         for name in load_tables()
-        for schema, column in sides.items()
+        for side, column in _LOADS.items()
     ]
-    found = con.execute(f"SELECT name FROM ({' UNION ALL '.join(newest)}) WHERE load >= {since_load}").fetchall()
-    return frozenset(name for (name,) in found)
+    listed = f"SELECT name, side FROM ({' UNION ALL '.join(newest)}) WHERE load >= {since_load}"
+    found = set(con.execute(listed).fetchall())
+    sides = {name: tuple(side for side in _LOADS if (name, side) in found) for name in load_tables()}
+    return {name: held for name, held in sides.items() if held}
 
 
 def fact_sql(fact: Fact) -> str:
@@ -213,17 +228,18 @@ def fact_sql(fact: Fact) -> str:
     return "\n".join([fact.sql, *(fact_sql(facts[need]) for need in fact.needs)])
 
 
-def changed_rows(table: Table, since_load: int) -> str:
-    """Return SQL giving the rows of a table that entered or left it since a load."""
-    columns = ", ".join(f'"{column.name}"' for column in table.columns)
-    return (
-        f"SELECT {columns} FROM core.{table.name} WHERE _load_id >= {since_load} UNION ALL "
-        f"SELECT {columns} FROM history.{table.name} WHERE _replaced_by >= {since_load}"
+def changed_rows(table: Table, since_load: int, *, named_in: str, sides: Sides) -> str:
+    """Return SQL giving the rows of a table that entered or left it since a load, with the columns a text names."""
+    words = {*re.findall(r"\w+", named_in), table.key[0]}
+    columns = ", ".join(f'"{column.name}"' for column in table.columns if column.name in words)
+    return " UNION ALL ".join(
+        f"SELECT {columns} FROM {side}.{table.name} WHERE {_LOADS[side]} >= {since_load}" for side in sides
     )
 
 
-def _touch(table: Table, rule: str, since_load: int) -> str:
-    changed = changed_rows(table, since_load)
+def _touch(table: Table, rule: str, since_load: int, sides: Sides) -> str:
+    named = {"own": (table.day or "",), "span": table.span or (), "since": table.span or ()}.get(rule, (rule,))
+    changed = changed_rows(table, since_load, named_in=" ".join(named), sides=sides)
     if rule == "own":
         is_date = table.column(table.day or "").sql_type == "DATE"
         day = table.day if is_date else f"facts.utc_day({table.day})"

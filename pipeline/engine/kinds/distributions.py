@@ -21,7 +21,7 @@ from pipeline.engine.kinds.base import (
     nothing,
     slices,
 )
-from pipeline.engine.windows import Span, Whole, running_by_slice, span_of
+from pipeline.engine.windows import Span, Whole, running_by_slice, span_of, values_of
 from pipeline.statistics.histogram import Histograms, bucket_sql
 from pipeline.statistics.quantiles import Samples
 from pipeline.statistics.survivals import kaplan_meier_medians
@@ -117,8 +117,7 @@ class PercentileKind(Distribution):
         span = span_of(con, state, frame)
         if span is None:
             return nothing(frame), nothing(frame), nothing(frame)
-        listed = con.execute(f"SELECT DISTINCT bucket FROM {state} ORDER BY bucket").fetchall()
-        buckets = np.array([bucket for (bucket,) in listed])
+        buckets = np.array(values_of(con, state, "bucket", span=span))
         wanted = frame.groupby(["dimension", "dimension_value"], sort=True).indices
         found: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = [(np.zeros(0),) * 3]
         for *key, running in running_by_slice(con, state, m.dimensions, span=span, by="bucket", amount="events"):
