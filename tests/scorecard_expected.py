@@ -308,8 +308,8 @@ def _definition(kpi: Kpi) -> Iterator[tuple[str, str]]:
     yield "Target source", f"{aim['source']}, since {aim['since']}" if aim else "none set"
     published = kpi.told["published"]
     yield "Definition", f"{kpi.kpi_id} | , hash | {published['definition_hash']}"
-    of_people = told["people"] or "department" in told["dimensions"]
     if told["facts"]:
+        of_people = told["people"] or "department" in told["dimensions"]
         matures, people = told["matures_after_days"], "fewer than 5 people" if of_people else ""
         yield "Population", f"n = {told['min_n']} {f'closes {matures} days after' if matures else ''} {people}"
     if now is not None and now.value is not None:

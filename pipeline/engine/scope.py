@@ -15,6 +15,7 @@ import duckdb
 
 from pipeline.catalog.model import Catalog
 from pipeline.catalog.people import tells_of_people
+from pipeline.engine.kinds import kind_of
 
 _PERIODS = """
 CREATE OR REPLACE TEMP TABLE all_periods AS
