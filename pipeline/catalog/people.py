@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 from pipeline.catalog.model import AnyMetric
-from pipeline.facts import load_facts
 from pipeline.tables import load_tables
 
 SMALLEST_GROUP = 5
@@ -20,23 +19,20 @@ def groupings() -> frozenset[str]:
     return frozenset(column.name for column in load_tables()["people"].columns if column.type in ("text", "category"))
 
 
-def grouped_by(fact: str, metric: AnyMetric) -> tuple[str, ...]:
-    """Dimensions of a KPI whose slices are groups of people of a fact, which it does not count."""
-    if metric.people or fact not in metric.counted_facts or "_directory" not in load_facts()[fact].needs:
-        return ()
-    return tuple(name for name in metric.dimensions if name in groupings())
+def grouped_by(metric: AnyMetric) -> tuple[str, ...]:
+    """Dimensions of a KPI whose slices are groups of people, which it does not count."""
+    return () if metric.people else tuple(name for name in metric.dimensions if name in groupings())
 
 
 def tells_of_people(metric: AnyMetric) -> bool:
     """Whether a KPI counts people, or is told by groups of them."""
-    return metric.people or any(grouped_by(fact, metric) for fact in metric.counted_facts)
+    return metric.people or bool(grouped_by(metric))
 
 
 def withheld_words(metric: AnyMetric) -> str:
     """What is withheld of a KPI lest it tell of few people, in words; nothing where there is no such thing."""
     if metric.people:
         return f"Groups of fewer than {SMALLEST_GROUP} people are not shown."
-    named = list(dict.fromkeys(name for fact in metric.counted_facts for name in grouped_by(fact, metric)))
-    if not named:
+    if not (named := grouped_by(metric)):
         return ""
     return f"By {' and '.join(named).replace('_', ' ')}, groups of fewer than {SMALLEST_GROUP} people are not shown."

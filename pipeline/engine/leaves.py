@@ -80,6 +80,6 @@ def _cells(fact: str, metrics: dict[str, AnyMetric]) -> Leaf:
 def sets_of(fact: str, metrics: dict[str, AnyMetric]) -> list[str]:
     """SQL of every set of members that is kept per cell of a fact, each once."""
     found = [set_sql(one) for metric in metrics.values() for one in kind_of(metric).sets(metric).values()]
-    if any(grouped_by(fact, metric) for metric in metrics.values()):
+    if any(grouped_by(metric) and fact in metric.counted_facts for metric in metrics.values()):
         found.append(PEOPLE)
     return list(dict.fromkeys(found))

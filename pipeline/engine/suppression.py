@@ -104,10 +104,10 @@ def _grouped(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], cat
     import pandas as pd
 
     for fact, metrics in read_facts(catalog).items():
-        found = {kpi_id: one for kpi_id, one in metrics.items() if kpi_id in parts and grouped_by(fact, one)}
+        found = {kpi_id: one for kpi_id, one in metrics.items() if kpi_id in parts and grouped_by(one)}
         if not found:
             continue
-        dimensions = tuple(dict.fromkeys(name for metric in found.values() for name in grouped_by(fact, metric)))
+        dimensions = tuple(dict.fromkeys(name for metric in found.values() for name in grouped_by(metric)))
         totals = pd.concat([part[part["dimension"] == ""] for part in (parts[kpi_id] for kpi_id in found)])
         yield _Group(
             kpis=tuple(found),

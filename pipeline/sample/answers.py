@@ -96,13 +96,19 @@ def tool_error_rate(rows: Sequence[counted.ToolCall]) -> Right:
     return _share(sum(row.is_error for row in rows), len(rows))
 
 
-def csat_delta(rows: Sequence[counted.CsatAnswer]) -> Right:
-    """Share of top-two answers with AI minus without, in points, the first answer of each person in each arm."""
+def first_answers(rows: Sequence[counted.CsatAnswer]) -> list[counted.CsatAnswer]:
+    """The first answer of each person in each arm; it says which channel the person belongs to."""
     first: dict[tuple[str, str], counted.CsatAnswer] = {}
     for row in rows:
         first.setdefault((row.arm, row.respondent), row)
-    hits = Counter(arm for (arm, _), row in first.items() if row.is_top2)
-    asked = Counter(arm for arm, _ in first)
+    return list(first.values())
+
+
+def csat_delta(rows: Sequence[counted.CsatAnswer]) -> Right:
+    """Share of top-two answers with AI minus without, in points, the first answer of each person in each arm."""
+    first = first_answers(rows)
+    hits = Counter(row.arm for row in first if row.is_top2)
+    asked = Counter(row.arm for row in first)
     more = {
         "treated_k": hits["ai"],
         "treated_n": asked["ai"],

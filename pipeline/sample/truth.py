@@ -35,6 +35,8 @@ class Kpi:
     ripens_days: int = 0
     counts_people: bool = False
     grains: tuple[str, ...] = ("day", "week", "month", "28d")
+    sliced: Callable[[Any], Rows] = list
+    """Which of the rows of a period count in its slices."""
 
 
 def by_day(rows: Rows) -> Callable[[date, date], Rows]:
@@ -99,7 +101,7 @@ def _slices(kpi: Kpi, rows: Rows) -> Iterator[tuple[tuple[str, str], Right]]:
     """((dimension, value), answer) of every slice; groups of people too small to show have an n and no more."""
     for dimension in kpi.dimensions:
         groups: dict[str, list[Any]] = {}
-        for row in rows:
+        for row in kpi.sliced(rows):
             groups.setdefault(getattr(row, dimension), []).append(row)
         rights = {value: kpi.answer(group) for value, group in sorted(groups.items())}
         hidden = _too_small(rights) if kpi.counts_people else set()
@@ -152,7 +154,7 @@ def _use_and_people(org: Organisation) -> dict[str, Kpi]:
         "trained_share": Kpi(
             roster_rows, answers.trained_share, "monthly", ("department", "region"), counts_people=True
         ),
-        "csat_delta": Kpi(answered, answers.csat_delta, "monthly", ("channel",)),
+        "csat_delta": Kpi(answered, answers.csat_delta, "monthly", ("channel",), sliced=answers.first_answers),
         "hours_saved": Kpi(tasks, answers.hours_saved, "monthly", ("use_case", "department")),
     }
 
