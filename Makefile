@@ -66,8 +66,8 @@ proof-kill: $(VENV)/ready-dev ## Kill twenty runs at random moments and hold eac
 proof-faults: $(VENV)/ready-dev ## What may be wrong with a file, promise by format; files cut at every byte; 1 000 random tables (a quarter of an hour or more)
 	@ROI_PROOF_CUTS=all ROI_PROOF_TABLES=1000 $(BIN)/python -m pytest -n 0 tests/test_fault_matrix.py tests/test_fault_cuts.py tests/test_fault_tables.py -o log_cli=true -o log_cli_level=INFO -o log_cli_format="%(message)s"
 
-proof-groups: $(VENV)/ready-dev ## Send a solver after groups of fewer than five people: 150 small tables, 4 published organisations (minutes)
-	@ROI_PROOF_ORGANISATIONS=150 $(BIN)/python -m pytest tests/test_suppression.py
+proof-groups: $(VENV)/ready-dev ## Send a solver after groups of fewer than five people: 180 small tables, 4 published organisations (minutes)
+	@ROI_PROOF_ORGANISATIONS=150 ROI_PROOF_GROUPED=30 $(BIN)/python -m pytest tests/test_suppression.py tests/test_suppression_grouped.py
 	@ROI_PROOF_PUBLISHED=4 $(BIN)/python -m pytest -n 0 tests/test_suppression_published.py -o log_cli=true -o log_cli_level=INFO -o log_cli_format="%(message)s"
 
 proof-canaries: $(VENV)/ready-dev ## Names, addresses, ids and prompts planted in every export: in nothing written or printed (two minutes)
@@ -82,8 +82,8 @@ screenshots: $(VENV)/ready-dev ## Take the pictures of the README anew from the 
 proof-pairs: $(VENV)/ready-dev ## Plant every pair of mistakes into a catalogue and show that both are told (about two minutes)
 	@ALL_PAIRS=1 $(BIN)/python -m pytest tests/test_catalog_pairs.py
 
-proof-roi: $(VENV)/ready ## Hold the intervals of planted effects to their promise over 100 made-up organisations (about a minute)
-	@$(BIN)/python -m bench.proof
+proof-roi: $(VENV)/ready ## Hold the intervals of planted effects to their promise over 100 made-up organisations: SEEDS=1000 PEOPLE=200
+	@$(BIN)/python -m bench.proof $(if $(SEEDS),--seeds $(SEEDS)) $(if $(PEOPLE),--people $(PEOPLE))
 
 format: $(VENV)/ready-dev ## Rewrite the code in the house format
 	@$(BIN)/ruff check --fix --quiet pipeline tests bench

@@ -24,7 +24,7 @@ from pipeline.assurance import bound_facts
 from pipeline.catalog.people import PERSON, SMALLEST_GROUP, grouped_by
 from pipeline.engine.editions import create_editions, store_edition
 
-ORGANISATIONS = int(os.environ.get("ROI_PROOF_ORGANISATIONS", "2"))
+ORGANISATIONS = int(os.environ.get("ROI_PROOF_GROUPED", "2"))
 BEGIN, DAYS = date(2026, 3, 2), 35
 """From a Monday on, so that weeks, a month and windows of 28 days lie crosswise."""
 SUMS = {
