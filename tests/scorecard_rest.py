@@ -146,7 +146,7 @@ def _changed(frame: Frame, sheet: Sheet) -> Iterator[tuple[Where, str]]:
         point = _named(kpi, when, (dimension.replace(" ", "_"), value) if value else ("", ""))
         by = ("--by", f"{dimension.replace(' ', '_')}={value}") if value else ()
         told = frame.ask("explain", kpi.kpi_id, "--period", _code(point), *by)["history"]
-        was, now = told[-2]["value"], point.value
+        was, now = told[-2]["value"], None if told[-1]["value"] is None else point.value  # withheld since
         texts = [text.amount(one, kpi.definition["unit"]) if one is not None else "" for one in (was, now)]
         yield (*base, "Why"), told[-1]["why"] or ""
         yield (*base, "Period"), when.partition(" to ")[0] if "28 days" in when else ""

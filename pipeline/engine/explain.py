@@ -114,13 +114,13 @@ def explain(
     explanation = Explanation(kpi_id, metric, found, *slice_of, published, "", _bound(metric), edition)
     explanation.data_through = str(standing["as_of"])[:10]
     explanation.course = course_of(con, kpi_id, slice_of, edition=edition) if course else []
+    explanation.history = _history(con, kpi_id, found, slice_of)
     if not metric.facts or str(published["reason"]) == REASON:  # what was withheld shall not be read from the rows
         return explanation
     look = _look(found, *slice_of, until=_day((latest_edition(con) or {})["as_of"]))
     explanation.look, explanation.sql = look, kind_of(metric).rows_sql(metric, look)
     explanation.from_rows = rows(con, explanation.sql)[0]
     explanation.files = _files(con, metric, found, *slice_of)
-    explanation.history = _history(con, kpi_id, found, slice_of)
     return explanation
 
 

@@ -169,7 +169,7 @@ def figure(row: Value) -> Figure:
     """The value as printed; what is unknown says so and why."""
     if row.value is not None:
         return Figure(amount(row.value, row.unit), "zero" if row.value == 0 else "value")
-    if row.reason.startswith("suppressed"):
+    if row.is_withheld:
         return Figure("suppressed", "suppressed", row.reason.partition(":")[2].strip() or "small group")
     return Figure("not available", "missing", row.reason or "no reason recorded")
 

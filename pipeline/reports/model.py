@@ -93,6 +93,11 @@ class Value:
     since: date | None = None
     """First month of a running total; None for a value of its period alone."""
 
+    @property
+    def is_withheld(self) -> bool:
+        """Whether it would tell of a few people."""
+        return self.reason.startswith("suppressed")
+
 
 @dataclass(frozen=True)
 class Mark:

@@ -25,7 +25,7 @@ from pipeline.reports.model import (
     SliceRow,
     Value,
 )
-from pipeline.reports.values import Values, began, current, index, judged, last_known, prior, year
+from pipeline.reports.values import Values, began, current, index, judged, last_known, prior, sliced_period, year
 from pipeline.roi.records import RoiResult
 
 SLICES_SHOWN = 20
@@ -169,7 +169,7 @@ def _flags(edition: Edition, now: Value) -> tuple[Mark, ...]:
     raised = {
         "p": now.status in ("immature", "insufficient_data"),
         "r": _is_restated(edition, now),
-        "s": any(row.reason.startswith("suppressed") for row in (now, *edition.values.slices(now))),
+        "s": any(row.is_withheld for row in (now, *edition.values.slices(now))),
     }
     return tuple(words.FLAGS[letter] for letter, is_raised in raised.items() if is_raised)
 
@@ -253,21 +253,19 @@ def _slice_row(row: Value, metric: AnyMetric) -> SliceRow:
 
 
 def breakdowns(edition: Edition, kpi_id: str) -> list[Breakdown]:
-    """A KPI by each of its dimensions in its current period, largest groups first."""
+    """A KPI by each of its dimensions in its current period, largest groups first; see `sliced_period`."""
     now, metric = edition.current(kpi_id), edition.catalog.metrics[kpi_id]
-    slices = edition.values.slices(now) if now else []
-    found = []
+    found: list[Breakdown] = []
+    if now is None:
+        return found
     for dimension in metric.dimensions:
-        rows = [row for row in slices if row.dimension == dimension]
+        period = sliced_period(edition.values, now, metric, dimension)
+        rows = [row for row in edition.values.slices(period) if row.dimension == dimension]
         rows.sort(key=lambda row: (row.value is None, -(row.n or 0), row.dimension_value))
-        if rows and now:
+        if rows:
             shown = tuple(_slice_row(row, metric) for row in rows[:SLICES_SHOWN])
-            when = formats.when(now)
-            found.append(
-                Breakdown(
-                    metric.name, f"kpi/{kpi_id}.csv", dimension.replace("_", " "), when, shown, len(rows) - len(shown)
-                )
-            )
+            name, left_off = dimension.replace("_", " "), len(rows) - len(shown)
+            found.append(Breakdown(metric.name, f"kpi/{kpi_id}.csv", name, formats.when(period), shown, left_off))
     return found
 
 

@@ -112,6 +112,17 @@ def closed(values: Values, rows: Sequence[Value], metric: AnyMetric) -> list[Val
     return [row for row in rows if row.end <= last and row.status != "immature"]
 
 
+def sliced_period(values: Values, now: Value, metric: AnyMetric, dimension: str) -> Value:
+    """The period whose slices are shown: the current one, or where it withholds most, a newest month or quarter."""
+
+    def told(period: Value) -> float:
+        rows = [row for row in values.slices(period) if row.dimension == dimension]
+        return sum(not row.is_withheld for row in rows) / len(rows) if rows else 0.0
+
+    newest = (closed(values, values.series(now.kpi_id, grain), metric)[-1:] for grain in ("month", "quarter"))
+    return now if told(now) >= 0.5 else max(now, *(one for rows in newest for one in rows), key=told)
+
+
 def current(values: Values, kpi_id: str, metric: AnyMetric) -> Value | None:
     """The value a page headlines: the newest closed one, else the newest there is; a gap is never papered over."""
     for grain in (metric.headline_grain, metric.grain, "28d"):
