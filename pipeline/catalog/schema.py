@@ -54,7 +54,7 @@ _SAID = {
     "direction": "Whether it should go up or down.",
     "cadence": "How often it is judged.",
     "dimensions": "Text columns of the fact by which it is shown, too.",
-    "people": "True when n counts people: groups under five are not shown.",
+    "people": "True when n counts people: groups under five are not shown (by department and the like: never).",
     "min_n": "The n from which on a value is judged.",
     "target": "A dated value to reach or to stay under.",
     "leaves_out": "What is not counted, in words.",
