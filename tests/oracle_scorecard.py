@@ -284,7 +284,7 @@ class _Rows:
         answer = self.oracle(cut_of(self.parts, self.labels, period, key, self.through))
         nothing = Point(period, None, (None, None), None, "not_available", method, self.unjudged, key[1])
         if answer is None or not self._rows(period, key):
-            return nothing
+            return self._quoted(period, nothing) if key == ("", "") else nothing
         people = answer.n if answer.people is None else answer.people
         is_few = bool(self.definition["people"]) and 0 < people < LEAST_PEOPLE
         if is_few or (key == ("", "") and period in self.withheld):
@@ -294,6 +294,20 @@ class _Rows:
         status = self._status(answer, period)
         verdict = verdict_of(self.definition["target"], answer.value, answer.ends, status, is_exact=method == "exact")
         return Point(period, answer.value, (ends[0], ends[1]), answer.n, status, method, verdict, key[1])
+
+    def _quoted(self, period: Period, nothing: Point) -> Point:
+        """What the course tells of a period of withheld months, of which no rows are given; else nothing."""
+        months = [one for one in self.withheld if one.grain == "month"]
+        if not any(period.start <= one.start and one.end <= period.end for one in months if period.grain == "quarter"):
+            return nothing
+        span = (period.grain, period.start.isoformat(), period.end.isoformat())
+        held = (one for one in self.told["course"]
+                if (one["grain"], one["period_start"][:10], one["period_end"][:10]) == span)  # fmt: skip
+        told = next(held, None)
+        if told is None or told["value"] is None:
+            return nothing
+        ends = (told["interval_low"], told["interval_high"])
+        return Point(period, told["value"], ends, told["n"], told["status"], nothing.method, told["verdict"])
 
     def note(self, point: Point) -> str:
         """The worst slice that is told in total, or what judges said before they were corrected."""
