@@ -120,7 +120,7 @@ def sliced_period(values: Values, now: Value, metric: AnyMetric, dimension: str)
         return sum(not row.is_withheld for row in rows) / len(rows) if rows else 0.0
 
     newest = (closed(values, values.series(now.kpi_id, grain), metric)[-1:] for grain in ("month", "quarter"))
-    return now if told(now) >= 0.5 else max(now, *(one for rows in newest for one in rows), key=told)
+    return now if told(now) >= 0.5 else max([now, *(one for rows in newest for one in rows)], key=told)
 
 
 def current(values: Values, kpi_id: str, metric: AnyMetric) -> Value | None:
