@@ -39,4 +39,5 @@ def lines_of(limits: Limits, path: str = "?") -> str:
     """A FROM clause of (line, text): the lines of a file in order, from one; by default its path is a parameter."""
     return f"""(SELECT line, if(line = 1, ltrim(text, chr(65279)), text) AS text FROM (
         SELECT row_number() OVER () AS line, text FROM read_csv({path}, columns={{'text': 'VARCHAR'}},
-          auto_detect=false, delim='\\0', quote='', escape='', header=false, strict_mode=false, {size_options(limits)})))"""
+          auto_detect=false, delim='\\0', quote='', escape='', header=false, strict_mode=false,
+          {size_options(limits)})))"""
