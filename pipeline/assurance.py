@@ -154,7 +154,7 @@ def _probed(
     con: duckdb.DuckDBPyConnection, path: Path, name: str, mappings: tuple[SourceMapping, ...], *, now: datetime
 ) -> tuple[str, list[str], list[dict[str, Any]]]:
     """The source of a file, what to say about it, and the verdicts on its rows."""
-    from pipeline.ingest import judge_table
+    from pipeline.judging import judge_table
     from pipeline.sources.bytes_check import inspect_bytes, inspect_complete
     from pipeline.sources.readers import read_raw
     from pipeline.sources.recognise import recognise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipeline.contracts import PANDERA_UP_TO_ROWS, judge, judge_in_one_pass
 from pipeline.errors import ConfigurationError
+from pipeline.judging import judge_table
 from pipeline.sources.bytes_check import FileProblem, FileRefusedError, inspect_bytes, inspect_complete, inspect_mark
-from pipeline.sources.naming import file_names, name_columns
-from pipeline.sources.plan import Plan
-from pipeline.sources.quick import is_quick, quick_rows
-from pipeline.sources.readers import RawFile, has_more_records, read_raw
+from pipeline.sources.readers import RawFile, read_raw
 from pipeline.sources.recognise import named_sources, recognise
-from pipeline.sources.stage import ambiguous_times, explained, stage
+from pipeline.straight import NotStraightError, load_straight, straight_file
 from pipeline.tables import load_tables
 from pipeline.warehouse import again, ledger
 from pipeline.warehouse.load import Load, enter_totals, load_rows
@@ -152,12 +149,8 @@ def _read_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, keep: Keep) ->
     mapping = recognition.mapping
     if mapping is None:
         return recognition.reason, recognition.likely
-    if mapping.ignore and keep is not _keep:
-        return mapping.ignore, ()
     if mapping.ignore:
-        _enter_file(ingest, arrival, source=mapping.source, status="ignored", reason=mapping.ignore, records_in=0)
-        taken.files_ignored += 1
-        return "", ()
+        return (_ignore(ingest, arrival, mapping, taken) if keep is _keep else mapping.ignore), ()
     return _read_as(ingest, arrival, taken, recognition=recognition, mapping=mapping, keep=keep), (mapping.source,)
 
 
@@ -169,32 +162,24 @@ def _read_as(
     problem = _problem(waits or inspect_complete(arrival.stored, mapping=mapping))
     if problem:
         return problem
-    raw = read_raw(ingest.con, arrival.stored, name=arrival.name, mapping=mapping)
-    ambiguous = sum(judge_table(ingest.con, mapping, name, now=ingest.now) for name in mapping.tables)
-    twice = [f"{ambiguous} local times occurred twice that night; the later was taken"] if ambiguous else []
-    keep(ingest, arrival, _Read(mapping, raw, [*recognition.warnings, *twice]), taken)
+    if keep is not _keep or not _take_straight(ingest, arrival, mapping, recognition.warnings, taken):
+        raw = read_raw(ingest.con, arrival.stored, name=arrival.name, mapping=mapping)
+        ambiguous = sum(judge_table(ingest.con, mapping, name, now=ingest.now) for name in mapping.tables)
+        keep(ingest, arrival, _Read(mapping, raw, [*recognition.warnings, *_twice(ambiguous)]), taken)
     return ""
 
 
-def judge_table(con: duckdb.DuckDBPyConnection, mapping: SourceMapping, name: str, *, now: datetime) -> int:
-    """Stage and judge the rows one file has for a table; how many of their local times occurred twice.
+def _ignore(ingest: Ingest, arrival: Arrival, mapping: SourceMapping, taken: Taken) -> str:
+    """Enter a file of which its source says that nothing is to be taken."""
+    reason = mapping.ignore or ""
+    _enter_file(ingest, arrival, source=mapping.source, status="ignored", reason=reason, records_in=0)
+    taken.files_ignored += 1
+    return ""
 
-    Leaves them as `typed_<name>` and the reasons against the bad ones as `verdicts_<name>`. Rows of many records are
-    staged and judged in one pass where each of them is one record.
-    """
-    table, typed, verdicts = load_tables()[name], f"typed_{name}", f"verdicts_{name}"
-    plan = Plan(mapping, table, mapping.tables[name])
-    if has_more_records(con, PANDERA_UP_TO_ROWS) and is_quick(plan):
-        with explained(con, plan):
-            rows = quick_rows(con, plan)
-            staged = f"({rows.relation})"
-            judge_in_one_pass(con, table, staged=staged, typed=typed, verdicts=verdicts, now=now, quick=rows.columns)
-            ambiguous = ambiguous_times(con, plan)
-    else:
-        ambiguous = stage(con, mapping, name, staged=f"staged_{name}").ambiguous_times
-        judge(con, table, staged=f"staged_{name}", typed=typed, verdicts=verdicts, now=now)
-    name_columns(con, verdicts, file_names(mapping, name))
-    return ambiguous
+
+def _twice(ambiguous: int) -> list[str]:
+    """What is said of so many local times that occurred twice."""
+    return [f"{ambiguous} local times occurred twice that night; the later was taken"] if ambiguous else []
 
 
 def _problem(found: FileProblem | None) -> str:
@@ -221,7 +206,7 @@ def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     try:
         yield
         con.execute("COMMIT")
-    except duckdb.Error:
+    except Exception:
         con.execute("ROLLBACK")
         raise
 
@@ -234,16 +219,56 @@ def _keep(ingest: Ingest, arrival: Arrival, read: _Read, taken: Taken) -> None:
         return
     with _transaction(con):
         _enter_file(ingest, arrival, source=mapping.source, status="loaded", reason="", records_in=raw.records_in)
-        for warning in read.warnings:
-            con.execute("INSERT INTO ledger.warnings VALUES (?, ?)", [arrival.file_hash, warning])
-        ledger.enter_unreadable(con, arrival.file_hash, run_id=ingest.run_id, rows=raw.malformed)
+        _enter_what_was_read(ingest, arrival, read)
         loads = [_load_table(ingest, arrival, mapping, name) for name in mapping.tables]
+    _count_loaded(read, loads, taken)
+
+
+def _enter_what_was_read(ingest: Ingest, arrival: Arrival, read: _Read) -> None:
+    """Enter the warnings about a file and its records that could not be read."""
+    for warning in read.warnings:
+        ingest.con.execute("INSERT INTO ledger.warnings VALUES (?, ?)", [arrival.file_hash, warning])
+    ledger.enter_unreadable(ingest.con, arrival.file_hash, run_id=ingest.run_id, rows=read.raw.malformed)
+
+
+def _count_loaded(read: _Read, loads: list[Load], taken: Taken) -> None:
     taken.files_loaded += 1
-    taken.sources.add(mapping.source)
-    taken.rows_in += raw.malformed + sum(load.rows_in for load in loads)
+    taken.sources.add(read.mapping.source)
+    taken.rows_in += read.raw.malformed + sum(load.rows_in for load in loads)
     taken.loaded += sum(load.loaded for load in loads)
     taken.duplicate += sum(load.duplicate for load in loads)
-    taken.quarantined += raw.malformed + sum(load.quarantined for load in loads)
+    taken.quarantined += read.raw.malformed + sum(load.quarantined for load in loads)
+
+
+def _take_straight(
+    ingest: Ingest, arrival: Arrival, mapping: SourceMapping, warnings: Sequence[str], taken: Taken
+) -> bool:
+    """Load a large file while it is read; False, and nothing is changed, when it has to go the long way.
+
+    Whatever is wrong with it is for the long way to find and to say.
+    """
+    con = ingest.con
+    file = straight_file(con, arrival.stored, name=arrival.name, mapping=mapping, now=ingest.now)
+    if file is None:
+        return False
+    try:
+        with _transaction(con):
+            _enter_file(
+                ingest, arrival, source=mapping.source, status="loaded", reason="", records_in=file.source.records
+            )
+            loaded = load_straight(con, file, file_hash=arrival.file_hash, run_id=ingest.run_id)
+            load, raw = loaded.load, loaded.raw
+            if _above(mapping, load.rows_in + raw.malformed, load.quarantined + raw.malformed):
+                raise NotStraightError
+            ledger.count_records(con, arrival.file_hash, raw.records_in)
+            read = _Read(mapping, raw, [*warnings, *_twice(loaded.ambiguous_times)])
+            _enter_what_was_read(ingest, arrival, read)
+            (name,) = mapping.tables
+            enter_totals(con, load_tables()[name], mapping.tables[name].totals, file_hash=arrival.file_hash)
+    except (NotStraightError, FileRefusedError, ConfigurationError, duckdb.Error):
+        return False
+    _count_loaded(read, [load], taken)
+    return True
 
 
 HELD_FROM = 20
@@ -255,6 +280,11 @@ def _above_limit(con: duckdb.DuckDBPyConnection, mapping: SourceMapping, raw: Ra
     counts = [con.execute(f"SELECT (SELECT count(*) FROM typed_{name}), (SELECT count(*) FROM verdicts_{name})")
               .fetchall()[0] for name in mapping.tables]  # fmt: skip
     rows, bad = (raw.malformed + sum(column) for column in zip(*counts, strict=True))
+    return _above(mapping, rows, bad)
+
+
+def _above(mapping: SourceMapping, rows: int, bad: int) -> str:
+    """Why a file of so many rows of which so many are bad is held back whole; '' when it is not."""
     if bad < HELD_FROM or bad <= mapping.quarantine_limit * rows:
         return ""
     share, most = f"{100 * bad / rows:.4g}%", f"at most {100 * mapping.quarantine_limit:.4g}% may: quarantine_limit"

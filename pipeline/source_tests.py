@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from pipeline.errors import RoiError
-from pipeline.ingest import judge_table
+from pipeline.judging import judge_table
 from pipeline.settings import Settings
 from pipeline.sources.bytes_check import inspect_bytes, inspect_complete
 from pipeline.sources.mapping import SourceMapping

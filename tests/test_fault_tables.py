@@ -19,7 +19,7 @@ from fault_room import FORMATS, Bench, Row, template, written
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import ingest
+from pipeline import judging
 from pipeline.contracts import judge
 
 TABLES = int(os.environ.get("ROI_PROOF_TABLES", "12"))
@@ -98,7 +98,7 @@ def taken(bench: Bench, rows: list[Row]) -> list[tuple[object, ...]]:
     path = bench.exports / bench.name("traffic")
     with pytest.MonkeyPatch.context() as patched:
         if bench.form != "csv":
-            patched.setattr(ingest, "judge", _by_sql)
+            patched.setattr(judging, "judge", _by_sql)
         bench.night({path.name: written(rows, bench.form)})
     told = bench.rows("SELECT status, reason FROM ledger.files") + bench.refused()
     assert told == [("loaded", "")], told

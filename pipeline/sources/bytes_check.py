@@ -21,6 +21,7 @@ _MAGIC = {
     b"\x1f\x8b": "it looks like a gzip archive",
     b"PK\x03\x04": "it looks like a zip archive or a spreadsheet",
 }
+_OTHER_BLANKS = (b"\t", b"\v", b"\f", b"\x1c", b"\x1d", b"\x1e", b"\x1f")
 _STILL = "(the file may still be being written)"
 
 
@@ -126,6 +127,10 @@ class LineFacts:
     last: bytes = b""
     longest: int = 0
     """At least the length of the longest line; exact where that exceeds one chunk."""
+    is_plain: bool = True
+    """All of it is ASCII, and no white space but blanks and line ends is in it."""
+    is_unescaped: bool = True
+    """No backslash is in it, which in JSON may stand for any character."""
     _open: int = field(default=0, repr=False)
 
     @property
@@ -150,6 +155,8 @@ class LineFacts:
 
     def take(self, chunk: bytes) -> None:
         """Count one more chunk."""
+        self.is_plain = self.is_plain and chunk.isascii() and not any(mark in chunk for mark in _OTHER_BLANKS)
+        self.is_unescaped = self.is_unescaped and b"\\" not in chunk
         has_cr = b"\r" in chunk
         self.lf += chunk.count(b"\n")
         self.crlf += (chunk.count(b"\r\n") if has_cr else 0) + (self.last == b"\r" and chunk[:1] == b"\n")

@@ -84,19 +84,29 @@ def _text(plan: Plan, column: Column) -> str:
 
 def _quick_sql(column: Column, is_listed: bool) -> str:
     """The value of a text that needs no mending, NULL for any other."""
-    text, kind = identifier(column.name), column.sql_type
+    text = identifier(column.name)
     if column.values:
         return f"CASE WHEN {text} IN ({', '.join(map(literal, column.values))}) THEN {text} END"
     if column.type == "person":
         found = f"getvariable('{_people(column)}')[enum_code({text}::{_people(column)}) + 1]"
-        return found if is_listed else f"CASE WHEN {_is_plain(text)} THEN pseudonym(lower(nfc_normalize({text}))) END"
-    if kind == "VARCHAR":
-        return f"CASE WHEN {_is_plain(text)} THEN nfc_normalize({text}) END"
+        return (
+            found if is_listed else f"CASE WHEN {is_plain_sql(text)} THEN pseudonym(lower(nfc_normalize({text}))) END"
+        )
+    if column.sql_type == "VARCHAR":
+        return f"CASE WHEN {is_plain_sql(text)} THEN nfc_normalize({text}) END"
+    return quick_value_sql(column, text)
+
+
+def quick_value_sql(column: Column, text: str) -> str:
+    """The value of a text in a column of times, days, numbers or flags, NULL when it is not written plainly."""
+    kind = column.sql_type
     if kind == "TIMESTAMPTZ":
-        cast = _in_range(f"TRY_CAST({text} AS TIMESTAMPTZ)")
+        cast = in_range_sql(f"TRY_CAST({text} AS TIMESTAMPTZ)")
         return f"CASE WHEN {text} >= '0' AND ({' OR '.join(_forms(text))}) THEN {cast} END"
     if kind == "DATE":
-        return f"CASE WHEN {text} >= '0' AND {text} LIKE '____-__-__' THEN {_in_range(f'TRY_CAST({text} AS DATE)')} END"
+        return (
+            f"CASE WHEN {text} >= '0' AND {text} LIKE '____-__-__' THEN {in_range_sql(f'TRY_CAST({text} AS DATE)')} END"
+        )
     value = f"TRY_CAST({text} AS {kind})"
     return f"CASE WHEN {value}::VARCHAR = {text} THEN {value} END" if kind == "BIGINT" else value
 
@@ -104,16 +114,17 @@ def _quick_sql(column: Column, is_listed: bool) -> str:
 def _forms(text: str) -> Iterator[str]:
     """Conditions of which a text meets one when it is written in a form in which only digits can make it a time."""
     for end, marks in _ENDS.items():
-        forms = [f"{text} LIKE '____-__-__{mark}__:__:__{digits}{end}'" for mark in marks for digits in _DIGITS]
+        written = [f"____-__-__{mark}__:__:__{digits}{end}" for mark in marks for digits in _DIGITS]
+        forms = [f"strlen({text}) = {len(form)} AND {text} LIKE '{form}'" for form in written]
         yield f"ends_with({text}, '{end}') AND ({' OR '.join(forms)})"
 
 
-def _is_plain(text: str) -> str:
+def is_plain_sql(text: str) -> str:
     """The text begins and ends with a printing character of ASCII, so there is no blank around it."""
     return f"{text} >= '!' AND {text} < chr(127) AND {text}[-1] BETWEEN '!' AND '~'"
 
 
-def _in_range(value: str) -> str:
+def in_range_sql(value: str) -> str:
     """A moment or day of the years that the contract takes."""
     return f"CASE WHEN {value} BETWEEN '0001-01-01' AND '9999-12-31' THEN {value} END"
 

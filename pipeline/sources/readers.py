@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -19,6 +21,8 @@ from pipeline.warehouse.connection import parsed
 from pipeline.warehouse.receive import most_unpacked
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from duckdb import DuckDBPyConnection
 
 _CALLED = ("file_stem", "file_name")
@@ -34,13 +38,19 @@ class RawFile:
 
 
 def read_raw(
-    con: DuckDBPyConnection, path: Path, *, name: str, mapping: SourceMapping, limits: Limits = DEFAULT_LIMITS
+    con: DuckDBPyConnection,
+    path: Path,
+    *,
+    name: str,
+    mapping: SourceMapping,
+    limits: Limits = DEFAULT_LIMITS,
+    only: str = "TRUE",
 ) -> RawFile:
     """Create the temporary tables `raw` and `raw_malformed(line, reason)` from a file, replacing earlier ones.
 
     `name` is the path relative to the exports folder, from which `file_stem` and `file_name` come; `path` is where the
     content lies and is never a pattern. A record that cannot be read is one row of `raw_malformed`. Raises
-    FileRefusedError when the file cannot be read as a whole.
+    FileRefusedError when the file cannot be read as a whole. Of a Parquet file `only` says which rows.
     """
     con.execute("CREATE OR REPLACE TEMP TABLE raw_malformed(line BIGINT, reason VARCHAR)")
     pure = PurePosixPath(name)
@@ -49,7 +59,7 @@ def read_raw(
         if mapping.reader == "csv":
             read_csv(con, path, known=mapping.known, called=called, limits=limits)
         elif mapping.reader == "parquet":
-            _read_parquet(con, path, mapping, called)
+            _read_parquet(con, path, mapping, called, only)
         else:
             _read_text(con, path, mapping, called, limits)
         if mapping.reader != "csv":
@@ -64,6 +74,35 @@ def read_raw(
         con.execute("DROP TABLE IF EXISTS raw_text")
     good, malformed = count(con, "SELECT count(*) FROM raw"), count(con, "SELECT count(*) FROM raw_malformed")
     return RawFile(records_in=good + malformed, malformed=malformed)
+
+
+def read_some(
+    con: DuckDBPyConnection, path: Path, *, name: str, mapping: SourceMapping, lines: Sequence[int], header_lines: int
+) -> RawFile:
+    """The same for a few lines of a file in which every record is one line; each keeps its number."""
+    con.execute("CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT unnest(?::BIGINT[]) AS line", [lines])
+    if mapping.reader == "parquet":
+        return read_raw(con, path, name=name, mapping=mapping, only="line IN (SELECT line FROM raw_lines)")
+    with TemporaryDirectory() as folder:
+        some = Path(folder) / "export"
+        _copy_lines(path, some, [*range(1, header_lines + 1), *lines])
+        found = read_raw(con, some, name=name, mapping=mapping)
+    for relation in ("raw", "raw_malformed"):
+        con.execute(
+            f"""UPDATE {relation} SET line = told.line
+                FROM (SELECT line, row_number() OVER () + {header_lines} AS place FROM raw_lines) AS told
+                WHERE {relation}.line = told.place"""
+        )
+    return found
+
+
+def _copy_lines(path: Path, to: Path, lines: Sequence[int]) -> None:
+    """Copy some lines of a file, given in order."""
+    with path.open("rb") as source, to.open("wb") as target:
+        behind = 0
+        for line in lines:
+            target.writelines(islice(source, line - behind - 1, line - behind))
+            behind = line
 
 
 def _refuse_nul(con: DuckDBPyConnection) -> None:
@@ -146,19 +185,23 @@ def _rest(records: str | None) -> str:
 
 def _keep_objects(con: DuckDBPyConnection, mapping: SourceMapping, called: list[str]) -> None:
     """Make `raw` of the JSON objects in `raw_text`, every key one column; all else is malformed."""
+    objects = object_rows_sql(mapping, "raw_text WHERE kind = 'OBJECT'", FILE_COLUMNS)
+    con.execute(parsed(f"CREATE OR REPLACE TEMP TABLE raw AS {objects}"), called)
+    con.execute(
+        """INSERT INTO raw_malformed SELECT line, if(kind IS NULL, 'not valid JSON', 'not a JSON object')
+           FROM raw_text WHERE kind IS DISTINCT FROM 'OBJECT'"""
+    )
+
+
+def object_rows_sql(mapping: SourceMapping, texts: str, more: str) -> str:
+    """SELECT of `line`, every key as a column, and more columns, from a relation of `line` and the text of objects."""
     paths = ", ".join(literal(f'$."{key}"') for key in mapping.known)
     names = raw_names(mapping.known)
     keys = "".join(f", keys[{index}] AS {identifier(name)}" for index, name in enumerate(names, start=1))
     record = ", text::JSON AS record" if _uses(mapping, "record") else ""
     record += ", rest::JSON AS whole_document" if _uses(mapping, "whole_document") and mapping.reader == "json" else ""
     values = f"json_extract_string(text, [{paths}]::VARCHAR[])" if paths else "NULL"
-    sql = f"""CREATE OR REPLACE TEMP TABLE raw AS SELECT line{record}{keys}, {FILE_COLUMNS}
-            FROM (SELECT *, {values} AS keys FROM raw_text WHERE kind = 'OBJECT')"""
-    con.execute(parsed(sql), called)
-    con.execute(
-        """INSERT INTO raw_malformed SELECT line, if(kind IS NULL, 'not valid JSON', 'not a JSON object')
-           FROM raw_text WHERE kind IS DISTINCT FROM 'OBJECT'"""
-    )
+    return f"SELECT line{record}{keys}, {more} FROM (SELECT *, {values} AS keys FROM {texts})"
 
 
 def _uses(mapping: SourceMapping, column: str) -> bool:
@@ -185,22 +228,32 @@ def _keep_rows(con: DuckDBPyConnection, path: Path, *, width: int, called: list[
     )
 
 
-def _read_parquet(con: DuckDBPyConnection, path: Path, mapping: SourceMapping, called: list[str]) -> None:
+def _read_parquet(
+    con: DuckDBPyConnection, path: Path, mapping: SourceMapping, called: list[str], only: str = "TRUE"
+) -> None:
     _refuse_bomb(con, path)
     source = "read_parquet(?, hive_partitioning=false)"
-    described = con.execute(f"DESCRIBE SELECT * FROM {source}", [str(path)]).fetchall()
-    own = [row[0] for row in described]
-    values = [_text_of(row[0], row[1]) if mapping.is_text else identifier(row[0]) for row in described]
-    columns = "".join(
-        f", {value} AS {identifier(unique)}" for value, unique in zip(values, raw_names(own), strict=True)
-    )
-    null = "NULL::VARCHAR" if mapping.is_text else "NULL"
-    columns += "".join(f", {null} AS {identifier(name)}" for name in absent(mapping.known, raw_names(own)))
+    columns = parquet_texts(mapping, parquet_types(con, path))
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE raw AS
-            SELECT row_number() OVER () AS line{columns}, {FILE_COLUMNS} FROM {source}""",
+            FROM (SELECT row_number() OVER () AS line, {columns}, {FILE_COLUMNS} FROM {source}) WHERE {only}""",
         [*called, str(path)],
     )
+
+
+def parquet_types(con: DuckDBPyConnection, path: Path) -> dict[str, str]:
+    """The columns of a Parquet file and their types."""
+    described = con.execute("DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning=false)", [str(path)])
+    return {row[0]: row[1] for row in described.fetchall()}
+
+
+def parquet_texts(mapping: SourceMapping, types: Mapping[str, str]) -> str:
+    """Columns of a SELECT: those of the file as `raw` has them, then those that a mapping knows and the file lacks."""
+    names = raw_names(types)
+    values = [_text_of(name, kind) if mapping.is_text else identifier(name) for name, kind in types.items()]
+    columns = [f"{value} AS {identifier(unique)}" for value, unique in zip(values, names, strict=True)]
+    null = "NULL::VARCHAR" if mapping.is_text else "NULL"
+    return ", ".join([*columns, *(f"{null} AS {identifier(name)}" for name in absent(mapping.known, names))])
 
 
 def _refuse_bomb(con: DuckDBPyConnection, path: Path) -> None:

@@ -35,8 +35,9 @@ def size_options(limits: Limits) -> str:
     return f"max_line_size={limits.max_line_bytes}, buffer_size={max(_BUFFER_BYTES, 2 * limits.max_line_bytes)}"
 
 
-def lines_of(limits: Limits) -> str:
-    """A FROM clause of (line, text): the lines of the file whose path is the next parameter, in order, from one."""
+def lines_of(limits: Limits, path: str = "?") -> str:
+    """A FROM clause of (line, text): the lines of a file in order, from one; by default its path is a parameter."""
     return f"""(SELECT line, if(line = 1, ltrim(text, chr(65279)), text) AS text FROM (
-        SELECT row_number() OVER () AS line, text FROM read_csv(?, columns={{'text': 'VARCHAR'}}, auto_detect=false,
-          delim='\\0', quote='', escape='', header=false, strict_mode=false, {size_options(limits)})))"""
+        SELECT row_number() OVER () AS line, text FROM read_csv({path}, columns={{'text': 'VARCHAR'}},
+          auto_detect=false, delim='\\0', quote='', escape='', header=false, strict_mode=false,
+          {size_options(limits)})))"""

@@ -101,6 +101,11 @@ def enter_likely(con: duckdb.DuckDBPyConnection, file_hash: str, sources: Iterab
         con.execute("INSERT INTO ledger.likely VALUES (?, ?)", [file_hash, source])
 
 
+def count_records(con: duckdb.DuckDBPyConnection, file_hash: str, records: int) -> None:
+    """Note how many records a file has."""
+    con.execute("UPDATE ledger.files SET records_in = ? WHERE file_hash = ?", [records, file_hash])
+
+
 def mark_judged(con: duckdb.DuckDBPyConnection, file_hash: str, *, mappings_hash: str) -> None:
     """Note that what is quarantined of a file was judged by these definitions, so that it waits for others."""
     con.execute("UPDATE ledger.files SET mappings_hash = ? WHERE file_hash = ?", [mappings_hash, file_hash])

@@ -38,11 +38,71 @@ def load_rows(
         load = _load_new(con, table, load_id, good=good, typed=typed, verdicts=verdicts, file_hash=file_hash)
     else:
         load = _load_compared(con, table, load_id, typed=typed, verdicts=verdicts, file_hash=file_hash)
+    return _entered(con, table, load, file_hash=file_hash, run_id=run_id)
+
+
+def _entered(con: duckdb.DuckDBPyConnection, table: Table, load: Load, *, file_hash: str, run_id: int) -> Load:
     con.execute(
         "INSERT INTO ledger.loads VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [load_id, run_id, file_hash, table.name, load.rows_in, load.loaded, load.duplicate, load.quarantined],
+        [load.load_id, run_id, file_hash, table.name, load.rows_in, load.loaded, load.duplicate, load.quarantined],
     )
     return load
+
+
+def insert_rows(con: duckdb.DuckDBPyConnection, table: Table, load_id: int, *, rows: str, file_hash: str) -> int:
+    """Load the rows of a SELECT of `_line`, `_version` and every column of the table, as they come; how many.
+
+    What else belongs to the load is for `finish_load`, which also finds rows that should not have been loaded so.
+    """
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    into = f"INSERT INTO core.{table.name} SELECT {columns}, ?, _line, ?, _version FROM ({rows})"
+    ((loaded,),) = con.execute(into, [file_hash, load_id]).fetchall()
+    return int(loaded)
+
+
+def finish_load(
+    con: duckdb.DuckDBPyConnection,
+    table: Table,
+    load_id: int,
+    *,
+    inserted: int,
+    rest: tuple[str, str] | None,
+    file_hash: str,
+    run_id: int,
+) -> Load | None:
+    """Load the rest of a file of which rows are inserted, and enter the load; None when some row has a rival.
+
+    The `rest` are the names of typed rows and their verdicts. After None the transaction is to be rolled back.
+    """
+    load = Load(load_id, inserted, inserted, 0, 0)
+    if rest:
+        typed, verdicts = rest
+        good = _good_rows(con, typed, verdicts)
+        more = _load_new(con, table, load_id, good=good, typed=typed, verdicts=verdicts, file_hash=file_hash)
+        load = Load(load_id, inserted + more.rows_in, inserted + more.loaded, 0, more.quarantined)
+    new = f"(SELECT * FROM core.{table.name} WHERE _load_id = {load_id})"
+    held = f"(SELECT * FROM core.{table.name} WHERE _load_id <> {load_id})"
+    if not _are_all_new(con, table, new, held):
+        return None
+    return _entered(con, table, load, file_hash=file_hash, run_id=run_id)
+
+
+def has_rivals(con: duckdb.DuckDBPyConnection, table: Table, rows: str) -> bool:
+    """Whether two rows of a SELECT have one key, or one of them has a key that is in `core`."""
+    return not _are_all_new(con, table, f"({rows})")
+
+
+def missing_lines(con: duckdb.DuckDBPyConnection, table: Table, load_id: int, *, first: int, last: int) -> list[int]:
+    """The lines from `first` to `last` of which a load has no row."""
+    con.execute(
+        f"""SET VARIABLE loaded_lines = (SELECT bitstring_agg(_line::INTEGER, {first}, {last})
+            FROM core.{table.name} WHERE _load_id = {load_id})"""
+    )
+    found = con.execute(
+        f"""SELECT line FROM range({first}, {last + 1}) AS lines(line)
+            WHERE coalesce(get_bit(getvariable('loaded_lines'), (line - {first})::INTEGER), 0) = 0 ORDER BY line"""
+    )
+    return [line for (line,) in found.fetchall()]
 
 
 def _load_compared(
@@ -70,8 +130,8 @@ def _load_compared(
     return Load(load_id, fates.total(), loaded, fates["duplicate"], fates["bad"])
 
 
-def _are_all_new(con: duckdb.DuckDBPyConnection, table: Table, good: str) -> bool:
-    """No two rows of the relation `good` have one key, and none has a key that is in `core`; false when in doubt.
+def _are_all_new(con: duckdb.DuckDBPyConnection, table: Table, good: str, held: str = "") -> bool:
+    """No two rows of `good` have one key, and none has a key that is in `core`, or in `held`; false when in doubt.
 
     Keys with different hashes differ, so counting the hashes suffices.
     """
@@ -79,8 +139,9 @@ def _are_all_new(con: duckdb.DuckDBPyConnection, table: Table, good: str) -> boo
     ((rows, keys),) = con.execute(parsed(f"SELECT count(*), count(DISTINCT hash({key})) FROM {good}")).fetchall()
     if keys < rows:
         return False
-    held = f"SELECT 1 FROM core.{table.name} AS held JOIN {good} AS good ON {_on_key(table, 'good', 'held')} LIMIT 1"
-    return con.execute(parsed(held)).fetchone() is None
+    held = held or f"core.{table.name}"
+    met = f"SELECT 1 FROM {held} AS held JOIN {good} AS good ON {_on_key(table, 'good', 'held')} LIMIT 1"
+    return con.execute(parsed(met)).fetchone() is None
 
 
 def _good_rows(con: duckdb.DuckDBPyConnection, typed: str, verdicts: str) -> str:
