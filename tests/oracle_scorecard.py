@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -51,6 +51,11 @@ class Point:
         return self.status != "immature"
 
 
+WITHHELD = "withheld"
+"""Status of a slice of which the edition tells nothing; that is quoted from the downloads, and not worked out again."""
+Key = tuple[str, str, str, str, str, str]
+
+
 @dataclass(frozen=True)
 class Kpi:
     """A KPI with its points by grain in total, and its slices."""
@@ -63,6 +68,29 @@ class Kpi:
     note: Callable[[Point], str] = lambda point: ""
     """What is added to a value: how far back it looks, or which of its parts is told."""
     held: dict[str, list[Point]] = field(default_factory=dict)
+
+    def without(self, hidden: Collection[Key]) -> Kpi:
+        """The same, with the slices of which nothing is told by the keys of the downloads."""
+
+        def of_slices(period: Period, dimension: str) -> list[Point]:
+            told = (self.kpi_id, period.grain, str(period.start), str(period.end), dimension)
+            return [
+                replace(one, value=None, ends=(None, None), n=None, status=WITHHELD) if (*told, one.slice) in hidden
+                else one for one in self.of_slices(period, dimension)
+            ]  # fmt: skip
+
+        return replace(self, of_slices=of_slices, held={})
+
+    def shown_slices(self, dimension: str) -> list[Point]:
+        """The slices of the current period, or where it withholds most, of the newest month or quarter that tells more."""
+
+        def told(found: list[Point]) -> float:
+            return sum(one.status != WITHHELD for one in found) / len(found) if found else 0.0
+
+        current = self.of_slices(self.now.period, dimension) if self.now else []
+        newest = [self.closed(self.points(grain))[-1:] for grain in ("month", "quarter")] if current else []
+        others = [self.of_slices(one.period, dimension) for points in newest for one in points]
+        return current if told(current) >= 0.5 else max([current, *others], key=told)
 
     @property
     def definition(self) -> Json:

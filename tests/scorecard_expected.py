@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 import scorecard_text as text
-from oracle_scorecard import Kpi, Point
+from oracle_scorecard import WITHHELD, Kpi, Point
 from return_page import Where
 from scorecard_chart import bounds, bullet, chart, numbers, spark
 from scorecard_page import figures, places
@@ -83,6 +83,12 @@ def expected(sheet: Sheet) -> Iterator[tuple[Where, str]]:
         yield (section, "heads"), HEADS
         for kpi in kpis:
             yield from (((section, kpi.definition["name"], *where), said) for where, said in _card(kpi))
+            if any(
+                one.status == WITHHELD
+                for name in kpi.definition.get("dimensions", ())
+                for one in kpi.shown_slices(name)
+            ):
+                yield (section, kpi.definition["name"], "Flags", "label"), "a slice of fewer than 5 people is withheld"
     for kpi in owned:
         yield from _slices(kpi)
         yield from ((("course", kpi.kpi_id, *where), said) for where, said in _course(kpi, sheet.noted(kpi)))
@@ -352,12 +358,13 @@ def _slices(kpi: Kpi) -> Iterator[tuple[Where, str]]:
     """A KPI by its dimensions in its current period."""
     now, unit = kpi.now, kpi.definition["unit"]
     for dimension in kpi.definition.get("dimensions", ()) if now else ():
-        found = kpi.of_slices(now.period, dimension) if now else []
+        found = kpi.shown_slices(dimension)
         found.sort(key=lambda one: (one.value is None, -(one.n or 0), one.slice))
         base = ("slices", f"{_name(kpi)} by {dimension.replace('_', ' ')}")
         if found:
             yield (*base, "heads"), "95 % interval"
         for one in found[:SHOWN_SLICES]:
-            yield (*base, one.slice, "Value"), text.leading(one, kpi) if one.value is not None else ""
+            few = "fewer than 5 people" if one.status == WITHHELD else ""
+            yield (*base, one.slice, "Value"), text.leading(one, kpi) if one.value is not None else few
             yield (*base, one.slice, "95 % interval"), text.interval(one, unit)
             yield (*base, one.slice, "n"), text.count(one.n)

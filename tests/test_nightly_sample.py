@@ -384,7 +384,9 @@ def test_every_other_number_of_the_page_is_recomputed(
     roles = yaml.safe_load(catalogue.read_text(encoding="utf-8"))["roles"]
     with (project.root / "data" / "exports" / "sample" / "notes" / "annotations.csv").open(encoding="utf-8") as file:
         notes = list(csv.DictReader(file))
-    sheet = Sheet({kpi.kpi_id: kpi for kpi in asked(ask, catalogue, tmp_path)}, roles, "chief_ai_officer", notes)
+    hidden = read(project.reports).hidden
+    kpis = {kpi.kpi_id: kpi.without(hidden) for kpi in asked(ask, catalogue, tmp_path)}
+    sheet = Sheet(kpis, roles, "chief_ai_officer", notes)
     page = (project.reports / "chief_ai_officer.html").read_text(encoding="utf-8")
     found = places(page)
     wanted = dict(scorecard(sheet)) | dict(of_the_edition(Frame(project.reports, ask, found), sheet))

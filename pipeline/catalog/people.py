@@ -10,7 +10,7 @@ from pipeline.tables import load_tables
 SMALLEST_GROUP = 5
 """Of fewer people nothing is told."""
 PERSON = "person_id"
-"""Column of a fact that has whose row it is; empty where nobody knows."""
+"""Column of a fact that has whose row it is; `unknown`, who counts as one person, where nobody knows or knows yet."""
 
 
 @cache

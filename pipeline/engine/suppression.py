@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -19,6 +19,7 @@ from pipeline.engine.kinds.members import DistinctKind, RecurrenceKind
 from pipeline.engine.kinds.sums import SnapshotKind, Sums
 from pipeline.engine.leaves import read_facts
 from pipeline.engine.people import count_people
+from pipeline.engine.rollup import days_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,11 +47,11 @@ def suppress(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, catalog: Catal
     one with a few, and gets a row for that. `end` is the day after the last one with data.
     """
     parts = dict(iter(frame.groupby("kpi_id", sort=False)))
-    groups = [*_counted(parts, catalog), *_grouped(con, parts, catalog)]
+    groups = [*_counted(parts, catalog, end), *_grouped(con, parts, catalog)]
     told = _told(con, [kpi_id for group in groups for kpi_id in group.kpis])
     slots: dict[str, list[pd.DataFrame]] = {}
     for group in groups:
-        hidden = list(_hidden(group, told[told["kpi_id"].isin(group.kpis)], end=end))
+        hidden = list(_hidden(group, told[told["kpi_id"].isin(group.kpis)]))
         for kpi_id in group.kpis:
             slots.setdefault(kpi_id, []).extend(hidden)
     return _put_in(frame, parts, slots)
@@ -70,9 +71,11 @@ class _Group:
     is_running: bool
     """Whether periods that differ by a few people tell of them."""
     adds_up: bool
+    end: date
+    """Day after the last one with data; periods that end after it are still open."""
 
 
-def _counted(parts: dict[str, pd.DataFrame], catalog: Catalog) -> Iterator[_Group]:
+def _counted(parts: dict[str, pd.DataFrame], catalog: Catalog, end: date) -> Iterator[_Group]:
     """KPIs that count people, each by itself: all whom a row is told of, and each group where two are compared.
 
     Hiding more than one of them asks for takes away sums from which the others could be worked out, and adds none.
@@ -96,16 +99,22 @@ def _counted(parts: dict[str, pd.DataFrame], catalog: Catalog) -> Iterator[_Grou
                 is_counted=True,
                 is_running=is_running,
                 adds_up=is_running and isinstance(kind, Sums) and not isinstance(kind, DistinctKind),
+                end=end,
             )
 
 
 def _grouped(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], catalog: Catalog) -> Iterator[_Group]:
-    """KPIs that count something else of groups of people, together with those of the same people."""
+    """KPIs that count something else of groups of people, together with those of the same people.
+
+    Their periods are open until the fact has a row of their last day or a later one, whatever other tables have: once a
+    month was told without its last day, that day could be told no more.
+    """
     import pandas as pd
 
+    last = days_of(con, read_facts(catalog))
     for fact, metrics in read_facts(catalog).items():
         found = {kpi_id: one for kpi_id, one in metrics.items() if kpi_id in parts and grouped_by(one)}
-        if not found:
+        if not found or fact not in last:
             continue
         dimensions = tuple(dict.fromkeys(name for metric in found.values() for name in grouped_by(metric)))
         totals = pd.concat([part[part["dimension"] == ""] for part in (parts[kpi_id] for kpi_id in found)])
@@ -117,6 +126,7 @@ def _grouped(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], cat
             is_counted=False,
             is_running=True,
             adds_up=True,
+            end=date.fromisoformat(last[fact][1]) + timedelta(days=1),
         )
 
 
@@ -174,9 +184,9 @@ def _table(people: pd.DataFrame, dimension: str, end: int) -> _Table:
     return _Table(windows, counts, names)
 
 
-def _hidden(group: _Group, told: pd.DataFrame, *, end: date) -> Iterator[pd.DataFrame]:
+def _hidden(group: _Group, told: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Periods and slices (`_SLICE`) of a group of KPIs that are not to be told."""
-    until = int(np.datetime64(end, "D").astype(np.int64))
+    until = int(np.datetime64(group.end, "D").astype(np.int64))
     for dimension in group.dimensions if len(group.people) else ():
         table = _table(group.people, dimension, until)
         level = levels(

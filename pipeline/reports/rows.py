@@ -165,11 +165,22 @@ def _is_restated(edition: Edition, now: Value) -> bool:
     )
 
 
+def _sliced(edition: Edition, now: Value) -> list[Value]:
+    """The slices that are shown of a KPI, by each of its dimensions."""
+    values, metric = edition.values, edition.catalog.metrics[now.kpi_id]
+    return [
+        row
+        for dimension in metric.dimensions
+        for row in values.slices(sliced_period(values, now, metric, dimension))
+        if row.dimension == dimension
+    ]
+
+
 def _flags(edition: Edition, now: Value) -> tuple[Mark, ...]:
     raised = {
         "p": now.status in ("immature", "insufficient_data"),
         "r": _is_restated(edition, now),
-        "s": any(row.is_withheld for row in (now, *edition.values.slices(now))),
+        "s": any(row.is_withheld for row in (now, *_sliced(edition, now))),
     }
     return tuple(words.FLAGS[letter] for letter, is_raised in raised.items() if is_raised)
 
@@ -258,9 +269,10 @@ def breakdowns(edition: Edition, kpi_id: str) -> list[Breakdown]:
     found: list[Breakdown] = []
     if now is None:
         return found
+    shown_of = _sliced(edition, now)
     for dimension in metric.dimensions:
         period = sliced_period(edition.values, now, metric, dimension)
-        rows = [row for row in edition.values.slices(period) if row.dimension == dimension]
+        rows = [row for row in shown_of if row.dimension == dimension]
         rows.sort(key=lambda row: (row.value is None, -(row.n or 0), row.dimension_value))
         if rows:
             shown = tuple(_slice_row(row, metric) for row in rows[:SLICES_SHOWN])
