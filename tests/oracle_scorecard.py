@@ -82,7 +82,7 @@ class Kpi:
         return replace(self, of_slices=of_slices, held={})
 
     def shown_slices(self, dimension: str) -> list[Point]:
-        """The slices of the current period, or where it withholds most, of the newest month or quarter that tells more."""
+        """The slices of the current period, or where it withholds most, of a newest month or quarter."""
 
         def told(found: list[Point]) -> float:
             return sum(one.status != WITHHELD for one in found) / len(found) if found else 0.0

@@ -277,7 +277,8 @@ def breakdowns(edition: Edition, kpi_id: str) -> list[Breakdown]:
         if rows:
             shown = tuple(_slice_row(row, metric) for row in rows[:SLICES_SHOWN])
             name, left_off = dimension.replace("_", " "), len(rows) - len(shown)
-            found.append(Breakdown(metric.name, f"kpi/{kpi_id}.csv", name, formats.when(period), shown, left_off))
+            when = formats.when(period) + (f" (of {formats.when(now)} most is withheld)" if period != now else "")
+            found.append(Breakdown(metric.name, f"kpi/{kpi_id}.csv", name, when, shown, left_off))
     return found
 
 
