@@ -113,7 +113,10 @@ def equations(cells: Cells, editions: list[tuple[pd.DataFrame, int]], what: str)
 
 
 def small_groups(cells: Cells, rows: list[Row]) -> Sums:
-    """Departments, one or two or all but one, between any two days, whose rows are of one to four people."""
+    """Departments, one or two or all but one, between any two days, whose rows are of one to four people.
+
+    Not those of all whose rows there are: that is the total, which is told of whomever it is.
+    """
     people = np.zeros((DAYS, len(cells.teams)), dtype=object)
     for at in np.ndindex(people.shape):
         people[at] = set()
@@ -122,8 +125,10 @@ def small_groups(cells: Cells, rows: list[Row]) -> Sums:
     found, many = [], len(cells.teams)
     unions = {names for size in (1, 2, many - 1) for names in combinations(range(many), size)}
     for first, end in combinations(range(DAYS + 1), 2):
+        whole = {at for at in range(many) if set().union(*people[first:end, at])}
         for names in sorted(unions):
-            if 0 < len(set().union(*people[first:end, list(names)].ravel())) < SMALLEST_GROUP:
+            is_total = len(names) > 1 and whole <= set(names)
+            if not is_total and 0 < len(set().union(*people[first:end, list(names)].ravel())) < SMALLEST_GROUP:
                 found.append(cells.row(first, end, tuple(cells.teams[at] for at in names)))
     return np.array(found)
 
