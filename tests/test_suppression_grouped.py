@@ -133,9 +133,12 @@ def small_groups(cells: Cells, rows: list[Row]) -> Sums:
     return np.array(found)
 
 
-@pytest.mark.parametrize("seed", range(ORGANISATIONS))
+@pytest.mark.parametrize("seed", sorted({*range(ORGANISATIONS), 21}))
 def test_two_editions_give_no_small_group_away(seed: int) -> None:
-    """Neither the cost, sessions, tasks, successes nor hours of one to four people follow from what was told."""
+    """Neither the cost, sessions, tasks, successes nor hours of one to four people follow from what was told.
+
+    In organisation 21 rows of nobody known outgrow a team from one edition to the next.
+    """
     chance = random.Random(seed)
     facts = crowd(chance)
     with empty() as con:
@@ -146,6 +149,17 @@ def test_two_editions_give_no_small_group_away(seed: int) -> None:
         told = equations(cells, editions, what)
         assert len(small) > 100 and len(told) > 30
         assert not small[in_span(told, small)].any(), (what, small[in_span(told, small)][0].reshape(DAYS, -1).nonzero())
+
+
+def test_the_solver_finds_small_groups_where_nothing_is_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above can fail: told everything, the solver has most of the small groups."""
+    monkeypatch.setattr("pipeline.engine.values.suppress", lambda con, frame, *_, **__: frame)
+    facts = crowd(random.Random(0))
+    with empty() as con:
+        editions = list(two_editions(con, facts, 20))
+    cells = Cells(sorted({row["department"] for row in facts["session_costs"]}))
+    found = in_span(equations(cells, editions, "cost"), small_groups(cells, facts["session_costs"]))
+    assert found.mean() > 0.5
 
 
 def test_whole_months_of_large_departments_are_told() -> None:

@@ -32,9 +32,9 @@ _SLICE = [*_WINDOW, "dimension", "dimension_value"]
 _GRAINS = ("day", "week", "month", "quarter")
 _TOLD = """
 SELECT v.kpi_id, v.dimension, v.dimension_value, v.period_start::DATE AS first,
-  least(v.period_end, e.as_of + 1)::DATE AS "end"
+  least(v.period_end, e.as_of + 1)::DATE AS "end", starts_with(v.reason, 'suppressed') AS is_withheld
 FROM kpi.values AS v JOIN kpi.editions AS e ON e.number = v.first_edition
-WHERE NOT starts_with(v.reason, 'suppressed') AND list_contains(?, v.kpi_id)
+WHERE list_contains(?, v.kpi_id)
 """
 
 
@@ -62,6 +62,7 @@ class _Group:
     """People by period and slice (`people`, with `_SLICE`), and the KPIs that are told of them."""
 
     kpis: tuple[str, ...]
+    """The first one withholds nothing for the sake of other people."""
     people: pd.DataFrame
     dimensions: tuple[str, ...]
     grain: str
@@ -113,7 +114,8 @@ def _grouped(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], cat
 
     last = days_of(con, read_facts(catalog))
     for fact, metrics in read_facts(catalog).items():
-        found = {kpi_id: one for kpi_id, one in metrics.items() if kpi_id in parts and grouped_by(one)}
+        alone_first = sorted(metrics.items(), key=lambda item: len(item[1].counted_facts))
+        found = {kpi_id: one for kpi_id, one in alone_first if kpi_id in parts and grouped_by(one)}
         if not found or fact not in last:
             continue
         dimensions = tuple(dict.fromkeys(name for metric in found.values() for name in grouped_by(metric)))
@@ -131,13 +133,13 @@ def _grouped(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], cat
 
 
 def _told(con: duckdb.DuckDBPyConnection, kpis: Sequence[str]) -> pd.DataFrame:
-    """What editions told of these KPIs, none where there are no editions yet."""
+    """What editions told and withheld of these KPIs, none where there are no editions yet."""
     import pandas as pd
 
     exists = "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'kpi' AND table_name IN ('values', 'editions')"
     if con.execute(exists).fetchall() != [(2,)]:
-        return pd.DataFrame(columns=["kpi_id", "dimension", "dimension_value", "first", "end"])
-    return con.execute(_TOLD, [list(kpis)]).df()
+        return pd.DataFrame(columns=["kpi_id", "dimension", "dimension_value", "first", "end", "is_withheld"])
+    return con.execute(_TOLD, [list(kpis)]).df().astype({"is_withheld": bool})
 
 
 @dataclass(frozen=True)
@@ -165,8 +167,8 @@ def _days(dates: pd.Series) -> NDArray[np.int64]:
     return np.asarray(dates.to_numpy().astype("datetime64[D]").astype(np.int64))
 
 
-def _table(people: pd.DataFrame, dimension: str, end: int) -> _Table:
-    """People by window and slice; slices stand in the order of their greatest number of people, the smallest first."""
+def _table(people: pd.DataFrame, dimension: str, end: int, before: pd.DataFrame) -> _Table:
+    """People by window and slice, in the order of `_in_order`; `before` is what editions said of the slices."""
     totals = people[people["dimension"] == ""]
     windows = totals[_WINDOW].reset_index(drop=True)
     slices = people[people["dimension"] == dimension] if dimension else people.iloc[:0]
@@ -174,7 +176,7 @@ def _table(people: pd.DataFrame, dimension: str, end: int) -> _Table:
     slices["dimension_value"] = slices["dimension_value"].astype(object).where(slices["dimension_value"].notna(), "")
     wide = slices.pivot(index="window", columns="dimension_value", values="people").reindex(range(len(windows)))
     wide = wide.fillna(0).astype(float)
-    names = sorted(map(str, wide.columns), key=lambda name: (wide[name].max(), name))
+    names = _in_order({str(name): float(wide[name].max()) for name in wide}, before[before["dimension"] == dimension])
     counts = Counts(
         starts=_days(windows["period_start"]),
         ends=np.minimum(_days(windows["period_end"]), end),
@@ -184,11 +186,25 @@ def _table(people: pd.DataFrame, dimension: str, end: int) -> _Table:
     return _Table(windows, counts, names)
 
 
-def _hidden(group: _Group, told: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Periods and slices (`_SLICE`) of a group of KPIs that are not to be told."""
+def _in_order(greatest: dict[str, float], before: pd.DataFrame) -> list[str]:
+    """Slices from the first to be withheld to the last.
+
+    Those that editions told stand last, in the order they had: one that was withheld in more periods stood before. Were
+    two to change places, what is told of one now and of the other before could leave a third. The others stand in the
+    order of their greatest number of people.
+    """
+    told = set(before.loc[~before["is_withheld"], "dimension_value"])
+    withheld = before.loc[before["is_withheld"], ["dimension_value", "first", "end"]].drop_duplicates()
+    times = withheld["dimension_value"].value_counts().to_dict()
+    return sorted(greatest, key=lambda one: (one in told, -times.get(one, 0) * (one in told), greatest[one], one))
+
+
+def _hidden(group: _Group, before: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Periods and slices (`_SLICE`) of a group of KPIs that are not to be told, after what editions said of them."""
+    leading, told = before[before["kpi_id"] == group.kpis[0]], before[~before["is_withheld"].astype(bool)]
     until = int(np.datetime64(group.end, "D").astype(np.int64))
     for dimension in group.dimensions if len(group.people) else ():
-        table = _table(group.people, dimension, until)
+        table = _table(group.people, dimension, until, leading)
         level = levels(
             table.counts,
             _order(table, group.grain, until),

@@ -7,8 +7,8 @@ import re
 from pipeline.sources.sql import literal
 from pipeline.tables import Column
 
-# White space of ASCII, then no-break, figure and narrow spaces, the ideographic space, zero-width space and BOM.
 _NAME = re.compile(r'"[^"]+"|[A-Za-z_][A-Za-z0-9_]*')
+# White space of ASCII, then no-break, figure and narrow spaces, the ideographic space, zero-width space and BOM.
 _BLANK = r"[\s\x{0b}\x{a0}\x{2007}\x{202f}\x{3000}\x{200b}\x{feff}]"
 _AROUND = literal(rf"^{_BLANK}+|{_BLANK}+$")
 _DAY = r"\d{4}-\d{2}-\d{2}"
