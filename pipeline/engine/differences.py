@@ -6,8 +6,8 @@ taking them away is made of whole pieces, so when no piece has one to four peopl
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -63,51 +63,64 @@ class Between:
     """
 
     def __init__(self, counts: Counts) -> None:
-        self._counts, self._pooled = counts, np.maximum(counts.pooled, 0)
+        order = np.argsort(counts.starts, kind="stable")
+        alone = np.hstack([counts.slices, np.zeros((len(order), 1))])
+        self._starts, self._ends = counts.starts[order], counts.ends[order]
+        self._people = np.stack([np.maximum(counts.pooled, 0), alone], axis=1)[order]
         self._until = int(counts.ends.max(initial=0))
-        self._known: dict[tuple[int, int], NDArray[np.bool_]] = {}
+        self._known: dict[tuple[int, int], list[bool]] = {}
 
-    def small(self, first: int, end: int) -> NDArray[np.bool_]:
+    def small(self, first: int, end: int) -> list[bool]:
         """By level j; days that have no data yet may bring anybody."""
         found = self._known.get((first, end))
         if found is None:
             found = self._known[first, end] = self._look(first, end)
         return found
 
-    def _look(self, first: int, end: int) -> NDArray[np.bool_]:
-        held = self._counts
+    def _look(self, first: int, end: int) -> list[bool]:
         if end > self._until:
-            return np.ones(self._pooled.shape[1], dtype=bool)
-        within = (held.starts >= first) & (held.ends <= end)
-        pooled = self._pooled[within].max(axis=0, initial=0)
-        slices = held.slices[within].max(axis=0, initial=0)
-        return np.asarray(is_small(pooled) | np.append(is_small(slices), False))
+            return [True] * self._people.shape[2]
+        begun = slice(*np.searchsorted(self._starts, (first, end)))
+        within = self._people[begun][self._ends[begun] <= end]
+        found: list[bool] = np.any(is_small(within.max(axis=0, initial=0)), axis=0).tolist()
+        return found
 
 
 class Cuts:
-    """The days on which told periods begin or end: whatever can be worked out is made of the pieces between them."""
+    """The days on which periods told at a level begin or end, and which pieces between them have few people.
 
-    def __init__(self) -> None:
-        self._days: list[int] = []
-        self._known: set[int] = set()
+    Whatever can be worked out is made of these pieces.
+    """
+
+    def __init__(self, between: Between, level: int, days: Iterable[int]) -> None:
+        self._between, self._level, self._days = between, level, sorted(set(days))
+        self._small = [self._is_small(*piece) for piece in pairwise(self._days)]
 
     def add(self, *days: int) -> None:
         """Note what is told."""
-        for day in set(days) - self._known:
-            insort(self._days, day)
-            self._known.add(day)
+        for day in days:
+            at = bisect_left(self._days, day)
+            if at == len(self._days) or self._days[at] != day:
+                self._days.insert(at, day)
+                beside = self._days[max(at - 1, 0) : at + 2]
+                self._small[max(at - 1, 0) : at] = [self._is_small(*piece) for piece in pairwise(beside)]
 
-    def pieces(self, first: int, end: int) -> Iterator[tuple[int, int]]:
-        """The pieces that a period would cut anew; of one that cuts nothing, those it is made of."""
+    def may_tell(self, first: int, end: int) -> bool:
+        """Whether no piece that a period would cut anew is small; of one that cuts nothing, none it is made of."""
         days = self._days
-        new = {first, end} - self._known
+        begin, until = bisect_left(days, first), bisect_left(days, end)
+        new = [day for day, at in ((first, begin), (end, until)) if days[at : at + 1] != [day]]
         if not new:
-            yield from pairwise(days[bisect_left(days, first) : bisect_right(days, end)])
-            return
-        beside = {day for one in (first, end) for day in days[max(bisect_left(days, one) - 1, 0) :][:2]}
-        for one, other in pairwise(sorted(beside | {first, end})):
-            if (one in new or other in new) and bisect_right(days, one) == bisect_left(days, other):
-                yield one, other
+            return True not in self._small[begin:until]
+        beside = {day for at in (begin, until) for day in days[max(at - 1, 0) :][:2]}
+        return not any(
+            self._is_small(one, other)
+            for one, other in pairwise(sorted(beside | {first, end}))
+            if (one in new or other in new) and bisect_right(days, one) == bisect_left(days, other)
+        )
+
+    def _is_small(self, first: int, end: int) -> bool:
+        return self._between.small(first, end)[self._level]
 
 
 def levels(
@@ -129,19 +142,24 @@ def levels(
     windows stand in a chain: per level, pool and slice j between any two cuts are all that can be worked out.
     """
     height = counts.slices.shape[1]
-    cuts, between = [Cuts() for _ in range(height + 1)], Between(counts)
-    for first, end, level in [*told, *((first, end, 0) for first, end in to_come)] if is_running else ():
-        for one in cuts[level:]:
-            one.add(first, end)
+    known = [*told, *((first, end, 0) for first, end in to_come)] if is_running else []
+    between = Between(counts)
+    cuts = [
+        Cuts(between, level, (day for first, end, least in known if least <= level for day in (first, end)))
+        for level in range(height + 1)
+    ]
     most = height if is_total_told else height + 1
-    alone, found = counts.small(), np.full(len(counts.starts), most)
+    alone, found = counts.small().tolist(), np.full(len(counts.starts), most)
+    starts, ends = counts.starts.tolist(), counts.ends.tolist()
+
+    def may_tell(window: int, level: int) -> bool:
+        return not alone[window][level] and (not is_running or cuts[level].may_tell(starts[window], ends[window]))
+
     for window in order:
-        first, end = int(counts.starts[window]), int(counts.ends[window])
-        for level in range(most - 1, -1, -1):
-            pieces = cuts[level].pieces(first, end) if is_running else ()
-            if alone[window, level] or any(between.small(*piece)[level] for piece in pieces):
-                break
-            found[window] = level
-        for one in cuts[int(found[window]) :] if is_running else ():
-            one.add(first, end)
+        level = most
+        while level and may_tell(window, level - 1):
+            level -= 1
+        found[window] = level
+        for one in cuts[level:] if is_running else ():
+            one.add(starts[window], ends[window])
     return found

@@ -75,6 +75,11 @@ class _Group:
     end: date
     """Day after the last one with data; periods that end after it are still open."""
 
+    @property
+    def until(self) -> int:
+        """That day as the number of a day."""
+        return int(np.datetime64(self.end, "D").astype(np.int64))
+
 
 def _counted(parts: dict[str, pd.DataFrame], catalog: Catalog, end: date) -> Iterator[_Group]:
     """KPIs that count people, each by itself: all whom a row is told of, and each group where two are compared.
@@ -167,23 +172,29 @@ def _days(dates: pd.Series) -> NDArray[np.int64]:
     return np.asarray(dates.to_numpy().astype("datetime64[D]").astype(np.int64))
 
 
-def _table(people: pd.DataFrame, dimension: str, end: int, before: pd.DataFrame) -> _Table:
-    """People by window and slice, in the order of `_in_order`; `before` is what editions said of the slices."""
-    totals = people[people["dimension"] == ""]
+def _tables(group: _Group, before: pd.DataFrame) -> Iterator[tuple[str, _Table]]:
+    """The table of each dimension; slices stand in the order of `_in_order`, by what editions said of them `before`."""
+    totals = group.people[group.people["dimension"] == ""]
     windows = totals[_WINDOW].reset_index(drop=True)
-    slices = people[people["dimension"] == dimension] if dimension else people.iloc[:0]
-    slices = slices.merge(windows.reset_index(names="window"), on=_WINDOW, how="left")
-    slices["dimension_value"] = slices["dimension_value"].astype(object).where(slices["dimension_value"].notna(), "")
-    wide = slices.pivot(index="window", columns="dimension_value", values="people").reindex(range(len(windows)))
-    wide = wide.fillna(0).astype(float)
-    names = _in_order({str(name): float(wide[name].max()) for name in wide}, before[before["dimension"] == dimension])
-    counts = Counts(
-        starts=_days(windows["period_start"]),
-        ends=np.minimum(_days(windows["period_end"]), end),
-        total=totals["people"].to_numpy(dtype=float),
-        slices=wide[names].to_numpy(dtype=float).reshape(len(windows), len(names)),
-    )
-    return _Table(windows, counts, names)
+    starts, ends = _days(windows["period_start"]), np.minimum(_days(windows["period_end"]), group.until)
+    placed = group.people.merge(windows.reset_index(names="window"), on=_WINDOW)
+    for dimension in group.dimensions:
+        slices = placed[placed["dimension"] == dimension] if dimension else placed.iloc[:0]
+        wide, found = _wide(slices, len(windows))
+        greatest = dict(zip(found, wide.max(axis=0, initial=0).tolist(), strict=True))
+        names = _in_order(greatest, before[before["dimension"] == dimension])
+        ordered = wide[:, [found.index(name) for name in names]]
+        yield dimension, _Table(windows, Counts(starts, ends, totals["people"].to_numpy(dtype=float), ordered), names)
+
+
+def _wide(slices: pd.DataFrame, windows: int) -> tuple[NDArray[np.float64], list[str]]:
+    """People by window and slice, and the names of the slices; those of no name are told as ''."""
+    import pandas as pd
+
+    codes, found = pd.factorize(slices["dimension_value"].fillna(""))
+    wide = np.zeros((windows, len(found)))
+    wide[slices["window"], codes] = slices["people"]
+    return wide, found.tolist()
 
 
 def _in_order(greatest: dict[str, float], before: pd.DataFrame) -> list[str]:
@@ -202,14 +213,12 @@ def _in_order(greatest: dict[str, float], before: pd.DataFrame) -> list[str]:
 def _hidden(group: _Group, before: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Periods and slices (`_SLICE`) of a group of KPIs that are not to be told, after what editions said of them."""
     leading, told = before[before["kpi_id"] == group.kpis[0]], before[~before["is_withheld"].astype(bool)]
-    until = int(np.datetime64(group.end, "D").astype(np.int64))
-    for dimension in group.dimensions if len(group.people) else ():
-        table = _table(group.people, dimension, until, leading)
+    for dimension, table in _tables(group, leading) if len(group.people) else ():
         level = levels(
             table.counts,
-            _order(table, group.grain, until),
+            _order(table, group.grain, group.until),
             told=_before(told, dimension, table.names),
-            to_come=_to_come(table, group, until) if group.adds_up else (),
+            to_come=_to_come(table, group) if group.adds_up else (),
             is_running=group.is_running,
             is_total_told=not group.is_counted,
         )
@@ -225,16 +234,16 @@ def _order(table: _Table, cadence: str, until: int) -> list[int]:
     return sorted(range(len(grains)), key=lambda at: (rank[at], ends[at], starts[at]))
 
 
-def _to_come(table: _Table, group: _Group, until: int) -> Iterator[tuple[int, int]]:
+def _to_come(table: _Table, group: _Group) -> Iterator[tuple[int, int]]:
     """Open periods of the cadence, whole: they are to be told when they are over.
 
     Before the first is, none is kept free of a KPI that counts people, for what there is is all there is to tell; what
     is told by groups of people has its total.
     """
     ends, is_cadence = _days(table.windows["period_end"]), (table.windows["grain"] == group.grain).to_numpy()
-    if group.is_counted and not (is_cadence & (ends <= until)).any():
+    if group.is_counted and not (is_cadence & (ends <= group.until)).any():
         return
-    for at in np.flatnonzero(is_cadence & (ends > until)):
+    for at in np.flatnonzero(is_cadence & (ends > group.until)):
         yield int(table.counts.starts[at]), int(ends[at])
 
 
