@@ -29,7 +29,7 @@ def bench(
         int, typer.Option(envvar="BENCH_FILES", min=1, help="Into how many files the rows are split.")
     ] = 1,
     memory: Annotated[str, typer.Option(envvar="BENCH_INGEST_MEMORY", help="DuckDB's memory limit.")] = "1GiB",
-    peers: Annotated[bool, typer.Option(help="Ask the other tools too.")] = True,
+    peers: Annotated[bool, typer.Option(envvar="BENCH_PEERS", help="Ask the other tools too.")] = True,
     dlt: Annotated[Path | None, typer.Option(envvar="BENCH_DLT", help="A python that has dlt[duckdb].")] = None,
     folder: Annotated[Path, typer.Option(envvar="BENCH_FOLDER", help="Where files go.")] = Path("build/bench"),
 ) -> None:
