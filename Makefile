@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11+, make and git: `make nightly` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: bench-docs help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-faults proof-pairs proof-roi bench-roi format lint types catalog docs docs-check check bench lock clean proof-groups proof-canaries bench-ingest
+.PHONY: bench-docs chromium screenshots proof-hostile help setup setup-dev sample nightly rebuild test test-browser test-pages proof-kill proof-faults proof-pairs proof-roi bench-roi format lint types catalog docs docs-check check bench lock clean proof-groups proof-canaries bench-ingest
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -52,10 +52,13 @@ rebuild: $(VENV)/ready ## Build the warehouse anew from the received files: make
 test: $(VENV)/ready-dev ## Run the tests
 	@$(BIN)/python -m pytest
 
-test-browser: $(VENV)/ready-dev ## Run the tests that open the pages in Chromium
+chromium: $(VENV)/ready-dev
+	@$(BIN)/python -c 'import shutil, sys; from pipeline.printing import BROWSERS as names; any(map(shutil.which, names)) or sys.exit("No Chromium on this machine (looked for " + ", ".join(names) + "). Install one first; on Debian and Ubuntu: apt-get install chromium")'
+
+test-browser: chromium ## Run the tests that open the pages in Chromium
 	@$(BIN)/python -m pytest -m browser
 
-test-pages: $(VENV)/ready-dev ## Every published page in Chromium: axe, requests, 320 px, paper; weights and speed (minutes)
+test-pages: chromium ## Every published page in Chromium: axe, requests, 320 px, paper; weights and speed (minutes)
 	@test -f reports/index.html || $(MAKE) --no-print-directory nightly
 	@ROI_PAGES=reports $(BIN)/python -m pytest -n 0 tests/test_reports_browser.py -o log_cli=true -o log_cli_level=INFO
 	@$(BIN)/python -m bench.pages
@@ -73,10 +76,10 @@ proof-groups: $(VENV)/ready-dev ## Send a solver after groups of fewer than five
 proof-canaries: $(VENV)/ready-dev ## Names, addresses, ids and prompts planted in every export: in nothing written or printed (two minutes)
 	@ROI_PROOF_CANARIES=all $(BIN)/python -m pytest -n 0 tests/test_canaries.py -o log_cli=true -o log_cli_level=INFO -o log_cli_format="%(message)s"
 
-proof-hostile: $(VENV)/ready-dev ## Script, links, formulas and endless words in every field of every export: nothing may run (minutes)
+proof-hostile: chromium ## Script, links, formulas and endless words in every field of every export: nothing may run (minutes)
 	@ROI_PROOF_HOSTILE=1 $(BIN)/python -m pytest -n 0 tests/test_reports_hostile.py -o log_cli=true -o log_cli_level=INFO
 
-screenshots: $(VENV)/ready-dev ## Take the pictures of the README anew from the published pages of the sample
+screenshots: chromium ## Take the pictures of the README anew from the published pages of the sample
 	@$(BIN)/python -m bench.screenshots
 
 proof-pairs: $(VENV)/ready-dev ## Plant every pair of mistakes into a catalogue and show that both are told (about two minutes)
