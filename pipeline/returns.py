@@ -24,8 +24,6 @@ from pipeline.roi.drawn import Drawn
 from pipeline.roi.evaluate import OUTCOMES
 from pipeline.roi.inputs import Assumption, Inputs
 from pipeline.roi.records import (
-    CLAIM_COLUMNS,
-    COST_COLUMNS,
     SHARED,
     FiscalYear,
     Month,
@@ -35,6 +33,7 @@ from pipeline.roi.records import (
     Swing,
 )
 from pipeline.roi.results import UNIT, USE_CASE
+from pipeline.roi.rows import CLAIM_COLUMNS, COST_COLUMNS, claim_row, cost_row
 from pipeline.roi.scoped import names_of, scoped
 from pipeline.roi.store import stored_inputs, stored_result
 from pipeline.roi.tree import Held, Node, tree_of
@@ -339,8 +338,8 @@ def parse_changes(
 
 def write_rows(result: RoiResult, path: Path) -> int:
     """Write every claim and cost behind a result as CSV, one row each; returns how many."""
-    rows = [{"kind": "claim", **{name: getattr(one, name) for name in CLAIM_COLUMNS}} for one in result.claims]
-    rows += [{"kind": "cost", **{name: getattr(one, name) for name in COST_COLUMNS}} for one in result.costs]
+    rows = [{"kind": "claim", **claim_row(one)} for one in result.claims]
+    rows += [{"kind": "cost", **cost_row(one)} for one in result.costs]
     columns = ["kind", *dict.fromkeys((*CLAIM_COLUMNS, *COST_COLUMNS))]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")

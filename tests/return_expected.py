@@ -139,16 +139,37 @@ def _facts(told: Return, chance: Decimal) -> Iterator[tuple[Where, str]]:
     rates = [percent(D(str(rate)).quantize(D("0.000001"))) for rate in told.internal_rates()]
     yield ("fact", "Internal rate of return"), f"{len(rates)} {rates}" if len(rates) > 1 else " ".join(rates)
     yield ("fact", "Costs in full per verified outcome"), money(told.per_outcome.quantize(D("0.01"), "ROUND_HALF_UP"))
-    yield ("fact", "Costs against the approved budget of the same months"), _against_budget(told)
+    yield ("fact", f"Costs against the approved budget{_of_months(told)}"), _against_budget(told)
     yield ("fact", "Idle licences"), _idle(told)
+
+
+def _approved(told: Return) -> Json | None:
+    """The sum of what was approved, by use case and month; None without a budget."""
+    found = told.beside("costs less the approved budget")
+    return found[0]["children"][1] if found else None
+
+
+def _cells(budget: Json) -> set[tuple[str, ...]]:
+    """Use case and month of everything that was approved."""
+    return {tuple(node["name"].split(", ")[1:]) for node in budget["children"]}
+
+
+def _of_months(told: Return) -> str:
+    """The months with an approved budget, from the first to the last, and how many of them when not all."""
+    if (budget := _approved(told)) is None:
+        return ""
+    held = sorted({code for _, code in _cells(budget)})
+    (year, first), (until, last) = (map(int, code.split("-")) for code in (held[0], held[-1]))
+    between = 12 * (until - year) + last - first + 1
+    count = "" if len(held) == between else f"{len(held)} of the {between} months "
+    return f", {count}{month(held[0])}" + (f" to {month(held[-1])}" if between > 1 else "")
 
 
 def _against_budget(told: Return) -> str:
     """Costs of the cells that the tree names as approved, what was approved, and how far they are apart."""
-    if not (found := told.beside("costs less the approved budget")):
+    if (budget := _approved(told)) is None:
         return ""
-    _, budget = found[0]["children"]
-    cells = {tuple(node["name"].split(", ")[1:]) for node in budget["children"]}
+    cells = _cells(budget)
     spent = sum((one.amount for one in told.costs if (one.use_case, one.month) in cells), D(0))
     approved = exact(budget) or D(0)
     apart = f" {percent(abs(spent - approved) / approved)}" if spent != approved and approved else ""

@@ -15,8 +15,11 @@ from scorecard_chart import bounds, bullet, chart, numbers, spark
 from scorecard_page import figures, places
 
 HEADS = "95 % interval 12 months"
-SIGNALS = {"none": "no real change", "outside_limits": "outside limits", "shift": "shift", "trend": "trend",
-           "near_limit": "near a limit", "trial": "trial limits"}  # fmt: skip
+SIGNALS = {"none": "no real change", "shift": "shift", "trend": "trend", "trial": "trial limits"}
+LIMITS = {
+    ("outside_limits", "above"): "above the upper limit", ("outside_limits", "below"): "below the lower limit",
+    ("near_limit", "above"): "near the upper limit", ("near_limit", "below"): "near the lower limit",
+}  # fmt: skip
 EXPLAINED = {"outside_limits": "2.66", "trial": "13"}
 """Figures in what a signal's word is explained by: 2.66 mean moving ranges, fewer than 13 points."""
 STATUSES = {"computed": "computed", "insufficient_data": "too few data", "immature": "still open",
@@ -101,13 +104,21 @@ def worded(sheet: Sheet) -> Iterator[tuple[Where, str]]:
             base, now, seen = (section, kpi.definition["name"]), kpi.now, kpi.judged
             verdict = (now.verdict if now.value is not None else "not judged") if now else ""
             yield (*base, "Target"), verdict if kpi.definition["target"] else "no target"
-            yield (*base, "Signal"), SIGNALS[kpi.signals[seen.period]] if seen else _unseen(kpi)
+            yield (*base, "Signal"), _signal(kpi, seen) if seen else _unseen(kpi)
     for kpi in sheet.owned(sheet.role):
         for one in kpi.drawn if _has_chart(kpi) else ():
             base = ("course", kpi.kpi_id, text.when(one))
             yield (*base, "Status"), STATUSES[one.status]
-            if kpi.grain == one.period.grain and (word := kpi.signals.get(one.period)):
-                yield (*base, "Signal"), SIGNALS[word]
+            if kpi.grain == one.period.grain and one.period in kpi.signals:
+                yield (*base, "Signal"), _signal(kpi, one)
+
+
+def _signal(kpi: Kpi, seen: Point) -> str:
+    """The word of a signal; of a limit it says which, by the mean of the points that were judged so far."""
+    known = [one.value or 0.0 for one in kpi.points(kpi.grain) if one.status == "computed"
+             and one.period.end <= seen.period.end]  # fmt: skip
+    word = kpi.signals[seen.period]
+    return SIGNALS.get(word) or LIMITS[word, "above" if known[-1] > sum(known) / len(known) else "below"]
 
 
 def _unseen(kpi: Kpi) -> str:

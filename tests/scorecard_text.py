@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -97,7 +98,9 @@ def leading(point: Point, kpi: Kpi) -> str:
     if point.value is None:
         return "not available"
     if kpi.definition.get("headline") == "upper_bound" and point.ends[1] is not None:
-        return f"\u2264 {amount(point.ends[1], unit)} ({amount(point.value, unit)} seen)"
+        things = re.fullmatch(r"sum\((\w+s)\)", kpi.definition["total"]) if unit == "count" else None
+        of = f" {things[1].replace('_', ' ')}" if things else ""
+        return f"\u2264 {amount(point.ends[1], unit)}{of} ({amount(point.value, unit)} seen)"
     return amount(point.value, unit)
 
 

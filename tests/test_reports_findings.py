@@ -14,10 +14,12 @@ import pytest
 from test_reports_edition import AS_OF, edition, unknown
 from test_reports_pages import parsed
 
-from pipeline.reports import EditionData, render, words
+from pipeline.reports import EditionData, formats, render, words
+from pipeline.reports.kpis import kpi_page
 from pipeline.reports.rows import Edition, kpi_row
 from pipeline.reports.values import began, index
 from pipeline.reports.views import edition_status, finding, programme, role_page, status
+from pipeline.reports.worse import worse
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +249,26 @@ def test_a_lasting_signal_names_its_beginning_and_a_single_point_its_own_month(d
     assert kpi_row(lasting, "hours_saved").signal_period == "October 2026, higher than usual since July 2026"
     single = indexed(monthly(data, [1, 2, 1, 2, 1, 2, 1, 2, 9], ["trial"] * 8 + ["outside_limits"]))
     assert "Real change for the better: October 2026 is higher than usual" in single.headline("hours_saved")
+
+
+@pytest.mark.parametrize(
+    ("last", "signal", "word", "rule"),
+    [
+        (9, "outside_limits", "above the upper limit", "above the mean + 2.66 mean moving ranges"),
+        (-9, "outside_limits", "below the lower limit", "below the mean − 2.66 mean moving ranges"),
+        (3, "near_limit", "near the upper limit", "two of three points close to the upper limit"),
+        (0, "near_limit", "near the lower limit", "two of three points close to the lower limit"),
+    ],
+)
+def test_a_signal_of_a_limit_says_of_which(data: EditionData, last: float, signal: str, word: str, rule: str) -> None:
+    """Above or below the mean it was judged by, in scorecard, chart, sentence and what got worse; up is better here."""
+    held = indexed(monthly(data, [1, 2, 1, 2, 1, 2, 1, 2, last], ["trial"] * 8 + [signal]))
+    row, page = kpi_row(held, "hours_saved"), kpi_page(held, "hours_saved")
+    assert (row.signal.word, row.signal.explains) == (word, rule)
+    assert page.charts[0].rows[0].signal == word
+    assert f"than usual ({rule})." in held.headline("hours_saved")
+    fell = [one.what for one in worse(held, ["hours_saved"]).items]
+    assert fell == ([] if last > 2 else [f"lower than usual October 2026, {formats.amount(last, 'h')} ({word})"])
 
 
 def test_too_few_data_is_said_before_still_open(data: EditionData) -> None:

@@ -13,14 +13,17 @@ import pytest
 from test_reports_answer import moved
 from test_reports_edition import AS_OF, edition, row, unknown
 
+from pipeline.catalog.load import load_catalog
+from pipeline.catalog.units import things_of
 from pipeline.reports import EditionData, render, sentences, words
 from pipeline.reports.kpis import spans
 from pipeline.reports.model import Value
-from pipeline.reports.rows import Edition, kpi_row
+from pipeline.reports.rows import Edition, breakdowns, kpi_row
 from pipeline.reports.values import _record, index, last_known, shown
 from pipeline.reports.views import role_page
 from pipeline.reports.worse import worse
 
+CATALOG = Path(__file__).resolve().parents[1] / "metrics_catalog.yaml"
 KPI = "hours_saved"
 QUARTERS = [(date(2026, month, 1), date(2026, month + 3, 1)) for month in (1, 4, 7)]
 HIDDEN = unknown("not_available", "suppressed: fewer than 5 people")
@@ -126,3 +129,62 @@ def test_a_count_says_of_which_severity_it_is() -> None:
     assert sentences.by_severity([slice_of("P2", 0.0)]) == ""
     assert sentences.by_severity([slice_of("P1", 1.5, unit="h")]) == ""
     assert sentences.by_severity([slice_of("P1", 1.0, dimension="regime")]) == ""
+
+
+def test_what_the_slice_unknown_holds_is_said(held: Edition, data: EditionData, tmp_path: Path) -> None:
+    """A department is of the staff directory, a use case of the exports; without such a slice nothing is said."""
+    notes = {part.dimension: part.note for kpi in held.catalog.metrics for part in breakdowns(held, kpi)}
+    assert notes["department"] == (
+        "unknown: the staff directory does not tell the department of the person on that day, or nobody knows whose "
+        "row it is."
+    )
+    assert notes["use case"] == "unknown: rows of which the exports do not tell the use case."
+    known = data.values[data.values["dimension_value"] != "unknown"]
+    without = Edition(replace(data, values=known), index(known, AS_OF))
+    assert {part.note for kpi in held.catalog.metrics for part in breakdowns(without, kpi)} == {""}
+    render(data, tmp_path)
+    page = (tmp_path / "kpi" / "adoption_rate.html").read_text(encoding="utf-8")
+    assert 0 < page.index('<th scope="row">unknown</th>') < page.index(notes["department"])
+
+
+def test_an_upper_bound_says_of_what_and_how_it_is_read() -> None:
+    """One breach seen may stand for six: both are incidents, and the sentence says which is which."""
+    metric = load_catalog(CATALOG).metrics["compliance_incidents"]
+    given = {"value": 1.0, "unit": "count", "interval_low": 0.025, "interval_high": 5.572}
+    one = _record(row(edition().catalog, KPI, "month", date(2026, 10, 1), date(2026, 11, 1)) | given)
+    assert words.leading(one, metric).text == "≤ 6 incidents (1 seen)"
+    said = sentences.headline(one, None, "No real change.", metric)
+    assert said.startswith("Compliance incidents: ≤ 6 incidents (1 seen) (95 % interval 0.025–6, n = ")
+    assert said.endswith(f"No real change. {words.UPPER_BOUND}")
+    plain = metric.model_copy(update={"headline": "value"})
+    assert words.UPPER_BOUND not in sentences.headline(one, None, "No real change.", plain)
+
+
+@pytest.mark.parametrize(
+    ("total", "unit", "things"),
+    [
+        ("sum(incidents)", "count", "incidents"),
+        ("sum(p1_incidents) where severity = 'P1'", "count", "p1 incidents"),
+        ("count(*)", "count", "days"),
+        ("sum(is_reported)", "count", "days"),
+        ("distinct(person_id)", "count", ""),
+        ("sum(effort)", "count", ""),
+        ("sum(hours_saved)", "h", ""),
+    ],
+)
+def test_what_a_count_counts_is_read_from_its_formula(total: str, unit: str, things: str) -> None:
+    """Its column, or the rows of its fact, in the plural; nothing where the name is none, or the unit says it."""
+    metric = load_catalog(CATALOG).metrics["compliance_incidents"]
+    assert metric.facts == ("compliance_days",)
+    assert things_of(metric.model_copy(update={"total": total, "unit": unit})) == things
+
+
+def test_what_got_worse_says_how_an_upper_bound_is_read() -> None:
+    """Where one of the KPIs named leads with an upper end, the note below the list says what that is."""
+    data = moved(now={"verdict": "missed"}, before={"verdict": "met"})
+    (plain,) = worse(Edition(data, index(data.values, AS_OF)), data.catalog.metrics).items
+    metric = data.catalog.metrics[plain.kpi_id].model_copy(update={"headline": "upper_bound"})
+    catalogue = data.catalog.model_copy(update={"metrics": {**data.catalog.metrics, plain.kpi_id: metric}})
+    told = worse(Edition(replace(data, catalog=catalogue), index(data.values, AS_OF)), catalogue.metrics)
+    assert told.note.startswith(f"{words.UPPER_BOUND} Worse is a signal")
+    assert worse(Edition(data, index(data.values, AS_OF)), data.catalog.metrics).note.startswith("Worse is a signal")

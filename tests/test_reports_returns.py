@@ -15,7 +15,7 @@ from roi_room import MONTHS, assumption, catalog_of, inputs, with_assumption
 from test_reports_edition import edition
 from test_reports_pages import parsed
 
-from pipeline.reports import EditionData, render
+from pipeline.reports import EditionData, render, words
 from pipeline.reports.amounts import in_full, money
 from pipeline.reports.drawings import LEFT, PRESENT, bridge, fan, nice_step
 from pipeline.reports.evidence import attention
@@ -167,13 +167,14 @@ def test_the_fan_draws_the_numbers_of_its_table(result: RoiResult) -> None:
     middle = [float(point.split(",")[1]) for point in found.lines[0].points.split()]
     assert all(h <= m <= lo for h, m, lo in zip(high, middle, low, strict=True))
     assert "$0" in [text for _, text in found.ticks]
+    assert found.note == words.SIMULATED
 
 
 def test_without_draws_the_fan_shows_benefits_against_costs(result: RoiResult) -> None:
     """When nothing can be told yet, what was spent still can."""
     found = fan(replace(result, points=()))
     assert found is not None
-    assert (found.band, found.heads) == ("", ("Counted benefits", "Costs"))
+    assert (found.band, found.heads, found.note) == ("", ("Counted benefits", "Costs"), "")
     assert found.rows[0][1] == (money(result.programme.cash + result.programme.capacity), money(result.programme.costs))
     assert fan(replace(result, points=(), programme=replace(result.programme, months=()))) is None
 

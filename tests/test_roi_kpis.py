@@ -132,6 +132,13 @@ def test_the_files_hold_every_digit(result: RoiResult) -> None:
     assert json.loads(made["roi.json"], parse_float=Decimal)["programme"]["net"] == result.programme.net
     rows = list(csv.DictReader(io.StringIO(made["roi_lines.csv"])))
     assert sum(D(row["present"]) for row in rows) == result.programme.pv_benefits
+    for row, claim in zip(rows, result.claims, strict=True):
+        figures = [*claim.terms, *(term for one in claim.deductions for term in one.terms)]
+        told = dict(one.split(" = ", 1) for one in row["place"].split("; ")) if row["place"] else {}
+        assert told == {one.name: f"{one.value:f}, {one.source}" for one in figures if one.source}
+    assert "settled.numerator = 100, settled 2026-01; cost_per_contact = 5, A contract (assumptions.csv:2);" in (
+        next(row["place"] for row in rows if row["line"] == "contacts_settled" and row["month"] == "2026-01-01")
+    )
     costs = list(csv.DictReader(io.StringIO(made["roi_costs.csv"])))
     assert sum(D(row["present"]) for row in costs) == result.programme.pv_costs
     assert (

@@ -9,6 +9,8 @@ from pipeline.tables import load_tables
 
 SMALLEST_GROUP = 5
 """Of fewer people nothing is told."""
+UNKNOWN = "unknown"
+"""The slice of rows of which nobody knows to which other slice they belong."""
 PERSON = "person_id"
 """Column of a fact that has whose row it is; `unknown`, who counts as one person, where nobody knows or knows yet."""
 
@@ -27,6 +29,17 @@ def grouped_by(metric: AnyMetric) -> tuple[str, ...]:
 def tells_of_people(metric: AnyMetric) -> bool:
     """Whether a KPI counts people, or is told by groups of them."""
     return metric.people or bool(grouped_by(metric))
+
+
+def unknown_words(dimension: str) -> str:
+    """What the slice `unknown` of a dimension holds, in words."""
+    name = dimension.replace("_", " ")
+    if dimension in groupings():
+        return (
+            f"{UNKNOWN}: the staff directory does not tell the {name} of the person on that day, or nobody knows whose "
+            "row it is."
+        )
+    return f"{UNKNOWN}: rows of which the exports do not tell the {name}."
 
 
 def withheld_words(metric: AnyMetric) -> str:

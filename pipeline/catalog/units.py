@@ -69,6 +69,16 @@ def thing_of(fact: str) -> str:
     return word.removesuffix("s")
 
 
+def things_of(metric: AnyMetric) -> str:
+    """What a count counts, in the plural (`sum(incidents)` -> incidents); empty where no name says it."""
+    measure = _measure(metric.total) if isinstance(metric, Total) and metric.unit == "count" else None
+    if measure is None or measure.aggregate == "distinct":
+        return ""
+    is_of_rows = measure.column == "*" or measure.column.startswith(("is_", "has_"))
+    named = metric.facts[0].rsplit("_", 1)[-1] if is_of_rows else measure.column.replace("_", " ")
+    return named if named.endswith("s") else ""
+
+
 def _of_measure(measure: Measure, fact: str, columns: Mapping[str, str]) -> str | None:
     """Unit of a measure, or None when its name does not say: it then fits any count."""
     if measure.aggregate == "distinct":

@@ -266,14 +266,13 @@ def notes_on(annotations: Sequence[Record], kpi_id: str, rows: Sequence[Value]) 
 
 
 def _row(row: Value, metric: AnyMetric, notes: Sequence[Note] = ()) -> ChartRow:
-    signal = words.SIGNALS[row.signal].word if row.signal in words.SIGNALS and row.signal else ""
     return ChartRow(
         period=formats.period(row.grain, row.start, row.end),
         value=words.leading(row, metric),
         interval=formats.interval(row),
         n=formats.count(row.n),
         status=words.status(row, metric),
-        signal=signal,
+        signal=words.signal(row).word if row.signal else "",
         notes=", ".join(str(note.number) for note in notes if row.start <= note.day < row.end),
     )
 

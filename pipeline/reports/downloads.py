@@ -47,7 +47,7 @@ _WHAT = {
     "corrections.csv.gz": "every total that any edition restated (CSV, gzip)",
     "edition.json": "what this edition was made from",
     "roi.json": "what the programme is worth: every claim, cost, assumption and result",
-    "roi_lines.csv": "benefits by line, use case and month, from gross to present value",
+    "roi_lines.csv": "benefits by line, use case and month, from gross to present value, with where each figure stands",
     "roi_costs.csv": "costs by month, category and use case, with where each was booked",
 }
 

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import accumulate
 
-from pipeline.reports import formats
+from pipeline.reports import formats, words
 from pipeline.reports.amounts import in_full, money, month, share
 from pipeline.reports.model import Figure
 from pipeline.roi.records import Point, RoiResult, Worth
@@ -55,6 +55,8 @@ class Fan:
     last: str
     heads: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Figure, ...]], ...]
+    note: str = ""
+    """What its words mean that a reader may stumble over."""
 
 
 LEFT, PRESENT = "Left, in dollars of the day", "Net benefit, as present value"
@@ -157,6 +159,7 @@ def _outcomes(told: Sequence[Point]) -> Fan:
             (month(one.month), (money(s.p10), money(s.p50), money(s.p90), money(one.net)))
             for one, s in reversed(list(zip(told, spreads, strict=True)))
         ),
+        note=words.SIMULATED,
     )
 
 

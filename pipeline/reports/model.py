@@ -92,6 +92,8 @@ class Value:
     note: str
     since: date | None = None
     """First month of a running total; None for a value of its period alone."""
+    side: str = ""
+    """Of a signal: above or below the mean that it was judged by."""
 
     @property
     def is_withheld(self) -> bool:
@@ -217,6 +219,8 @@ class Breakdown:
     period: str
     rows: tuple[SliceRow, ...]
     left_off: int
+    note: str = ""
+    """What its slice `unknown` holds; empty where it shows none."""
 
 
 @dataclass(frozen=True)

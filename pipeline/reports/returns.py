@@ -16,10 +16,6 @@ from pipeline.reports.model import Figure, Mark
 from pipeline.reports.spending import spending
 from pipeline.roi.grades import GradeShare
 from pipeline.roi.records import (
-    CLAIM_COLUMNS,
-    COST_COLUMNS,
-    Claim,
-    CostItem,
     LineSummary,
     Perception,
     RoiResult,
@@ -27,6 +23,7 @@ from pipeline.roi.records import (
     Swing,
     Worth,
 )
+from pipeline.roi.rows import CLAIM_COLUMNS, COST_COLUMNS, claim_row, cost_row
 
 OWNER = "chief_ai_officer"
 TORNADO_SHOWN = 5
@@ -253,13 +250,14 @@ def files(result: RoiResult) -> dict[str, str]:
     """File name -> text: the whole result, its claims and its costs."""
     return {
         "roi.json": json_document(result) + "\n",
-        "roi_lines.csv": csv_text(_columns(result.claims, CLAIM_COLUMNS)),
-        "roi_costs.csv": csv_text(_columns(result.costs, COST_COLUMNS)),
+        "roi_lines.csv": csv_text(_columns(map(claim_row, result.claims), CLAIM_COLUMNS)),
+        "roi_costs.csv": csv_text(_columns(map(cost_row, result.costs), COST_COLUMNS)),
     }
 
 
-def _columns(items: Sequence[Claim] | Sequence[CostItem], names: Sequence[str]) -> dict[str, list[str | None]]:
-    return {name: [printed(getattr(one, name)) for one in items] for name in names}
+def _columns(items: Iterable[Mapping[str, object]], names: Sequence[str]) -> dict[str, list[str | None]]:
+    held = list(items)
+    return {name: [printed(one[name]) for one in held] for name in names}
 
 
 def json_document(value: object) -> str:

@@ -6,11 +6,10 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from statistics import fmean
 
 from pipeline.catalog.hashes import definition_hash
 from pipeline.catalog.model import AnyMetric, Catalog
-from pipeline.catalog.people import withheld_words
+from pipeline.catalog.people import UNKNOWN, unknown_words, withheld_words
 from pipeline.reports import formats, geometry, lineage, sentences, words
 from pipeline.reports.cells import number, text
 from pipeline.reports.model import (
@@ -65,7 +64,7 @@ class Edition:
         metric = self.catalog.metrics[kpi_id]
         seen = judged(self.values, kpi_id, metric)
         now = self.current(kpi_id)
-        moves = sentences.signal(seen, self.past(seen), metric)
+        moves = sentences.signal(seen, self.began(seen), metric)
         return sentences.headline(now, self.last_known(kpi_id), moves, metric, self.by_severity(kpi_id))
 
     def by_severity(self, kpi_id: str) -> str:
@@ -82,22 +81,17 @@ class Edition:
         """The signal of a KPI in a few words."""
         metric = self.catalog.metrics[kpi_id]
         seen = judged(self.values, kpi_id, metric)
-        return sentences.moved(seen, self.past(seen), metric)
+        return sentences.moved(seen, self.began(seen), metric)
 
     def course(self, kpi_id: str) -> str:
         """The title of its chart."""
         metric, now = self.catalog.metrics[kpi_id], self.current(kpi_id)
         seen = judged(self.values, kpi_id, metric)
-        return sentences.course(seen, self.past(seen), metric, is_known=now is not None and now.value is not None)
+        return sentences.course(seen, self.began(seen), metric, is_known=now is not None and now.value is not None)
 
-    def past(self, seen: Value | None) -> sentences.Past:
-        """The mean of the series before the point that was judged, and since when its signal has lasted."""
-        if seen is None:
-            return sentences.Past()
-        series = self.values.series(seen.kpi_id, seen.grain)
-        before = [row.value for row in series if row.end <= seen.start and row.value is not None
-                  and row.status == "computed"]  # fmt: skip
-        return sentences.Past(fmean(before) if before else None, began(self.values, seen))
+    def began(self, seen: Value | None) -> Value | None:
+        """The point since which the signal of a judged point has lasted; None when it is a single point."""
+        return None if seen is None else began(self.values, seen)
 
 
 def indexed(data: EditionData) -> Edition:
@@ -206,10 +200,9 @@ def _signal(edition: Edition, now: Value, seen: Value | None, metric: AnyMetric)
         is_known = now.value is not None
         return words.NO_VALUE if not is_known else words.RUNNING_TOTAL if metric.cumulative else words.SIGNALS[""], ""
     when = formats.when(seen)
-    past = edition.past(seen)
-    found = sentences.side(seen, past, metric)
-    said = f"{when}, {found.where} than usual{past.since}" if found and seen.signal not in ("none", "trial") else when
-    return words.SIGNALS.get(seen.signal, words.SIGNALS[""]), said
+    found = sentences.side(seen, metric)
+    lasts = sentences.since(edition.began(seen))
+    return words.signal(seen), f"{when}, {found.where} than usual{lasts}" if found else when
 
 
 def kpi_href(kpi_id: str) -> str:
@@ -219,9 +212,10 @@ def kpi_href(kpi_id: str) -> str:
 
 def _note(metric: AnyMetric, now: Value) -> str:
     said = [] if words.is_causal(metric) else ["Not causal: the groups were not randomised."]
-    said += [now.note] if now.note else []
-    said += [now.reason] if now.value is not None and now.reason else []
-    return " ".join(said)
+    if now.value is not None:
+        said += [words.reading(metric), words.SIMULATED if now.method == "simulation" else ""]
+    said += [now.note, now.reason if now.value is not None else ""]
+    return " ".join(filter(None, said))
 
 
 def kpi_row(edition: Edition, kpi_id: str) -> KpiRow:
@@ -278,7 +272,8 @@ def breakdowns(edition: Edition, kpi_id: str) -> list[Breakdown]:
             shown = tuple(_slice_row(row, metric) for row in rows[:SLICES_SHOWN])
             name, left_off = dimension.replace("_", " "), len(rows) - len(shown)
             when = formats.when(period) + (f" (of {formats.when(now)} most is withheld)" if period != now else "")
-            found.append(Breakdown(metric.name, f"kpi/{kpi_id}.csv", name, when, shown, left_off))
+            note = unknown_words(dimension) if any(one.name == UNKNOWN for one in shown) else ""
+            found.append(Breakdown(metric.name, f"kpi/{kpi_id}.csv", name, when, shown, left_off, note))
     return found
 
 

@@ -21,32 +21,24 @@ class Side:
     judgement: str
 
 
-@dataclass(frozen=True)
-class Past:
-    """What lies behind a judged point: the mean before it, and the point since which its signal has lasted."""
-
-    usual: float | None = None
-    began: Value | None = None
-
-    @property
-    def since(self) -> str:
-        """Since when the signal has lasted, to stand after other words; empty for a single point."""
-        if self.began is None:
-            return ""
-        when = formats.period(self.began.grain, self.began.start, self.began.end)
-        return f" since {'the ' if self.began.grain == 'week' else ''}{when}"
+def since(began: Value | None) -> str:
+    """Since when a signal has lasted, to stand after other words; empty for a single point."""
+    if began is None:
+        return ""
+    when = formats.period(began.grain, began.start, began.end)
+    return f" since {'the ' if began.grain == 'week' else ''}{when}"
 
 
-def side(row: Value, past: Past, metric: AnyMetric) -> Side | None:
-    """Higher or lower than usual; None without a value, a mean, or a difference."""
-    if row.value is None or past.usual is None or row.value == past.usual:
+def side(row: Value, metric: AnyMetric) -> Side | None:
+    """Higher or lower than usual; None without a signal."""
+    if not row.side:
         return None
-    is_higher = row.value > past.usual
+    is_higher = row.side == "above"
     is_better = is_higher == (metric.direction == "up")
     return Side("higher" if is_higher else "lower", "better" if is_better else "worse")
 
 
-def moved(judged: Value | None, past: Past, metric: AnyMetric) -> str:
+def moved(judged: Value | None, began: Value | None, metric: AnyMetric) -> str:
     """The signal in a few words, without its rule; a run says since when it lasts."""
     if metric.cumulative:
         return "a running total, which has no usual range"
@@ -54,11 +46,11 @@ def moved(judged: Value | None, past: Past, metric: AnyMetric) -> str:
         return f"no usual range (too few data per {metric.grain})"
     if judged.signal in ("none", "trial"):
         return "no real change" + (" so far" if judged.signal == "trial" else "")
-    found = side(judged, past, metric)
-    return (f"real change for the {found.judgement}" if found else "real change") + past.since
+    found = side(judged, metric)
+    return (f"real change for the {found.judgement}" if found else "real change") + since(began)
 
 
-def signal(judged: Value | None, past: Past, metric: AnyMetric) -> str:
+def signal(judged: Value | None, began: Value | None, metric: AnyMetric) -> str:
     """The signal as a sentence, with the period it was seen in and the rule that found it."""
     if metric.cumulative:
         return "A running total repeats the months before it, so it has no usual range."
@@ -69,18 +61,18 @@ def signal(judged: Value | None, past: Past, metric: AnyMetric) -> str:
         return f"No real change: {when} is within the usual range."
     if judged.signal == "trial":
         return "No real change so far; with fewer than 13 points the usual range may still move."
-    found = side(judged, past, metric)
+    found = side(judged, metric)
     where = f"{when} is {found.where} than usual" if found else when
-    said = moved(judged, past, metric)
-    return f"{said[:1].upper()}{said[1:]}: {where} ({words.SIGNALS[judged.signal].explains})."
+    said = moved(judged, began, metric)
+    return f"{said[:1].upper()}{said[1:]}: {where} ({words.signal(judged).explains})."
 
 
-def course(judged: Value | None, past: Past, metric: AnyMetric, *, is_known: bool = True) -> str:
+def course(judged: Value | None, began: Value | None, metric: AnyMetric, *, is_known: bool = True) -> str:
     """The title of a chart: the KPI, what became of it, and when; of one without a value now, that it has none."""
     if not is_known:
         return f"{metric.name}: no value now, so no change can be told"
-    said = f"{metric.name}: {moved(judged, past, metric)}"
-    if judged is None or past.began is not None:
+    said = f"{metric.name}: {moved(judged, began, metric)}"
+    if judged is None or began is not None:
         return said
     return f"{said}, {formats.when(judged)}"
 
@@ -144,7 +136,8 @@ def headline(row: Value | None, last: Value | None, moves: str, metric: AnyMetri
     when = formats.when(row)
     causal = "" if words.is_causal(metric) else f" ({NOT_CAUSAL})"
     told = f"{metric.name}{causal}: {value(row, metric)}{severity} ({spread(row)})"
-    return f"{told}, {when}; {against_target(row, metric)}. {moves}"
+    reading = f" {words.reading(metric)}".rstrip()
+    return f"{told}, {when}; {against_target(row, metric)}. {moves}{reading}"
 
 
 def _name(metric: AnyMetric) -> str:

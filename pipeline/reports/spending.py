@@ -16,7 +16,8 @@ UNTOLD = Budgeted(0, None, None, None, None, "no budget is told of it")
 
 def spending(result: RoiResult) -> Iterator[tuple[str, Figure]]:
     """The two lines of whoever pays: over or under the budget, and licences without use."""
-    yield "Costs against the approved budget of the same months", against_budget(result.programme.budget or UNTOLD)
+    held = result.programme.budget or UNTOLD
+    yield budget_title(held), against_budget(held)
     yield "Idle licences", idle(result)
 
 
@@ -38,6 +39,12 @@ def budget_months(held: Budgeted) -> str:
     span = months_between(held.first, held.last)
     count = "" if len(span) == held.months else f"{held.months} of the {len(span)} months "
     return f"{count}{month(held.first)} to {month(held.last)}"
+
+
+def budget_title(held: Budgeted) -> str:
+    """What `against_budget` tells, with the months it is told of."""
+    months = budget_months(held)
+    return f"Costs against the approved budget{f', {months}' if months else ''}"
 
 
 def idle(result: RoiResult) -> Figure:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from pipeline.reports.cells import day, decimal, integer, number, text
@@ -102,8 +101,20 @@ def index(frame: pd.DataFrame, as_of: date, since: Mapping[tuple[str, date], dat
     for row in records(frame[frame["dimension"].fillna("") == ""]):
         start = known.get((row.kpi_id, row.start))
         groups[row.kpi_id, row.grain].append(replace(row, since=start) if start else row)
-    overall = {key: tuple(sorted(rows, key=lambda row: row.end)) for key, rows in sorted(groups.items())}
+    overall = {key: tuple(_sided(sorted(rows, key=lambda row: row.end))) for key, rows in sorted(groups.items())}
     return Values(frame, as_of, overall, _sliced(frame))
+
+
+def _sided(series: Iterable[Value]) -> Iterator[Value]:
+    """A series with the side of each signal: it was judged by the mean of the values up to and with its own."""
+    total, count = 0.0, 0
+    for row in series:
+        if row.value is None or row.status != "computed":
+            yield row
+            continue
+        total, count = total + row.value, count + 1
+        apart = 0.0 if row.signal in QUIET else row.value * count - total
+        yield replace(row, side="above" if apart > 0 else "below") if apart else row
 
 
 def closed(values: Values, rows: Sequence[Value], metric: AnyMetric) -> list[Value]:
@@ -178,18 +189,12 @@ def began(values: Values, seen: Value) -> Value | None:
     points = [row for row in series if row.end <= seen.end and row.value is not None and row.status == "computed"]
     if seen.signal in QUIET or not points or points[-1] != seen:
         return None
-    sides = _sides([row.value for row in points if row.value is not None])
     first = len(points) - 1
-    while first > 0 and points[first - 1].signal not in QUIET and sides[first - 1] == sides[-1]:
+    while first > 0 and points[first - 1].signal not in QUIET and points[first - 1].side == seen.side:
         first -= 1
     if points[first].signal in ("shift", "trend"):
         return points[max(first + 1 - RUN, 0)]
     return points[first] if first < len(points) - 1 else None
-
-
-def _sides(known: Sequence[float]) -> list[bool]:
-    """Whether each value lies above the mean of the values up to and with it, which is what it was judged by."""
-    return [value * count > total for count, (value, total) in enumerate(zip(known, accumulate(known), strict=True), 1)]
 
 
 def coarser(grain: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from pipeline.catalog.formulas import formula_line
 from pipeline.catalog.model import AnyMetric, Catalog
+from pipeline.catalog.units import things_of
 from pipeline.reports.formats import amount, day, figure, goal
 from pipeline.reports.model import Figure, Mark, Record, Value
 
@@ -38,10 +39,16 @@ STATUSES = {
 
 SIGNALS = {
     "none": Mark("no real change", "ring", "quiet", "within its process limits"),
-    "outside_limits": Mark("outside limits", "diamond", "open", "beyond the mean ± 2.66 mean moving ranges"),
+    "outside_limits above": Mark(
+        "above the upper limit", "diamond", "open", "above the mean + 2.66 mean moving ranges"
+    ),
+    "outside_limits below": Mark(
+        "below the lower limit", "diamond", "open", "below the mean − 2.66 mean moving ranges"
+    ),
     "shift": Mark("shift", "step", "open", "seven points in a row on one side of the mean"),
     "trend": Mark("trend", "slope", "open", "seven points in a row rising or falling"),
-    "near_limit": Mark("near a limit", "half", "open", "two of three points close to a limit"),
+    "near_limit above": Mark("near the upper limit", "half", "open", "two of three points close to the upper limit"),
+    "near_limit below": Mark("near the lower limit", "half", "open", "two of three points close to the lower limit"),
     "trial": Mark(
         "trial limits", "dotted", "quiet", "fewer than 13 points: nothing found, and the usual range may still move"
     ),
@@ -68,6 +75,19 @@ FLAGS = {
     "s": Mark("suppressed", "s", "quiet", "a slice of fewer than 5 people is withheld"),
 }
 
+SIMULATED = (
+    "P10, P50 and P90 are the low end, the middle and the high end of the draws. The number as counted takes every "
+    "figure at its base; P50 need not equal it, for ranges reach further to one side of the base than to the other, "
+    "and figures are multiplied. n counts the claims behind it, whether they count or not: a line of benefit in one "
+    "use case and month."
+)
+"""How a simulated range stands to the number beside it, and what its n counts."""
+UPPER_BOUND = (
+    "The number behind ≤ is the upper end of the interval, and leads because few or none seen are no proof that there "
+    "are no more; “seen” is what was counted."
+)
+"""How the two numbers of `leading` are to be read."""
+
 STATUS_WORDS = {
     "computed": "computed",
     "insufficient_data": "too few data",
@@ -86,6 +106,11 @@ def status(row: Value, metric: AnyMetric) -> str:
 def verdict(row: Value) -> Mark:
     """The verdict against the target; without a value there is nothing to judge."""
     return NOT_JUDGED if row.value is None else VERDICTS.get(row.verdict, VERDICTS["inconclusive"])
+
+
+def signal(row: Value) -> Mark:
+    """The signal of a point that was judged; of limits there are two, and it says which."""
+    return SIGNALS.get(f"{row.signal} {row.side}") or SIGNALS.get(row.signal, SIGNALS[""])
 
 
 def target(metric: AnyMetric) -> str:
@@ -140,8 +165,14 @@ def formula(metric: AnyMetric) -> str:
 def leading(row: Value, metric: AnyMetric) -> Figure:
     """The number a page leads with: the upper end of the interval where none seen proves nothing, and what was seen."""
     if metric.headline == "upper_bound" and row.value is not None and row.high is not None:
-        return Figure(f"≤ {amount(row.high, row.unit)} ({amount(row.value, row.unit)} seen)", "value")
+        of = f" {things}" if (things := things_of(metric)) else ""
+        return Figure(f"≤ {amount(row.high, row.unit)}{of} ({amount(row.value, row.unit)} seen)", "value")
     return figure(row)
+
+
+def reading(metric: AnyMetric) -> str:
+    """How what a page leads with is to be read; empty for a plain value."""
+    return UPPER_BOUND if metric.headline == "upper_bound" else ""
 
 
 def seen(value: float, metric: AnyMetric) -> str:

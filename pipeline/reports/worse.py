@@ -29,8 +29,12 @@ def worse(edition: Edition, kpi_ids: Iterable[str]) -> WorseLine:
     named = {one.kpi_id for one in turned}
     moved = [_worse(edition, kpi, said) for kpi in able if kpi not in named and (said := _moved(edition, kpi))]
     found = turned + moved
+    told = found[:SHOWN]
     note = _note(len(ids), len(ids) - len(known), len(known) - len(able))
-    return WorseLine(_title(len(able), len(found)), note, tuple(found[:SHOWN]), max(len(found) - SHOWN, 0))
+    readings = dict.fromkeys(words.reading(edition.catalog.metrics[one.kpi_id]) for one in told)
+    return WorseLine(
+        _title(len(able), len(found)), " ".join(filter(None, (*readings, note))), tuple(told), len(found) - len(told)
+    )
 
 
 def _title(able: int, count: int) -> str:
@@ -103,13 +107,12 @@ def _moved(edition: Edition, kpi_id: str) -> str:
     seen = judged(edition.values, kpi_id, metric)
     if seen is None or seen.value is None or seen.signal in QUIET or metric.cumulative:
         return ""
-    past = edition.past(seen)
-    found = sentences.side(seen, past, metric)
+    found = sentences.side(seen, metric)
     if found is None or found.judgement != "worse":
         return ""
-    when = f"{past.since.strip()}, now" if past.since else f"{formats.when(seen)},"
-    shape = words.SIGNALS[seen.signal].word
-    return f"{found.where} than usual {when} {formats.amount(seen.value, seen.unit)} ({shape})"
+    lasts = sentences.since(edition.began(seen))
+    when = f"{lasts.strip()}, now" if lasts else f"{formats.when(seen)},"
+    return f"{found.where} than usual {when} {formats.amount(seen.value, seen.unit)} ({words.signal(seen).word})"
 
 
 def spoken(line: WorseLine) -> Iterator[str]:

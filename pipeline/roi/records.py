@@ -385,10 +385,3 @@ class RoiResult:
     claims: tuple[Claim, ...]
     costs: tuple[CostItem, ...]
     simulated: Simulated = field(default_factory=Simulated)
-
-
-CLAIM_COLUMNS = ("line", "use_case", "business_unit", "month", "ledger", "grade", "status", "gross", "amount", "weight",
-                 "counted", "discount", "present", "hours", "reason")  # fmt: skip
-COST_COLUMNS = ("month", "use_case", "business_unit", "category", "amount", "discount", "present", "how", "place",
-                "reason")  # fmt: skip
-"""What a download tells of each claim, and of each cost."""

@@ -94,7 +94,7 @@ LIVE = (
 )
 SHARED_PROMPT = ("customer_support", "knowledge_search", "contract_review")
 LATE: dict[str, tuple[dict[str, Any], float, dict[str, Any]]] = {
-    "drafting": ({}, 0.3, {"owner_role": "Head of Marketing"}),
+    "drafting": ({}, 0.3, {"owner_role": "Head of Sales"}),
     "code_assistant": ({"has_target": False}, 0.55, {"has_target": True}),
     "knowledge_search": ({"has_baseline": False}, 0.2, {"has_baseline": True}),
 }
