@@ -284,7 +284,7 @@ def test_an_upper_bound_is_told_in_one_way(seen: float) -> None:
     changed = catalogue.model_copy(update={"metrics": {**catalogue.metrics, kpi: metric}})
     held = rows.indexed(replace(made(), values=values, catalog=changed))
     row, page = rows.kpi_row(held, kpi), kpis.kpi_page(held, kpi)
-    told = f"≤ {formats.percent(0.5)} ({formats.percent(seen)} seen)"
+    told = f"≤{formats.THIN}{formats.percent(0.5)} ({formats.percent(seen)} seen)"
     shown = [row.value, row.prior, *(one.value for part in page.breakdowns for one in part.rows)]
     shown += [one.value for chart in page.charts for one in chart.rows]
     assert len(shown) > 20

@@ -152,9 +152,9 @@ def test_an_upper_bound_says_of_what_and_how_it_is_read() -> None:
     metric = load_catalog(CATALOG).metrics["compliance_incidents"]
     given = {"value": 1.0, "unit": "count", "interval_low": 0.025, "interval_high": 5.572}
     one = _record(row(edition().catalog, KPI, "month", date(2026, 10, 1), date(2026, 11, 1)) | given)
-    assert words.leading(one, metric).text == "≤ 6 incidents (1 seen)"
+    assert words.leading(one, metric).text == "≤\u202f6 incidents (1 seen)"
     said = sentences.headline(one, None, "No real change.", metric)
-    assert said.startswith("Compliance incidents: ≤ 6 incidents (1 seen) (95 % interval 0.025–6, n = ")
+    assert said.startswith("Compliance incidents: ≤\u202f6 incidents (1 seen) (95 % interval 0.025–6, n = ")
     assert said.endswith(f"No real change. {words.UPPER_BOUND}")
     plain = metric.model_copy(update={"headline": "value"})
     assert words.UPPER_BOUND not in sentences.headline(one, None, "No real change.", plain)

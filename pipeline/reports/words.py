@@ -8,7 +8,7 @@ from decimal import Decimal
 from pipeline.catalog.formulas import formula_line
 from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.catalog.units import things_of
-from pipeline.reports.formats import amount, day, figure, goal
+from pipeline.reports.formats import THIN, amount, day, figure, goal
 from pipeline.reports.model import Figure, Mark, Record, Value
 
 VERDICTS = {
@@ -166,7 +166,7 @@ def leading(row: Value, metric: AnyMetric) -> Figure:
     """The number a page leads with: the upper end of the interval where none seen proves nothing, and what was seen."""
     if metric.headline == "upper_bound" and row.value is not None and row.high is not None:
         of = f" {things}" if (things := things_of(metric)) else ""
-        return Figure(f"≤ {amount(row.high, row.unit)}{of} ({amount(row.value, row.unit)} seen)", "value")
+        return Figure(f"≤{THIN}{amount(row.high, row.unit)}{of} ({amount(row.value, row.unit)} seen)", "value")
     return figure(row)
 
 
