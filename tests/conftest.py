@@ -21,12 +21,13 @@ def realdata() -> Path:
 
 LONGEST = (
     "test_nightly_sample.py",
-    "test_cli.py",
-    "test_nightly_killed.py",
     "test_reports_browser.py",
     "test_engine_laws.py",
+    "test_cli.py",
+    "test_checks_warehouse.py",
+    "test_nightly_killed.py",
 )
-"""Files of minutes: begun first, so that no worker is left alone with one at the end."""
+"""Files of a minute and more: begun first, so that no worker is left alone with one at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import forked
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = "2026-11-01T06:00:00Z"
@@ -41,7 +42,7 @@ class Project:
         return self.root / "reports"
 
     def command(self, *words: str | Path) -> list[str]:
-        """The command line of `roi` with these words."""
+        """The command line of `roi` with these words, for what looks at the process itself."""
         return [str(Path(sys.executable).with_name("roi")), *map(str, words)]
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -50,9 +51,7 @@ class Project:
 
     def roi(self, *words: str | Path, exit_code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run `roi` and hold it to an exit code."""
-        done = subprocess.run(
-            self.command(*words), env=self.environment(**environment), capture_output=True, text=True, check=False
-        )
+        done = forked.run([str(word) for word in words], environment=self.environment(**environment))
         assert done.returncode == exit_code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done

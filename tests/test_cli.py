@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from datetime import date
@@ -25,6 +26,12 @@ HEADER = "deployment_id,service,environment,change_type,started_at,finished_at,r
 GOOD = [
     f"dep-{i},api,production,code,2026-10-0{i}T10:00:00Z,2026-10-0{i}T10:30:00Z,success,false,,true" for i in (1, 2, 3)
 ]
+ONE_ROLE = """\
+version: 1
+roles:
+  genai_engineer: {title: Engineer, layer: build_operate, tier: 1, question: What does it cost?}
+metrics:
+"""
 HEAVY = {"pandas", "pandera", "great_expectations", "plotly", "duckdb", "scipy", "jinja2", "pydantic"}
 
 
@@ -111,19 +118,21 @@ def test_the_catalogue_is_checked_with_line_and_column(project: Project, tmp_pat
     """Exit 2 and file:line:column for a mistake; exit 0 and the counts for the project's own."""
     good = project.json("catalog", "check")
     assert (good["ok"], good["kpis"], good["problems"]) == (True, 43, [])
-    text = (ROOT / "metrics_catalog.yaml").read_text(encoding="utf-8")
-    broken = tmp_path / "broken.yaml"
-    broken.write_text(text.replace("owner: genai_engineer", "owner: genai_enginer", 1), encoding="utf-8")
-    line = broken.read_text(encoding="utf-8").splitlines().index("    owner: genai_enginer") + 1
-    done = project.roi("catalog", "check", broken, exit_code=2)
+    text, small = (ROOT / "metrics_catalog.yaml").read_text(encoding="utf-8"), tmp_path / "small.yaml"
+    (record,) = re.findall(r"^  token_cost_per_session:\n(?:    .*\n|\n)+", text, flags=re.MULTILINE)
+    small.write_text(ONE_ROLE + record.replace("owner: genai_engineer", "owner: genai_enginer"), encoding="utf-8")
+    line = small.read_text(encoding="utf-8").splitlines().index("    owner: genai_enginer") + 1
+    done = project.roi("catalog", "check", small, exit_code=2)
     (found, summary) = done.stdout.splitlines()
-    assert found.startswith(f"broken.yaml:{line}:5  C020  found owner 'genai_enginer'")
+    assert found.startswith(f"small.yaml:{line}:5  C020  found owner 'genai_enginer'")
     assert found.endswith("did you mean genai_engineer?")
     assert summary == "1 problem"
     assert done.stderr.splitlines() == [
         "Reading the catalogue ...", "Running worked examples ...", "Reading the source mappings ..."
     ]  # fmt: skip
-    (project.root / "metrics_catalog.yaml").write_text(broken.read_text(encoding="utf-8"), encoding="utf-8")
+    broken = text.replace("owner: genai_engineer", "owner: genai_enginer", 1)
+    line = broken.splitlines().index("    owner: genai_enginer") + 1
+    (project.root / "metrics_catalog.yaml").write_text(broken, encoding="utf-8")
     try:
         refused = project.roi("nightly", "--exports", _exports(project), exit_code=2)
     finally:

@@ -399,9 +399,12 @@ def test_broken_catalogues_are_told_as_the_check_tells_them(project: Project, mo
 
 def test_the_module_is_the_command(project: Project) -> None:
     """`python -m pipeline.cli` says what `roi` says."""
-    words = [sys.executable, "-m", "pipeline.cli", "catalog", "example", "served"]
-    done = subprocess.run(words, env=project.environment(), capture_output=True, text=True, check=True)
-    assert done.stdout == project.roi("catalog", "example", "served").stdout != ""
+    asked = ("catalog", "example", "served")
+    said = [
+        subprocess.run(words, env=project.environment(), capture_output=True, text=True, check=True).stdout
+        for words in ([sys.executable, "-m", "pipeline.cli", *asked], project.command(*asked))
+    ]
+    assert [*said, project.roi(*asked).stdout] == said[:1] * 3 != [""] * 3
 
 
 def test_a_wrong_revision_is_refused(project: Project) -> None:

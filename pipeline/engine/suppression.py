@@ -84,22 +84,19 @@ class _Group:
 def _counted(parts: dict[str, pd.DataFrame], catalog: Catalog, end: date) -> Iterator[_Group]:
     """KPIs that count people, each by itself: all whom a row is told of, and each group where two are compared.
 
+    Of a KPI that nothing could be counted for nothing is told.
     Hiding more than one of them asks for takes away sums from which the others could be worked out, and adds none.
     """
     for kpi_id in (one for one in parts if catalog.metrics[one].people):
         part, metric = parts[kpi_id], catalog.metrics[kpi_id]
-        many = [part["clusters"].fillna(part["n"]).fillna(0)]  # several answers of one person are one person
-        many += [
-            part[arm].astype(float).fillna(0)
-            for arm in ("treated_n", "control_n")
-            if arm in part and part[arm].notna().any()
-        ]
+        many = [part["clusters"].fillna(part["n"])]  # several answers of one person are one person
+        many += [part[arm].astype(float) for arm in ("treated_n", "control_n") if arm in part]
         kind = kind_of(metric)
         is_running = not isinstance(kind, SnapshotKind | RecurrenceKind)
-        for people in many:
+        for people in (one for one in many if one.notna().any()):
             yield _Group(
                 kpis=(kpi_id,),
-                people=part[_SLICE].assign(people=people),
+                people=part[_SLICE].assign(people=people.fillna(0)),
                 dimensions=("", *metric.dimensions),
                 grain=metric.grain,
                 is_counted=True,
