@@ -100,7 +100,7 @@ def leading(point: Point, kpi: Kpi) -> str:
     if kpi.definition.get("headline") == "upper_bound" and point.ends[1] is not None:
         things = re.fullmatch(r"sum\((\w+s)\)", kpi.definition["total"]) if unit == "count" else None
         of = f" {things[1].replace('_', ' ')}" if things else ""
-        return f"\u2264 {amount(point.ends[1], unit)}{of} ({amount(point.value, unit)} seen)"
+        return f"\u2264{THIN}{amount(point.ends[1], unit)}{of} ({amount(point.value, unit)} seen)"
     return amount(point.value, unit)
 
 
