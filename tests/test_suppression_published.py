@@ -154,4 +154,5 @@ def test_no_told_group_is_small(nights: Nights) -> None:
     for told, _ in nights.editions:
         counted = {key: int(row["n"]) for key, row in told.rows.items() if row["n"] and key[0] in PEOPLE}
         assert not {key for key, n in counted.items() if 0 < n < SMALLEST_GROUP}
-        assert {key[0] for key in counted} == set(PEOPLE)
+        assert {key[0] for key in told.rows} >= set(PEOPLE)
+        assert len(counted) > 100
