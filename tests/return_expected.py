@@ -140,6 +140,8 @@ def _facts(told: Return, chance: Decimal) -> Iterator[tuple[Where, str]]:
     yield ("fact", "Internal rate of return"), f"{len(rates)} {rates}" if len(rates) > 1 else " ".join(rates)
     yield ("fact", "Costs in full per verified outcome"), money(told.per_outcome.quantize(D("0.01"), "ROUND_HALF_UP"))
     yield ("fact", f"Costs against the approved budget{_of_months(told)}"), _against_budget(told)
+    if without := _without_budget(told):
+        yield ("fact", "Costs without a budget"), in_full(without)
     yield ("fact", "Idle licences"), _idle(told)
 
 
@@ -174,6 +176,12 @@ def _against_budget(told: Return) -> str:
     approved = exact(budget) or D(0)
     apart = f" {percent(abs(spent - approved) / approved)}" if spent != approved and approved else ""
     return f"{in_full(spent)} of {in_full(approved)}{apart}"
+
+
+def _without_budget(told: Return) -> Decimal:
+    """Costs of all cells that none was approved for; 0 where no budget is."""
+    cells = _cells(_approved(told) or {"children": ()})
+    return sum((one.amount for one in told.costs if cells and (one.use_case, one.month) not in cells), D(0))
 
 
 def _idle(told: Return) -> str:

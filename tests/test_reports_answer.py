@@ -97,8 +97,8 @@ def test_a_month_that_is_not_settled_says_what_is_missing(result: RoiResult) -> 
     claimed = next(one.amount for one in found.claims if (one.line, one.month) == ("contacts_settled", MONTHS[-1]))
     assert claimed == 150
     assert answer(found).sure.endswith(
-        "Not settled yet: $150.00 that 1 line claims for June 2026 are provisional and not in it, the costs of that "
-        "month are."
+        "Not settled yet: $150.00 that 1 line claims for June 2026, before the weight of their evidence, are "
+        "provisional and not in it; the costs of that month are."
     )
 
 

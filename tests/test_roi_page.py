@@ -95,6 +95,7 @@ def test_overspending_and_idle_licences_are_recomputed(tmp_path: Path) -> None:
     assert shown["Costs against the approved budget, 2 of the 3 months January 2026 to March 2026"].text == (
         f"${500 + D('2.50') + D('60.55') + D('3.00')} of ${100 + D('60.55')}, 252.6\u202f% over"
     )
+    assert shown["Costs without a budget"].text == f"${result.programme.costs - 500 - D('2.50') - D('60.55') - 3}"
     assert shown["Idle licences"].text == "$30.00, 75.0\u202f% of what licences cost"
 
 

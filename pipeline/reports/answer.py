@@ -77,8 +77,8 @@ def _unsettled(result: RoiResult) -> str:
     who = f"{lines} {'lines claim' if lines > 1 else 'line claims'}"
     claimed = money(sum((one.amount or Decimal(0) for one in young), Decimal(0))).text
     return (
-        f" Not settled yet: {claimed} that {who} for {month(young[0].month)} are provisional and not in it, the costs "
-        "of that month are."
+        f" Not settled yet: {claimed} that {who} for {month(young[0].month)}, before the weight of their evidence, are "
+        "provisional and not in it; the costs of that month are."
     )
 
 

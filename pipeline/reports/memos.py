@@ -13,7 +13,7 @@ from pipeline.reports.amounts import in_full, money, month, share
 from pipeline.reports.drawings import LEFT, PRESENT, discounting, left_of
 from pipeline.reports.model import Figure, Mark
 from pipeline.reports.returns import Row, Swung, grade_rows, swings
-from pipeline.reports.spending import UNTOLD, against_budget, budget_title
+from pipeline.reports.spending import UNTOLD, budget_lines
 from pipeline.roi.decision import FIX, SCALE, STOP
 from pipeline.roi.records import Brief, Claim, Decision, RoiResult, Turn, Worth
 
@@ -144,10 +144,7 @@ def _sum(result: RoiResult, one: Worth) -> Iterator[Row]:
 
 def budget_rows(one: Worth) -> Iterator[Row]:
     """What was approved against what the same months cost, and what stands in other months."""
-    held = one.budget or UNTOLD
-    yield Row(budget_title(held), (against_budget(held),))
-    if held.approved is not None and held.beyond != 0:
-        yield Row("Costs of months without a budget", (in_full(held.beyond, "a part is unknown"),))
+    yield from (Row(name, (figure,)) for name, figure in budget_lines(one.budget or UNTOLD))
 
 
 def _short(one: Worth) -> str:

@@ -15,10 +15,16 @@ UNTOLD = Budgeted(0, None, None, None, None, "no budget is told of it")
 
 
 def spending(result: RoiResult) -> Iterator[tuple[str, Figure]]:
-    """The two lines of whoever pays: over or under the budget, and licences without use."""
-    held = result.programme.budget or UNTOLD
-    yield budget_title(held), against_budget(held)
+    """The lines of whoever pays: over or under the budget, what has none, and licences without use."""
+    yield from budget_lines(result.programme.budget or UNTOLD)
     yield "Idle licences", idle(result)
+
+
+def budget_lines(held: Budgeted) -> Iterator[tuple[str, Figure]]:
+    """What was approved against what the same months cost, and all costs that nothing was approved for."""
+    yield budget_title(held), against_budget(held)
+    if held.approved is not None and held.beyond != 0:
+        yield "Costs without a budget", in_full(held.beyond, "a part is unknown")
 
 
 def against_budget(held: Budgeted) -> Figure:
