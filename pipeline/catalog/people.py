@@ -1,10 +1,11 @@
-"""Which KPIs tell of groups of people: those that count people, and those told by what people have in common."""
+"""Which KPIs tell of groups of people: those that count people, and those that count what people did."""
 
 from __future__ import annotations
 
 from functools import cache
 
 from pipeline.catalog.model import AnyMetric
+from pipeline.facts import load_facts
 from pipeline.tables import load_tables
 
 SMALLEST_GROUP = 5
@@ -12,7 +13,7 @@ SMALLEST_GROUP = 5
 UNKNOWN = "unknown"
 """The slice of rows of which nobody knows to which other slice they belong."""
 PERSON = "person_id"
-"""Column of a fact that has whose row it is; `unknown`, who counts as one person, where nobody knows or knows yet."""
+"""Column of a fact that has whose row it is; empty where nobody knows."""
 
 
 @cache
@@ -21,14 +22,14 @@ def groupings() -> frozenset[str]:
     return frozenset(column.name for column in load_tables()["people"].columns if column.type in ("text", "category"))
 
 
-def grouped_by(metric: AnyMetric) -> tuple[str, ...]:
-    """Dimensions of a KPI whose slices are groups of people, which it does not count."""
-    return () if metric.people else tuple(name for name in metric.dimensions if name in groupings())
+def counts_deeds(metric: AnyMetric) -> bool:
+    """Whether a KPI counts what people did, such as sessions, and not the people."""
+    return any(load_facts()[fact].of_people for fact in metric.counted_facts)
 
 
 def tells_of_people(metric: AnyMetric) -> bool:
-    """Whether a KPI counts people, or is told by groups of them."""
-    return metric.people or bool(grouped_by(metric))
+    """Whether a KPI counts people, or what people did."""
+    return metric.people or counts_deeds(metric)
 
 
 def unknown_words(dimension: str) -> str:
@@ -44,8 +45,4 @@ def unknown_words(dimension: str) -> str:
 
 def withheld_words(metric: AnyMetric) -> str:
     """What is withheld of a KPI lest it tell of few people, in words; nothing where there is no such thing."""
-    if metric.people:
-        return f"Groups of fewer than {SMALLEST_GROUP} people are not shown."
-    if not (named := grouped_by(metric)):
-        return ""
-    return f"By {' and '.join(named).replace('_', ' ')}, groups of fewer than {SMALLEST_GROUP} people are not shown."
+    return f"Groups of fewer than {SMALLEST_GROUP} people are not shown." if tells_of_people(metric) else ""

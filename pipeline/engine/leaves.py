@@ -10,10 +10,9 @@ from __future__ import annotations
 import hashlib
 
 from pipeline.catalog.model import AnyMetric, Catalog
-from pipeline.catalog.people import grouped_by
 from pipeline.engine.kinds import Leaf, kind_of
 from pipeline.engine.kinds.base import EXACT, column_of, from_rows
-from pipeline.engine.people import PEOPLE
+from pipeline.engine.people import PEOPLE, STRANGERS
 from pipeline.engine.sets import set_sql
 from pipeline.facts import fact_sql, load_facts
 
@@ -71,7 +70,8 @@ def aggregates_of(fact: str, metrics: dict[str, AnyMetric]) -> list[str]:
 
 def _cells(fact: str, metrics: dict[str, AnyMetric]) -> Leaf:
     keys = ", ".join(["day", *dimensions_of(fact, metrics)])
-    sums = [f"CAST(coalesce({sql}, 0) AS {EXACT}) AS {column_of(sql)}" for sql in aggregates_of(fact, metrics)]
+    summed = [*aggregates_of(fact, metrics), *([STRANGERS] if load_facts()[fact].of_people else [])]
+    sums = [f"CAST(coalesce({sql}, 0) AS {EXACT}) AS {column_of(sql)}" for sql in summed]
     sets = [f"{sql} AS {column_of(sql)}" for sql in sets_of(fact, metrics)]
     held = ", ".join(sums + sets)
     return Leaf(f"cells_{fact}", fact, f"SELECT {keys}, {held} FROM {from_rows(fact)} GROUP BY {keys}")
@@ -80,6 +80,6 @@ def _cells(fact: str, metrics: dict[str, AnyMetric]) -> Leaf:
 def sets_of(fact: str, metrics: dict[str, AnyMetric]) -> list[str]:
     """SQL of every set of members that is kept per cell of a fact, each once."""
     found = [set_sql(one) for metric in metrics.values() for one in kind_of(metric).sets(metric).values()]
-    if any(grouped_by(metric) and fact in metric.counted_facts for metric in metrics.values()):
+    if load_facts()[fact].of_people:
         found.append(PEOPLE)
     return list(dict.fromkeys(found))

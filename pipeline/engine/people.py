@@ -1,4 +1,4 @@
-"""How many people stand behind what is told of a group of them, where a KPI counts something else, such as sessions."""
+"""How many people stand behind what is told of what they did, such as sessions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PEOPLE = set_sql(Measure("distinct", PERSON))
-"""SQL of the people of a cell."""
+"""SQL of the people of a cell who are known by name."""
+STRANGERS = f"count(*) filter (where {PERSON} IS NULL)"
+"""SQL of the rows of a cell of which nobody knows whose they are: each may be that of another person."""
 
 
 def count_people(
     con: duckdb.DuckDBPyConnection, fact: str, dimensions: tuple[str, ...], periods: pd.DataFrame
 ) -> pd.DataFrame:
-    """One row per period and slice in which anybody has rows: how many different `people` that is, the total first."""
-    columns = {"n": column_of(PEOPLE)}
-    found = rolled_frame(count_sets(con, f"states.cells_{fact}", columns, dimensions, periods), periods)
-    return found.rename(columns={"n": "people"})
+    """One row per period and slice in which anybody has rows, the total first.
+
+    `known` is how many different people of known name that is, and `people` those and as many as there are rows of
+    nobody known.
+    """
+    sets, sums = {"known": column_of(PEOPLE)}, {"strangers": column_of(STRANGERS)}
+    parts = (
+        (dimension, value, {"known": counts["known"], "n": counts["known"] + counts["strangers"]})
+        for dimension, value, counts in count_sets(con, f"states.cells_{fact}", sets, dimensions, periods, sums=sums)
+    )
+    return rolled_frame(parts, periods).rename(columns={"n": "people"})

@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.catalog.model import Catalog
-from pipeline.catalog.people import SMALLEST_GROUP, grouped_by
-from pipeline.engine.differences import Counts, levels
+from pipeline.catalog.people import SMALLEST_GROUP
+from pipeline.engine.differences import Counts, Heads, levels
 from pipeline.engine.kinds import kind_of
 from pipeline.engine.kinds.members import DistinctKind, RecurrenceKind
 from pipeline.engine.kinds.sums import SnapshotKind, Sums
 from pipeline.engine.leaves import read_facts
 from pipeline.engine.people import count_people
 from pipeline.engine.rollup import days_of
+from pipeline.facts import load_facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,19 +48,23 @@ def suppress(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, catalog: Catal
     one with a few, and gets a row for that. `end` is the day after the last one with data.
     """
     parts = dict(iter(frame.groupby("kpi_id", sort=False)))
-    groups = [*_counted(parts, catalog, end), *_grouped(con, parts, catalog)]
+    groups = [*_counted(parts, catalog, end), *_deeds(con, parts, catalog)]
     told = _told(con, [kpi_id for group in groups for kpi_id in group.kpis])
     slots: dict[str, list[pd.DataFrame]] = {}
     for group in groups:
-        hidden = list(_hidden(group, told[told["kpi_id"].isin(group.kpis)]))
+        hidden = dict(_hidden(group, told[told["kpi_id"].isin(group.kpis)]))
         for kpi_id in group.kpis:
-            slots.setdefault(kpi_id, []).extend(hidden)
+            dimensions = ("", *catalog.metrics[kpi_id].dimensions)
+            slots.setdefault(kpi_id, []).extend(hidden[at] for at in dimensions if at in hidden)
     return _put_in(frame, parts, slots)
 
 
 @dataclass(frozen=True)
 class _Group:
-    """People by period and slice (`people`, with `_SLICE`), and the KPIs that are told of them."""
+    """People by period and slice, and the KPIs that are told of them.
+
+    Columns are `_SLICE`, `people` and, where not all have a name, how many have (`known`).
+    """
 
     kpis: tuple[str, ...]
     """The first one withholds nothing for the sake of other people."""
@@ -67,11 +72,11 @@ class _Group:
     dimensions: tuple[str, ...]
     grain: str
     """The one that matters most."""
-    is_counted: bool
-    """Whether the KPI counts these people: its total is a group of them like any slice."""
     is_running: bool
     """Whether periods that differ by a few people tell of them."""
     adds_up: bool
+    expects: bool
+    """Whether for days to come as many people are expected as there were: what is told goes on and on."""
     end: date
     """Day after the last one with data; periods that end after it are still open."""
 
@@ -99,37 +104,38 @@ def _counted(parts: dict[str, pd.DataFrame], catalog: Catalog, end: date) -> Ite
                 people=part[_SLICE].assign(people=people.fillna(0)),
                 dimensions=("", *metric.dimensions),
                 grain=metric.grain,
-                is_counted=True,
                 is_running=is_running,
                 adds_up=is_running and isinstance(kind, Sums) and not isinstance(kind, DistinctKind),
+                expects=False,
                 end=end,
             )
 
 
-def _grouped(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], catalog: Catalog) -> Iterator[_Group]:
-    """KPIs that count something else of groups of people, together with those of the same people.
+def _deeds(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], catalog: Catalog) -> Iterator[_Group]:
+    """KPIs that count what people did, those of the same fact together.
 
-    Their periods are open until the fact has a row of their last day or a later one, whatever other tables have: once a
-    month was told without its last day, that day could be told no more.
+    Months go before weeks and days, for a weekend that few people worked on would else tell a month apart. Periods are
+    open until the fact has a row of their last day or a later one, whatever other tables have: once a month was told
+    without its last day, that day could be told no more.
     """
     import pandas as pd
 
     last = days_of(con, read_facts(catalog))
     for fact, metrics in read_facts(catalog).items():
         alone_first = sorted(metrics.items(), key=lambda item: len(item[1].counted_facts))
-        found = {kpi_id: one for kpi_id, one in alone_first if kpi_id in parts and grouped_by(one)}
-        if not found or fact not in last:
+        found = {kpi_id: one for kpi_id, one in alone_first if kpi_id in parts and fact in one.counted_facts}
+        if not found or fact not in last or not load_facts()[fact].of_people:
             continue
-        dimensions = tuple(dict.fromkeys(name for metric in found.values() for name in grouped_by(metric)))
+        dimensions = tuple(dict.fromkeys(name for metric in found.values() for name in metric.dimensions))
         totals = pd.concat([part[part["dimension"] == ""] for part in (parts[kpi_id] for kpi_id in found)])
         yield _Group(
             kpis=tuple(found),
             people=count_people(con, fact, dimensions, totals[_WINDOW].drop_duplicates(ignore_index=True)),
-            dimensions=dimensions,
-            grain=max((metric.grain for metric in found.values()), key=_GRAINS.index),
-            is_counted=False,
+            dimensions=("", *dimensions),
+            grain=max(("month", *(metric.grain for metric in found.values())), key=_GRAINS.index),
             is_running=True,
             adds_up=True,
+            expects=True,
             end=date.fromisoformat(last[fact][1]) + timedelta(days=1),
         )
 
@@ -177,20 +183,25 @@ def _tables(group: _Group, before: pd.DataFrame) -> Iterator[tuple[str, _Table]]
     placed = group.people.merge(windows.reset_index(names="window"), on=_WINDOW)
     for dimension in group.dimensions:
         slices = placed[placed["dimension"] == dimension] if dimension else placed.iloc[:0]
-        wide, found = _wide(slices, len(windows))
+        wide, found = _wide(slices, "people", len(windows))
         greatest = dict(zip(found, wide.max(axis=0, initial=0).tolist(), strict=True))
         names = _in_order(greatest, before[before["dimension"] == dimension])
-        ordered = wide[:, [found.index(name) for name in names]]
-        yield dimension, _Table(windows, Counts(starts, ends, totals["people"].to_numpy(dtype=float), ordered), names)
+        order = [found.index(name) for name in names]
+        many = [
+            (totals[column].to_numpy(dtype=float), _wide(slices, column, len(windows))[0][:, order])
+            for column in ("people", "known")
+            if column in placed
+        ]
+        yield dimension, _Table(windows, Counts(starts, ends, *(Heads(*one) for one in many)), names)
 
 
-def _wide(slices: pd.DataFrame, windows: int) -> tuple[NDArray[np.float64], list[str]]:
+def _wide(slices: pd.DataFrame, column: str, windows: int) -> tuple[NDArray[np.float64], list[str]]:
     """People by window and slice, and the names of the slices; those of no name are told as ''."""
     import pandas as pd
 
     codes, found = pd.factorize(slices["dimension_value"].fillna(""))
     wide = np.zeros((windows, len(found)))
-    wide[slices["window"], codes] = slices["people"]
+    wide[slices["window"], codes] = slices[column]
     return wide, found.tolist()
 
 
@@ -207,8 +218,8 @@ def _in_order(greatest: dict[str, float], before: pd.DataFrame) -> list[str]:
     return sorted(greatest, key=lambda one: (one in told, -times.get(one, 0) * (one in told), greatest[one], one))
 
 
-def _hidden(group: _Group, before: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Periods and slices (`_SLICE`) of a group of KPIs that are not to be told, after what editions said of them."""
+def _hidden(group: _Group, before: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """By dimension, the periods and slices (`_SLICE`) that are not to be told after what editions said of them."""
     leading, told = before[before["kpi_id"] == group.kpis[0]], before[~before["is_withheld"].astype(bool)]
     for dimension, table in _tables(group, leading) if len(group.people) else ():
         level = levels(
@@ -217,9 +228,9 @@ def _hidden(group: _Group, before: pd.DataFrame) -> Iterator[pd.DataFrame]:
             told=_before(told, dimension, table.names),
             to_come=_to_come(table, group) if group.adds_up else (),
             is_running=group.is_running,
-            is_total_told=not group.is_counted,
+            expects=group.expects,
         )
-        yield table.below(level, dimension)
+        yield dimension, table.below(level, dimension)
 
 
 def _order(table: _Table, cadence: str, until: int) -> list[int]:
@@ -234,11 +245,10 @@ def _order(table: _Table, cadence: str, until: int) -> list[int]:
 def _to_come(table: _Table, group: _Group) -> Iterator[tuple[int, int]]:
     """Open periods of the cadence, whole: they are to be told when they are over.
 
-    Before the first is, none is kept free of a KPI that counts people, for what there is is all there is to tell; what
-    is told by groups of people has its total.
+    Before the first is, none is kept free, for what there is is all there is to tell.
     """
     ends, is_cadence = _days(table.windows["period_end"]), (table.windows["grain"] == group.grain).to_numpy()
-    if group.is_counted and not (is_cadence & (ends <= group.until)).any():
+    if not (is_cadence & (ends <= group.until)).any():
         return
     for at in np.flatnonzero(is_cadence & (ends > group.until)):
         yield int(table.counts.starts[at]), int(ends[at])

@@ -4,6 +4,7 @@ meaning: >-
   call of no session is a row with no session of its own, so that its cost is not lost. The cost of a session is unknown
   when one of its calls is unpriced, and when no tokens of any of its calls were counted.
 needs: [priced_calls, _directory, _identity]
+of_people: true
 reads:
   calls:
     - own
@@ -45,7 +46,7 @@ sessions AS (
   LEFT JOIN facts._identity AS i ON i.alias_id = s.person_id
   WHERE coalesce(s.environment, 'production') = 'production' AND NOT coalesce(s.is_synthetic, FALSE)
 )
-SELECT s.day, s.session_id AS session_key, coalesce(s.person_id, 'unknown') AS person_id, s.use_case,
+SELECT s.day, s.session_id AS session_key, s.person_id, s.use_case,
   coalesce(d.department, 'unknown') AS department,
   1 AS sessions, coalesce(c.cost_usd, 0) AS cost_usd,
   CASE WHEN c.unpriced_calls = 0 AND c.metered_calls > 0 THEN 0 ELSE 1 END AS unknown_costs
@@ -53,6 +54,6 @@ FROM sessions AS s
 LEFT JOIN spent AS c ON c.session_id = s.session_id
 LEFT JOIN facts._directory AS d ON d.person_id = s.person_id AND d.valid_from <= s.day AND s.day < d.valid_to
 UNION ALL
-SELECT day, session_key, 'unknown', 'unknown', 'unknown', 0, coalesce(cost_usd, 0), unpriced_calls
+SELECT day, session_key, NULL, 'unknown', 'unknown', 0, coalesce(cost_usd, 0), unpriced_calls
 FROM facts.priced_calls
 WHERE known_session_id IS NULL

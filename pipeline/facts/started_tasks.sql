@@ -3,6 +3,7 @@ meaning: >-
   One task somebody began in production, however it ended, and whether somebody verified that it was done. Retries
   belong to their task. A use case in which nobody verifies anything is left out: there success is unknown, not zero.
 needs: [_directory, _identity]
+of_people: true
 reads:
   tasks: >-
     SELECT facts.utc_day(started_at) AS day FROM changed
@@ -20,7 +21,7 @@ reads:
 WITH verifying AS (
   SELECT DISTINCT coalesce(use_case_id, 'unknown') AS use_case FROM core.tasks WHERE outcome_source = 'verified'
 )
-SELECT facts.utc_day(t.started_at) AS day, t.task_id, coalesce(i.person_id, s.person_id, 'unknown') AS person_id,
+SELECT facts.utc_day(t.started_at) AS day, t.task_id, coalesce(i.person_id, s.person_id) AS person_id,
   coalesce(i.person_id, s.person_id, t.session_id, t.task_id) AS user_key,
   coalesce(t.use_case_id, 'unknown') AS use_case, coalesce(t.intent, 'unknown') AS intent,
   coalesce(d.department, 'unknown') AS department,

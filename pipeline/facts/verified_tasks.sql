@@ -3,6 +3,7 @@ meaning: >-
   One task that somebody verified as done, with the hours it took less than the same task takes without AI (measured
   beforehand). Fewer hours than nothing are possible: a slow task counts against the total.
 needs: [_directory, _identity]
+of_people: true
 reads:
   tasks: own
   sessions: SELECT facts.utc_day(t.started_at) AS day FROM changed JOIN core.tasks AS t USING (session_id)
@@ -10,7 +11,7 @@ reads:
   identities: all
 */
 SELECT facts.utc_day(t.started_at) AS day, t.task_id, coalesce(t.session_id, t.task_id) AS session_key,
-  coalesce(i.person_id, s.person_id, 'unknown') AS person_id,
+  coalesce(i.person_id, s.person_id) AS person_id,
   coalesce(t.use_case_id, 'unknown') AS use_case, coalesce(d.department, 'unknown') AS department,
   CAST(round((CAST(t.baseline_minutes AS DOUBLE) * 6e7 - (epoch_us(t.ended_at) - epoch_us(t.started_at))) / 3.6e9, 9)
        AS DECIMAL(18, 9)) AS hours_saved
