@@ -92,6 +92,12 @@ class Benefit(Strict):
     says: Text | None = None
     """A strategic benefit in words."""
 
+    @property
+    def kpi_parts(self) -> frozenset[tuple[str, str]]:
+        """(KPI, which number of it) of every factor, those of deductions among them."""
+        every = (*self.factors, *(factor for one in self.deductions for factor in one.factors))
+        return frozenset((factor.kpi, factor.part) for factor in every if factor.kpi is not None)
+
     def may_meet(self, other: Benefit) -> bool:
         """Return whether both could claim in one use case on one day."""
         apart = (self.until is not None and other.since is not None and self.until <= other.since) or (

@@ -9,7 +9,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +20,32 @@ from pipeline.catalog.people import SMALLEST_GROUP
 
 Days = NDArray[np.int64]
 People = NDArray[np.float64]
-FOUR_WEEKS = 28
-"""Days after which weekdays, and so the people who come, are the same again."""
+
+
+class Crowd(Protocol):
+    """People by window of days and slice, the slices in a fixed order; level j tells the slices from j on."""
+
+    @property
+    def starts(self) -> Days:
+        """First day of each window."""
+
+    @property
+    def ends(self) -> Days:
+        """Day after the last one of which there are data, of each window."""
+
+    @property
+    def height(self) -> int:
+        """How many slices there are."""
+
+    @property
+    def is_nobody(self) -> NDArray[np.bool_]:
+        """Whether nobody is counted in a window, shape (windows,)."""
+
+    def small(self) -> NDArray[np.bool_]:
+        """Whether slice j, told with those after it, tells of fewer than five, shape (windows, slices + 1)."""
+
+    def is_small(self, first: int, end: int, level: int) -> bool:
+        """Whether fewer than five people are counted between two days, in slice `level` or in those before it."""
 
 
 def is_small(people: People) -> NDArray[np.bool_]:
@@ -28,11 +54,24 @@ def is_small(people: People) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True)
-class Heads:
-    """How many people there are by window, and by window and slice: shape (windows,) and (windows, slices)."""
+class Counts:
+    """Of people nothing but how many: shape (windows,) and (windows, slices), the slices in a fixed order."""
 
+    starts: Days
+    ends: Days
+    """Day after the last one of which there are data."""
     total: People
     slices: People
+
+    @property
+    def height(self) -> int:
+        """How many slices there are."""
+        return int(self.slices.shape[1])
+
+    @property
+    def is_nobody(self) -> NDArray[np.bool_]:
+        """Whether nobody is counted in a window, shape (windows,)."""
+        return np.asarray(self.total == 0)
 
     @property
     def left(self) -> People:
@@ -49,77 +88,48 @@ class Heads:
         greatest = np.maximum.accumulate(np.hstack([np.zeros((len(self.total), 1)), self.slices]), axis=1)
         return np.asarray(np.maximum(self.left, greatest))
 
-    @property
-    def alone(self) -> People:
-        """How many people slice j has, and 0 where there is no slice j, shape (windows, slices + 1)."""
-        return np.hstack([self.slices, np.zeros((len(self.total), 1))])
-
     def small(self) -> NDArray[np.bool_]:
         """Whether slice j, told with those after it, tells of fewer than five, shape (windows, slices + 1)."""
-        return np.asarray(is_small(self.left) | is_small(self.pooled) | is_small(self.alone))
+        alone = np.hstack([is_small(self.slices), np.zeros((len(self.total), 1), dtype=bool)])
+        return np.asarray(is_small(self.left) | is_small(self.pooled) | alone)
 
+    @cached_property
+    def _between(self) -> Between:
+        return Between(self)
 
-class Counts:
-    """People by window of days and slice, the slices in a fixed order, in all and perhaps those alone who are known.
-
-    `ends` has the day after the last one of which there are data. Neither all nor the known may be one to four.
-    """
-
-    def __init__(self, starts: Days, ends: Days, *heads: Heads) -> None:
-        self.starts, self.ends, self.heads = starts, ends, heads
-
-    @property
-    def total(self) -> People:
-        """All people by window."""
-        return self.heads[0].total
-
-    @property
-    def slices(self) -> People:
-        """All people by window and slice."""
-        return self.heads[0].slices
-
-    def small(self) -> NDArray[np.bool_]:
-        """Whether slice j, told with those after it, tells of fewer than five, shape (windows, slices + 1)."""
-        return np.any([one.small() for one in self.heads], axis=0)
+    def is_small(self, first: int, end: int, level: int) -> bool:
+        """Whether fewer than five people are counted between two days, in slice `level` or in those before it."""
+        return self._between.small(first, end)[level]
 
 
 class Between:
     """Whether fewer than five people are counted between two days: as many as in the fullest window between them.
 
-    Single days are windows, so each day with people is known. Days that have no data yet may bring anybody; where it
-    `expects` them to go on as before, as many as the same days some times four weeks earlier, if those have enough.
+    Single days are windows, so each day with people is known.
     """
 
-    def __init__(self, counts: Counts, *, expects: bool = False) -> None:
+    def __init__(self, counts: Counts) -> None:
         order = np.argsort(counts.starts, kind="stable")
+        alone = np.hstack([counts.slices, np.zeros((len(order), 1))])
         self._starts, self._ends = counts.starts[order], counts.ends[order]
-        many = [people for one in counts.heads for people in (np.maximum(one.pooled, 0), one.alone)]
-        self._people = np.stack(many, axis=1)[order]
-        self._has_any = self._people.max(axis=0, initial=0) > 0
-        self._until, self._expects = int(counts.ends.max(initial=0)), expects
+        self._people = np.stack([np.maximum(counts.pooled, 0), alone], axis=1)[order]
+        self._until = int(counts.ends.max(initial=0))
         self._known: dict[tuple[int, int], list[bool]] = {}
 
     def small(self, first: int, end: int) -> list[bool]:
-        """By level j."""
+        """By level j; days that have no data yet may bring anybody."""
         found = self._known.get((first, end))
         if found is None:
             found = self._known[first, end] = self._look(first, end)
         return found
 
     def _look(self, first: int, end: int) -> list[bool]:
-        if end <= self._until:
-            is_few = is_small(self._within(first, end))
-        elif self._expects:
-            ago = -(-(end - self._until) // FOUR_WEEKS) * FOUR_WEEKS
-            is_few = self._has_any & (self._within(first - ago, end - ago) < SMALLEST_GROUP)
-        else:
-            is_few = np.ones(self._people.shape[1:], dtype=bool)
-        found: list[bool] = np.any(is_few, axis=0).tolist()
-        return found
-
-    def _within(self, first: int, end: int) -> People:
+        if end > self._until:
+            return [True] * self._people.shape[2]
         begun = slice(*np.searchsorted(self._starts, (first, end)))
-        return np.asarray(self._people[begun][self._ends[begun] <= end].max(axis=0, initial=0))
+        within = self._people[begun][self._ends[begun] <= end]
+        found: list[bool] = np.any(is_small(within.max(axis=0, initial=0)), axis=0).tolist()
+        return found
 
 
 class Cuts:
@@ -128,8 +138,8 @@ class Cuts:
     Whatever can be worked out is made of these pieces.
     """
 
-    def __init__(self, between: Between, level: int, days: Iterable[int]) -> None:
-        self._between, self._level, self._days = between, level, sorted(set(days))
+    def __init__(self, crowd: Crowd, level: int, days: Iterable[int]) -> None:
+        self._crowd, self._level, self._days = crowd, level, sorted(set(days))
         self._small = [self._is_small(*piece) for piece in pairwise(self._days)]
 
     def add(self, *days: int) -> None:
@@ -156,35 +166,32 @@ class Cuts:
         )
 
     def _is_small(self, first: int, end: int) -> bool:
-        return self._between.small(first, end)[self._level]
+        return self._crowd.is_small(first, end, self._level)
 
 
 def levels(
-    counts: Counts,
+    crowd: Crowd,
     order: Iterable[int],
     *,
     told: Iterable[tuple[int, int, int]] = (),
     to_come: Iterable[tuple[int, int]] = (),
     is_running: bool,
-    expects: bool = False,
 ) -> NDArray[np.int64]:
     """From which slice on each window may be told, shape (windows,); one more than slices where not even the total.
 
     Windows are decided in `order`, so that the first ones matter most. `told` has (first day, end, level) of what
-    earlier editions told, and `to_come` the windows that are to be told later; it `expects` as many people then as
-    before, or cannot know. When `is_running`, differences of windows count as told. A window tells a tail of the slices,
-    so that what it leaves is one pool, and pools of all windows stand in a chain: per level, pool and slice j between
-    any two cuts are all that can be worked out.
+    earlier editions told, and `to_come` the windows that are to be told later. When `is_running`, differences of
+    windows count as told. A window tells a tail of the slices, so that what it leaves is one pool, and pools of all
+    windows stand in a chain: per level, pool and slice j between any two cuts are all that can be worked out.
     """
-    height = counts.slices.shape[1]
+    height = crowd.height
     known = [*told, *((first, end, 0) for first, end in to_come)] if is_running else []
-    between = Between(counts, expects=expects)
     cuts = [
-        Cuts(between, level, (day for first, end, least in known if least <= level for day in (first, end)))
+        Cuts(crowd, level, (day for first, end, least in known if least <= level for day in (first, end)))
         for level in range(height + 1)
     ]
-    alone, found = counts.small().tolist(), np.full(len(counts.starts), height + 1)
-    starts, ends = counts.starts.tolist(), counts.ends.tolist()
+    alone, found = crowd.small().tolist(), np.full(len(crowd.starts), height + 1)
+    starts, ends = crowd.starts.tolist(), crowd.ends.tolist()
 
     def may_tell(window: int, level: int) -> bool:
         return not alone[window][level] and (not is_running or cuts[level].may_tell(starts[window], ends[window]))

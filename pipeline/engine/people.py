@@ -1,37 +1,189 @@
-"""How many people stand behind what is told of what they did, such as sessions."""
+"""Who stands behind what people did, such as sessions: by day and slice, and over any run of days."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
+from operator import or_
 
 import duckdb
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.catalog.expressions import Measure
-from pipeline.catalog.people import PERSON
+from pipeline.catalog.people import PERSON, SMALLEST_GROUP
+from pipeline.engine.differences import Crowd, Days
 from pipeline.engine.kinds.base import column_of
-from pipeline.engine.sets import count_sets, set_sql
-from pipeline.engine.windows import rolled_frame
-
-if TYPE_CHECKING:
-    import pandas as pd
+from pipeline.engine.sets import set_sql
 
 PEOPLE = set_sql(Measure("distinct", PERSON))
 """SQL of the people of a cell who are known by name."""
 STRANGERS = f"count(*) filter (where {PERSON} IS NULL)"
-"""SQL of the rows of a cell of which nobody knows whose they are: each may be that of another person."""
+"""SQL of the rows of a cell of which nobody knows whose they are."""
+Few = frozenset[int] | None
+"""Who was seen, by number; None where those are five or more."""
+FOUR_WEEKS = 28
+"""Days after which weekdays, and so the people who come, are the same again."""
 
 
-def count_people(
-    con: duckdb.DuckDBPyConnection, fact: str, dimensions: tuple[str, ...], periods: pd.DataFrame
-) -> pd.DataFrame:
-    """One row per period and slice in which anybody has rows, the total first.
+@dataclass(frozen=True)
+class Seen:
+    """Who was seen on each day: `known` of them by name, and `strangers` up to the beginning of each day."""
 
-    `known` is how many different people of known name that is, and `people` those and as many as there are rows of
-    nobody known.
+    known: Sequence[Few]
+    strangers: Sequence[int]
+
+    def __or__(self, other: Seen) -> Seen:
+        """Those of both."""
+        known = [_both(*pair) for pair in zip(self.known, other.known, strict=True)]
+        return Seen(known, [one + more for one, more in zip(self.strangers, other.strangers, strict=True)])
+
+    @property
+    def days(self) -> int:
+        """How many days there are."""
+        return len(self.known)
+
+    @cached_property
+    def _runs(self) -> list[Sequence[Few]]:
+        return [self.known]
+
+    def within(self, first: int, end: int) -> tuple[Few, int]:
+        """Who was known from one day up to another, and how many rows are those of nobody known.
+
+        Of a run of days two of its runs of a power of two have everybody (Bender & Farach-Colton 2000).
+        """
+        first, end = max(first, 0), min(end, self.days)
+        if first >= end:
+            return frozenset(), 0
+        power = (end - first).bit_length() - 1
+        while len(self._runs) <= power:
+            shorter, step = self._runs[-1], 1 << (len(self._runs) - 1)
+            self._runs.append([_both(one, other) for one, other in zip(shorter, shorter[step:], strict=False)])
+        runs = self._runs[power]
+        return _both(runs[first], runs[end - (1 << power)]), self.strangers[end] - self.strangers[first]
+
+    def has_few(self, first: int, end: int) -> bool:
+        """Whether anybody was seen, and neither five people nor as many rows of nobody known."""
+        known, strangers = self.within(first, end)
+        return known is not None and strangers < SMALLEST_GROUP and len(known) + strangers > 0
+
+    def expects_few(self, first: int, end: int) -> bool:
+        """The same where days may be to come: they are expected to be like those of four weeks before, if any were."""
+        if end <= self.days:
+            return self.has_few(first, end)
+        ago = -(-(end - self.days) // FOUR_WEEKS) * FOUR_WEEKS
+        known, strangers = self.within(first - ago, end - ago)
+        return known is not None and strangers < SMALLEST_GROUP and not self.has_nobody(0, self.days)
+
+    def has_nobody(self, first: int, end: int) -> bool:
+        """Whether nobody was seen."""
+        return self.within(first, end) == (frozenset(), 0)
+
+
+def _both(one: Few, other: Few) -> Few:
+    if one is None or other is None:
+        return None
+    both = one | other
+    return both if len(both) < SMALLEST_GROUP else None
+
+
+@dataclass(frozen=True)
+class Doers:
+    """Who did what a fact counts, by value of a dimension; those of no value are the `rest`.
+
+    `first` is the number of the first day with data.
     """
-    sets, sums = {"known": column_of(PEOPLE)}, {"strangers": column_of(STRANGERS)}
-    parts = (
-        (dimension, value, {"known": counts["known"], "n": counts["known"] + counts["strangers"]})
-        for dimension, value, counts in count_sets(con, f"states.cells_{fact}", sets, dimensions, periods, sums=sums)
+
+    first: int
+    rest: Seen
+    slices: dict[str, Seen]
+    sizes: dict[str, float]
+    """By slice, on how many days each person was seen, added up."""
+
+    def in_order(self, names: list[str], starts: Days, ends: Days) -> Crowd:
+        """The people of windows from one day up to another, with the slices in an order."""
+        pools = list(accumulate((self.slices[name] for name in names), or_, initial=self.rest))
+        nobody = Seen([frozenset()] * self.rest.days, [0] * (self.rest.days + 1))
+        alone = [*(self.slices[name] for name in names), nobody]
+        return OrderedDoers(starts, ends, self.first, list(zip(pools, alone, strict=True)))
+
+
+@dataclass(frozen=True)
+class OrderedDoers:
+    """The people behind the slices of a dimension, in the order in which slices are withheld.
+
+    Windows are runs of days from `starts` up to `ends`. Level j has those of the slices before j, and those of slice j.
+    """
+
+    starts: Days
+    ends: Days
+    first: int
+    levels: list[tuple[Seen, Seen]]
+    _known: dict[tuple[int, int, int], bool] = field(default_factory=dict)
+
+    @property
+    def height(self) -> int:
+        """How many slices there are."""
+        return len(self.levels) - 1
+
+    @property
+    def _spans(self) -> list[tuple[int, int]]:
+        return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
+
+    @property
+    def is_nobody(self) -> NDArray[np.bool_]:
+        """Whether nobody is counted in a window, shape (windows,)."""
+        everybody, _ = self.levels[-1]
+        return np.array([everybody.has_nobody(one - self.first, end - self.first) for one, end in self._spans], bool)
+
+    def small(self) -> NDArray[np.bool_]:
+        """Whether slice j, told with those after it, tells of fewer than five, shape (windows, slices + 1)."""
+        found = [[self.is_small(*span, level) for level in range(len(self.levels))] for span in self._spans]
+        return np.array(found, dtype=bool).reshape(-1, len(self.levels))
+
+    def is_small(self, first: int, end: int, level: int) -> bool:
+        """Whether fewer than five people are counted between two days, in slice `level` or in those before it.
+
+        Of days to come as many are expected as on the same days some times four weeks before.
+        """
+        found = self._known.get((first, end, level))
+        if found is None:
+            span = (first - self.first, end - self.first)
+            found = self._known[first, end, level] = any(seen.expects_few(*span) for seen in self.levels[level])
+        return found
+
+
+def doers_by_day(con: duckdb.DuckDBPyConnection, fact: str, dimension: str) -> Doers:
+    """Read who did what a fact counts from its states; all are the rest where `dimension` is empty."""
+    value = dimension or "NULL::VARCHAR"
+    ((first, days),) = con.execute(f"SELECT min(day), max(day) - min(day) + 1 FROM states.cells_{fact}").fetchall()
+    rows = con.execute(
+        f"WITH seen AS (SELECT {value} AS value, day - DATE '{first}' AS place, bit_or({column_of(PEOPLE)}) AS known, "
+        f"sum({column_of(STRANGERS)})::BIGINT AS strangers FROM states.cells_{fact} GROUP BY ALL) "
+        f"SELECT value, place, coalesce(bit_count(known), 0) AS many, strangers, "
+        f"CASE WHEN many < {SMALLEST_GROUP} THEN known::BLOB END FROM seen ORDER BY value, place"
+    ).fetchall()
+    known: dict[str | None, list[Few]] = {None: [frozenset()] * days}
+    strangers: dict[str | None, list[int]] = {None: [0] * days}
+    sizes: dict[str, float] = {}
+    for of, place, many, unknown, few in rows:
+        if of not in known:
+            known[of], strangers[of] = [frozenset()] * days, [0] * days
+        known[of][place] = _members(few) if many < SMALLEST_GROUP else None
+        strangers[of][place] = unknown
+        if of is not None:
+            sizes[of] = sizes.get(of, 0) + many + unknown
+    seen: dict[str | None, Seen] = {of: Seen(one, [0, *np.cumsum(strangers[of]).tolist()]) for of, one in known.items()}
+    return Doers(
+        first=int(np.datetime64(first, "D").astype(np.int64)),
+        rest=seen[None],
+        slices={of: one for of, one in seen.items() if of is not None},
+        sizes=sizes,
     )
-    return rolled_frame(parts, periods).rename(columns={"n": "people"})
+
+
+def _members(bits: bytes | None) -> frozenset[int]:
+    """The numbers of the bits that are set."""
+    return frozenset(np.flatnonzero(np.unpackbits(np.frombuffer(bits or b"", dtype=np.uint8))).tolist())

@@ -8,10 +8,9 @@ that begins with it and the one that ends with it (Bender & Farach-Colton 2000, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -101,19 +100,13 @@ def count_sets(
     columns: dict[str, str],
     dimensions: tuple[str, ...],
     periods: pd.DataFrame,
-    *,
-    sums: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[str, str, dict[str, Whole]]]:
-    """(dimension, value, counts): how many different members each column of sets has in each period, by name.
-
-    With `sums`, columns of whole numbers, what those add up to.
-    """
+    """(dimension, value, counts): how many different members each column of sets has in each period, by name."""
     span = span_of(con, state, periods)
     if span is None:
         return
     windows = span.windows(periods)
     merged = ", ".join(f"bit_or({column})::BLOB AS {name}" for name, column in columns.items())
-    merged += "".join(f", sum({column})::BIGINT AS {name}" for name, column in sums.items())
     for dimension in ("", *dimensions):
         value = dimension or "''"
         rows = con.execute(
@@ -121,10 +114,9 @@ def count_sets(
             f"WHERE {value} IS NOT NULL AND {span.condition} GROUP BY ALL ORDER BY value, place"
         ).fetchall()
         for one, of in groupby(rows, key=itemgetter(0)):
-            _, days, *held = zip(*of, strict=True)
-            counts = [windows.count_bits(_bits(days, column, span.days)) for column in held[: len(columns)]]
-            counts += [windows.add_up(days, column) for column in held[len(columns) :]]
-            yield dimension, str(one), dict(zip([*columns, *sums], counts, strict=True))
+            _, days, *sets = zip(*of, strict=True)
+            counts = (windows.count_bits(_bits(days, column, span.days)) for column in sets)
+            yield dimension, str(one), dict(zip(columns, counts, strict=True))
 
 
 def _bits(days: Sequence[int], sets: Sequence[bytes | None], height: int) -> NDArray[np.uint64]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, Self
 
 import duckdb
 import numpy as np
@@ -13,12 +14,12 @@ from numpy.typing import NDArray
 
 from pipeline.catalog.model import Catalog
 from pipeline.catalog.people import SMALLEST_GROUP
-from pipeline.engine.differences import Counts, Heads, levels
+from pipeline.engine.differences import Counts, Crowd, Days, levels
 from pipeline.engine.kinds import kind_of
 from pipeline.engine.kinds.members import DistinctKind, RecurrenceKind
 from pipeline.engine.kinds.sums import SnapshotKind, Sums
 from pipeline.engine.leaves import read_facts
-from pipeline.engine.people import count_people
+from pipeline.engine.people import doers_by_day
 from pipeline.engine.rollup import days_of
 from pipeline.facts import load_facts
 
@@ -59,24 +60,35 @@ def suppress(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, catalog: Catal
     return _put_in(frame, parts, slots)
 
 
+class _Slices(Protocol):
+    """People by slice of a dimension."""
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """How many they are, by slice: the fewest are withheld first."""
+
+    def in_order(self, names: list[str], starts: Days, ends: Days) -> Crowd:
+        """The people of windows from one day up to another, with the slices in an order."""
+
+
 @dataclass(frozen=True)
 class _Group:
-    """People by period and slice, and the KPIs that are told of them.
-
-    Columns are `_SLICE`, `people` and, where not all have a name, how many have (`known`).
-    """
+    """KPIs that are told of the same people."""
 
     kpis: tuple[str, ...]
     """The first one withholds nothing for the sake of other people."""
-    people: pd.DataFrame
+    windows: pd.DataFrame
+    """Their periods (`_WINDOW`)."""
+    people: Callable[[str], _Slices]
+    """By dimension, or in total for an empty one."""
     dimensions: tuple[str, ...]
     grain: str
     """The one that matters most."""
     is_running: bool
     """Whether periods that differ by a few people tell of them."""
     adds_up: bool
-    expects: bool
-    """Whether for days to come as many people are expected as there were: what is told goes on and on."""
+    needed: frozenset[str]
+    """Slices that benefits rest on."""
     end: date
     """Day after the last one with data; periods that end after it are still open."""
 
@@ -98,17 +110,49 @@ def _counted(parts: dict[str, pd.DataFrame], catalog: Catalog, end: date) -> Ite
         many += [part[arm].astype(float) for arm in ("treated_n", "control_n") if arm in part]
         kind = kind_of(metric)
         is_running = not isinstance(kind, SnapshotKind | RecurrenceKind)
-        for people in (one for one in many if one.notna().any()):
+        totals = part[part["dimension"] == ""]
+        for people in (one.fillna(0) for one in many if one.notna().any()):
             yield _Group(
                 kpis=(kpi_id,),
-                people=part[_SLICE].assign(people=people.fillna(0)),
+                windows=totals[_WINDOW].reset_index(drop=True),
+                people=partial(_CountedSlices.of, part[_SLICE].assign(people=people), totals.index),
                 dimensions=("", *metric.dimensions),
                 grain=metric.grain,
                 is_running=is_running,
                 adds_up=is_running and isinstance(kind, Sums) and not isinstance(kind, DistinctKind),
-                expects=False,
+                needed=frozenset(),
                 end=end,
             )
+
+
+@dataclass(frozen=True)
+class _CountedSlices:
+    """People as a KPI counts them: `total` by window, and by window and slice in the order of `names`."""
+
+    total: NDArray[np.float64]
+    wide: NDArray[np.float64]
+    names: list[str]
+
+    @classmethod
+    def of(cls, people: pd.DataFrame, totals: pd.Index, dimension: str) -> Self:
+        """From `people` by `_SLICE`, of which `totals` are the rows of the windows; no name is told as ''."""
+        import pandas as pd
+
+        windows = people.loc[totals, _WINDOW].reset_index(drop=True).reset_index(names="window")
+        slices = people[(people["dimension"] == dimension) & (dimension != "")].merge(windows, on=_WINDOW)
+        codes, names = pd.factorize(slices["dimension_value"].fillna(""))
+        wide = np.zeros((len(windows), len(names)))
+        wide[slices["window"], codes] = slices["people"]
+        return cls(people.loc[totals, "people"].to_numpy(dtype=float), wide, names.tolist())
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """The greatest number of people of each slice."""
+        return dict(zip(self.names, self.wide.max(axis=0, initial=0).tolist(), strict=True))
+
+    def in_order(self, names: list[str], starts: Days, ends: Days) -> Crowd:
+        """The people of windows from one day up to another, with the slices in an order."""
+        return Counts(starts, ends, self.total, self.wide[:, [self.names.index(name) for name in names]])
 
 
 def _deeds(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], catalog: Catalog) -> Iterator[_Group]:
@@ -130,14 +174,21 @@ def _deeds(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], catal
         totals = pd.concat([part[part["dimension"] == ""] for part in (parts[kpi_id] for kpi_id in found)])
         yield _Group(
             kpis=tuple(found),
-            people=count_people(con, fact, dimensions, totals[_WINDOW].drop_duplicates(ignore_index=True)),
+            windows=totals[_WINDOW].drop_duplicates(ignore_index=True),
+            people=partial(doers_by_day, con, fact),
             dimensions=("", *dimensions),
             grain=max(("month", *(metric.grain for metric in found.values())), key=_GRAINS.index),
             is_running=True,
             adds_up=True,
-            expects=True,
+            needed=_needed(catalog, found),
             end=date.fromisoformat(last[fact][1]) + timedelta(days=1),
         )
+
+
+def _needed(catalog: Catalog, kpis: Mapping[str, object]) -> frozenset[str]:
+    """The use cases for which lines of benefit are worked out from one of these KPIs."""
+    lines = (line for line in catalog.benefits.values() if any(kpi in kpis for kpi, _ in line.kpi_parts))
+    return frozenset(name for line in lines for name in line.use_cases)
 
 
 def _told(con: duckdb.DuckDBPyConnection, kpis: Sequence[str]) -> pd.DataFrame:
@@ -155,7 +206,7 @@ class _Table:
     """The windows of a group of KPIs and its slices along one dimension."""
 
     windows: pd.DataFrame
-    counts: Counts
+    crowd: Crowd
     names: list[str]
 
     def below(self, level: NDArray[np.int64], dimension: str) -> pd.DataFrame:
@@ -165,7 +216,7 @@ class _Table:
         """
         if not dimension:
             return self.windows[level > 0].assign(dimension="", dimension_value="")
-        is_nobody = (self.counts.total == 0) & (level <= len(self.names))
+        is_nobody = self.crowd.is_nobody & (level <= len(self.names))
         window, place = np.nonzero(np.arange(len(self.names)) < np.where(is_nobody, 0, level)[:, None])
         names = np.array(self.names, dtype=object)[place]
         return self.windows.iloc[window].assign(dimension=dimension, dimension_value=names)
@@ -177,58 +228,39 @@ def _days(dates: pd.Series) -> NDArray[np.int64]:
 
 def _tables(group: _Group, before: pd.DataFrame) -> Iterator[tuple[str, _Table]]:
     """The table of each dimension; slices stand in the order of `_in_order`, by what editions said of them `before`."""
-    totals = group.people[group.people["dimension"] == ""]
-    windows = totals[_WINDOW].reset_index(drop=True)
+    windows = group.windows
     starts, ends = _days(windows["period_start"]), np.minimum(_days(windows["period_end"]), group.until)
-    placed = group.people.merge(windows.reset_index(names="window"), on=_WINDOW)
     for dimension in group.dimensions:
-        slices = placed[placed["dimension"] == dimension] if dimension else placed.iloc[:0]
-        wide, found = _wide(slices, "people", len(windows))
-        greatest = dict(zip(found, wide.max(axis=0, initial=0).tolist(), strict=True))
-        names = _in_order(greatest, before[before["dimension"] == dimension])
-        order = [found.index(name) for name in names]
-        many = [
-            (totals[column].to_numpy(dtype=float), _wide(slices, column, len(windows))[0][:, order])
-            for column in ("people", "known")
-            if column in placed
-        ]
-        yield dimension, _Table(windows, Counts(starts, ends, *(Heads(*one) for one in many)), names)
+        slices = group.people(dimension)
+        names = _in_order(slices.sizes, before[before["dimension"] == dimension], group.needed)
+        yield dimension, _Table(windows, slices.in_order(names, starts, ends), names)
 
 
-def _wide(slices: pd.DataFrame, column: str, windows: int) -> tuple[NDArray[np.float64], list[str]]:
-    """People by window and slice, and the names of the slices; those of no name are told as ''."""
-    import pandas as pd
-
-    codes, found = pd.factorize(slices["dimension_value"].fillna(""))
-    wide = np.zeros((windows, len(found)))
-    wide[slices["window"], codes] = slices[column]
-    return wide, found.tolist()
-
-
-def _in_order(greatest: dict[str, float], before: pd.DataFrame) -> list[str]:
+def _in_order(sizes: dict[str, float], before: pd.DataFrame, needed: frozenset[str]) -> list[str]:
     """Slices from the first to be withheld to the last.
 
     Those that editions told stand last, in the order they had: one that was withheld in more periods stood before. Were
-    two to change places, what is told of one now and of the other before could leave a third. The others stand in the
-    order of their greatest number of people.
+    two to change places, what is told of one now and of the other before could leave a third. Of the others those that
+    benefits need stand last, for one must be withheld for the sake of another, and the fewest people first.
     """
     told = set(before.loc[~before["is_withheld"], "dimension_value"])
     withheld = before.loc[before["is_withheld"], ["dimension_value", "first", "end"]].drop_duplicates()
     times = withheld["dimension_value"].value_counts().to_dict()
-    return sorted(greatest, key=lambda one: (one in told, -times.get(one, 0) * (one in told), greatest[one], one))
+    return sorted(
+        sizes, key=lambda one: (one in told, -times.get(one, 0) * (one in told), one in needed, sizes[one], one)
+    )
 
 
 def _hidden(group: _Group, before: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """By dimension, the periods and slices (`_SLICE`) that are not to be told after what editions said of them."""
     leading, told = before[before["kpi_id"] == group.kpis[0]], before[~before["is_withheld"].astype(bool)]
-    for dimension, table in _tables(group, leading) if len(group.people) else ():
+    for dimension, table in _tables(group, leading):
         level = levels(
-            table.counts,
+            table.crowd,
             _order(table, group.grain, group.until),
             told=_before(told, dimension, table.names),
             to_come=_to_come(table, group) if group.adds_up else (),
             is_running=group.is_running,
-            expects=group.expects,
         )
         yield dimension, table.below(level, dimension)
 
@@ -238,7 +270,7 @@ def _order(table: _Table, cadence: str, until: int) -> list[int]:
     ranks = {cadence: 0} | dict.fromkeys(_GRAINS[_GRAINS.index(cadence) + 1 :], 1) | {"28d": 2}
     grains, ends = table.windows["grain"].tolist(), _days(table.windows["period_end"]).tolist()
     rank = [ranks.get(grain, 3) if end <= until else 4 for grain, end in zip(grains, ends, strict=True)]
-    starts = table.counts.starts.tolist()
+    starts = table.crowd.starts.tolist()
     return sorted(range(len(grains)), key=lambda at: (rank[at], ends[at], starts[at]))
 
 
@@ -251,7 +283,7 @@ def _to_come(table: _Table, group: _Group) -> Iterator[tuple[int, int]]:
     if not (is_cadence & (ends <= group.until)).any():
         return
     for at in np.flatnonzero(is_cadence & (ends > group.until)):
-        yield int(table.counts.starts[at]), int(ends[at])
+        yield int(table.crowd.starts[at]), int(ends[at])
 
 
 def _before(told: pd.DataFrame, dimension: str, names: list[str]) -> Iterator[tuple[int, int, int]]:

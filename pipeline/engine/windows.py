@@ -6,7 +6,7 @@ of trailing windows then costs as much as a year of days, where a join of window
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,11 +46,6 @@ class Windows:
     def totals(self, running: Whole) -> Whole:
         """Amounts by row and window, shape (rows, windows), from running ones; a few rows at once are quickest."""
         return running.take(self.ends, axis=1) - running.take(self.starts, axis=1)
-
-    def add_up(self, days: Sequence[int], amounts: Sequence[int]) -> Whole:
-        """What amounts of days add up to in each window, shape (windows,)."""
-        running = self.running(np.zeros(len(days), dtype=np.int64), np.array(days), np.array(amounts), 1)
-        return self.totals(running)[0]
 
     def seen(self, row: Whole, day: Whole, rows: int) -> NDArray[np.bool_]:
         """Whether a row has any entry in a window, shape (rows, windows)."""

@@ -129,12 +129,7 @@ def _exact(name: str, value: object) -> object:
 
 def wanted_parts(catalog: Catalog) -> set[tuple[str, str]]:
     """KPI and part of every factor of a line, and of the count of outcomes."""
-    found = {
-        (factor.kpi, factor.part)
-        for line in catalog.benefits.values()
-        for factor in (*line.factors, *(factor for one in line.deductions for factor in one.factors))
-        if factor.kpi is not None
-    }
+    found = {part for line in catalog.benefits.values() for part in line.kpi_parts}
     return found | ({OUTCOMES} if OUTCOMES[0] in catalog.metrics else set())
 
 
