@@ -24,7 +24,7 @@ def groupings() -> frozenset[str]:
 
 def counts_deeds(metric: AnyMetric) -> bool:
     """Whether a KPI counts what people did, such as sessions, and not the people."""
-    return any(load_facts()[fact].of_people for fact in metric.counted_facts)
+    return any(load_facts()[fact].deeds for fact in metric.counted_facts)
 
 
 def tells_of_people(metric: AnyMetric) -> bool:

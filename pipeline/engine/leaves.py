@@ -12,7 +12,7 @@ import hashlib
 from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.engine.kinds import Leaf, kind_of
 from pipeline.engine.kinds.base import EXACT, column_of, from_rows
-from pipeline.engine.people import PEOPLE, STRANGERS
+from pipeline.engine.people import PEOPLE, strangers
 from pipeline.engine.sets import set_sql
 from pipeline.facts import fact_sql, load_facts
 
@@ -70,7 +70,7 @@ def aggregates_of(fact: str, metrics: dict[str, AnyMetric]) -> list[str]:
 
 def _cells(fact: str, metrics: dict[str, AnyMetric]) -> Leaf:
     keys = ", ".join(["day", *dimensions_of(fact, metrics)])
-    summed = [*aggregates_of(fact, metrics), *([STRANGERS] if load_facts()[fact].of_people else [])]
+    summed = [*aggregates_of(fact, metrics), *([strangers(load_facts()[fact])] if load_facts()[fact].deeds else [])]
     sums = [f"CAST(coalesce({sql}, 0) AS {EXACT}) AS {column_of(sql)}" for sql in summed]
     sets = [f"{sql} AS {column_of(sql)}" for sql in sets_of(fact, metrics)]
     held = ", ".join(sums + sets)
@@ -80,6 +80,6 @@ def _cells(fact: str, metrics: dict[str, AnyMetric]) -> Leaf:
 def sets_of(fact: str, metrics: dict[str, AnyMetric]) -> list[str]:
     """SQL of every set of members that is kept per cell of a fact, each once."""
     found = [set_sql(one) for metric in metrics.values() for one in kind_of(metric).sets(metric).values()]
-    if load_facts()[fact].of_people:
+    if load_facts()[fact].deeds:
         found.append(PEOPLE)
     return list(dict.fromkeys(found))

@@ -17,20 +17,24 @@ from pipeline.catalog.people import PERSON, SMALLEST_GROUP
 from pipeline.engine.differences import Crowd, Days
 from pipeline.engine.kinds.base import column_of
 from pipeline.engine.sets import set_sql
+from pipeline.facts import Fact, load_facts
 
 PEOPLE = set_sql(Measure("distinct", PERSON))
 """SQL of the people of a cell who are known by name."""
-STRANGERS = f"count(*) filter (where {PERSON} IS NULL)"
-"""SQL of the rows of a cell of which nobody knows whose they are."""
 Few = frozenset[int] | None
 """Who was seen, by number; None where those are five or more."""
 FOUR_WEEKS = 28
 """Days after which weekdays, and so the people who come, are the same again."""
 
 
+def strangers(fact: Fact) -> str:
+    """SQL of how many deeds a cell has of which nobody knows whose they are."""
+    return f"{fact.deeds} filter (where {PERSON} IS NULL)"
+
+
 @dataclass(frozen=True)
 class Seen:
-    """Who was seen on each day: `known` of them by name, and `strangers` up to the beginning of each day."""
+    """Who was seen on each day: `known` of them by name, and the deeds of `strangers` up to the beginning of each."""
 
     known: Sequence[Few]
     strangers: Sequence[int]
@@ -50,7 +54,7 @@ class Seen:
         return [self.known]
 
     def within(self, first: int, end: int) -> tuple[Few, int]:
-        """Who was known from one day up to another, and how many rows are those of nobody known.
+        """Who was known from one day up to another, and how many deeds are those of nobody known.
 
         Of a run of days two of its runs of a power of two have everybody (Bender & Farach-Colton 2000).
         """
@@ -65,7 +69,7 @@ class Seen:
         return _both(runs[first], runs[end - (1 << power)]), self.strangers[end] - self.strangers[first]
 
     def has_few(self, first: int, end: int) -> bool:
-        """Whether anybody was seen, and neither five people nor as many rows of nobody known."""
+        """Whether anybody was seen, and neither five people nor as many deeds of nobody known."""
         known, strangers = self.within(first, end)
         return known is not None and strangers < SMALLEST_GROUP and len(known) + strangers > 0
 
@@ -161,21 +165,21 @@ def doers_by_day(con: duckdb.DuckDBPyConnection, fact: str, dimension: str) -> D
     ((first, days),) = con.execute(f"SELECT min(day), max(day) - min(day) + 1 FROM states.cells_{fact}").fetchall()
     rows = con.execute(
         f"WITH seen AS (SELECT {value} AS value, day - DATE '{first}' AS place, bit_or({column_of(PEOPLE)}) AS known, "
-        f"sum({column_of(STRANGERS)})::BIGINT AS strangers FROM states.cells_{fact} GROUP BY ALL) "
+        f"sum({column_of(strangers(load_facts()[fact]))})::BIGINT AS strangers FROM states.cells_{fact} GROUP BY ALL) "
         f"SELECT value, place, coalesce(bit_count(known), 0) AS many, strangers, "
         f"CASE WHEN many < {SMALLEST_GROUP} THEN known::BLOB END FROM seen ORDER BY value, place"
     ).fetchall()
     known: dict[str | None, list[Few]] = {None: [frozenset()] * days}
-    strangers: dict[str | None, list[int]] = {None: [0] * days}
+    unknown: dict[str | None, list[int]] = {None: [0] * days}
     sizes: dict[str, float] = {}
-    for of, place, many, unknown, few in rows:
+    for of, place, many, more, few in rows:
         if of not in known:
-            known[of], strangers[of] = [frozenset()] * days, [0] * days
+            known[of], unknown[of] = [frozenset()] * days, [0] * days
         known[of][place] = _members(few) if many < SMALLEST_GROUP else None
-        strangers[of][place] = unknown
+        unknown[of][place] = more
         if of is not None:
-            sizes[of] = sizes.get(of, 0) + many + unknown
-    seen: dict[str | None, Seen] = {of: Seen(one, [0, *np.cumsum(strangers[of]).tolist()]) for of, one in known.items()}
+            sizes[of] = sizes.get(of, 0) + many + more
+    seen: dict[str | None, Seen] = {of: Seen(one, [0, *np.cumsum(unknown[of]).tolist()]) for of, one in known.items()}
     return Doers(
         first=int(np.datetime64(first, "D").astype(np.int64)),
         rest=seen[None],

@@ -168,7 +168,7 @@ def _deeds(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], catal
     for fact, metrics in read_facts(catalog).items():
         alone_first = sorted(metrics.items(), key=lambda item: len(item[1].counted_facts))
         found = {kpi_id: one for kpi_id, one in alone_first if kpi_id in parts and fact in one.counted_facts}
-        if not found or fact not in last or not load_facts()[fact].of_people:
+        if not found or fact not in last or not load_facts()[fact].deeds:
             continue
         dimensions = tuple(dict.fromkeys(name for metric in found.values() for name in metric.dimensions))
         totals = pd.concat([part[part["dimension"] == ""] for part in (parts[kpi_id] for kpi_id in found)])
@@ -266,12 +266,22 @@ def _hidden(group: _Group, before: pd.DataFrame) -> Iterator[tuple[str, pd.DataF
 
 
 def _order(table: _Table, cadence: str, until: int) -> list[int]:
-    """Closed periods of the cadence first, then longer ones, windows of 28 days, and what is finer or still open."""
-    ranks = {cadence: 0} | dict.fromkeys(_GRAINS[_GRAINS.index(cadence) + 1 :], 1) | {"28d": 2}
-    grains, ends = table.windows["grain"].tolist(), _days(table.windows["period_end"]).tolist()
-    rank = [ranks.get(grain, 3) if end <= until else 4 for grain, end in zip(grains, ends, strict=True)]
-    starts = table.crowd.starts.tolist()
-    return sorted(range(len(grains)), key=lambda at: (rank[at], ends[at], starts[at]))
+    """Places of windows, those that matter most first, and of several alike the newest.
+
+    Closed periods of the cadence, longer ones, the last 28 days, what is finer, 28 days before, and what is still open.
+    """
+    place = _GRAINS.index(cadence)
+    longer, finer = _GRAINS[place + 1 :], [*reversed(_GRAINS[:place]), "28d"]
+    ranks = {cadence: 0} | dict.fromkeys(longer, 1) | {grain: 3 + at for at, grain in enumerate(finer)}
+    starts, ends = table.crowd.starts.tolist(), _days(table.windows["period_end"]).tolist()
+
+    def rank(at: int) -> int:
+        grain = table.windows["grain"].iloc[at]
+        if ends[at] > until:
+            return len(_GRAINS) + 3
+        return 2 if (grain, ends[at]) == ("28d", until) else ranks[grain]
+
+    return sorted(range(len(ends)), key=lambda at: (rank(at), -ends[at], starts[at]))
 
 
 def _to_come(table: _Table, group: _Group) -> Iterator[tuple[int, int]]:

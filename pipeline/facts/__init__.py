@@ -18,8 +18,8 @@ Each `*.sql` file is a view `facts.<file name>`. The comment at its head is YAML
     open:     of a continuous view, a query of the days on which it may have rows, as narrow as is cheap to say; days it
               has no row of, and that no changed row touches, are asked for again when they are among them
     small:    true for a helper of few rows, which is worked out once for all that is built in a run
-    of_people: true where each row is something a person did: column person_id says who it was, and is empty where
-              nobody knows
+    deeds:    where rows are what people did, the SQL aggregate that counts it; column person_id says who it was, and is
+              empty where nobody knows
 
 A view whose name begins with an underscore only helps others and has no days. `facts.utc_day(moment)` is the day of a
 moment.
@@ -47,7 +47,7 @@ _LOADS = {"core": "_load_id", "history": "_replaced_by"}
 """By side, the column that says with which load a row came there."""
 _BOTH_SIDES: Sides = tuple(_LOADS)
 _FOLDER = Path(__file__).parent
-_KEYS = {"meaning", "needs", "reads", "within", "continuous", "open", "small", "of_people"}
+_KEYS = {"meaning", "needs", "reads", "within", "continuous", "open", "small", "deeds"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Fact:
     continuous: bool = False
     open: str = ""
     small: bool = False
-    of_people: bool = False
+    deeds: str = ""
 
     @property
     def helper(self) -> bool:
@@ -285,5 +285,5 @@ def _parse(path: Path) -> Fact:
         continuous=bool(header.get("continuous", False)),
         open=header.get("open", ""),
         small=bool(header.get("small", False)),
-        of_people=bool(header.get("of_people", False)),
+        deeds=header.get("deeds", ""),
     )
