@@ -84,6 +84,8 @@ class _Group:
     dimensions: tuple[str, ...]
     grain: str
     """The one that matters most."""
+    cadences: frozenset[str]
+    """Those that the KPIs are charted on."""
     is_running: bool
     """Whether periods that differ by a few people tell of them."""
     adds_up: bool
@@ -118,6 +120,7 @@ def _counted(parts: dict[str, pd.DataFrame], catalog: Catalog, end: date) -> Ite
                 people=partial(_CountedSlices.of, part[_SLICE].assign(people=people), totals.index),
                 dimensions=("", *metric.dimensions),
                 grain=metric.grain,
+                cadences=frozenset({metric.grain}),
                 is_running=is_running,
                 adds_up=is_running and isinstance(kind, Sums) and not isinstance(kind, DistinctKind),
                 needed=frozenset(),
@@ -178,6 +181,7 @@ def _deeds(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], catal
             people=partial(doers_by_day, con, fact),
             dimensions=("", *dimensions),
             grain=max(("month", *(metric.grain for metric in found.values())), key=_GRAINS.index),
+            cadences=frozenset(metric.grain for metric in found.values()),
             is_running=True,
             adds_up=True,
             needed=_needed(catalog, found),
@@ -257,7 +261,7 @@ def _hidden(group: _Group, before: pd.DataFrame) -> Iterator[tuple[str, pd.DataF
     for dimension, table in _tables(group, leading):
         level = levels(
             table.crowd,
-            _order(table, group.grain, group.until),
+            _order(table, group),
             told=_before(told, dimension, table.names),
             to_come=_to_come(table, group) if group.adds_up else (),
             is_running=group.is_running,
@@ -265,23 +269,22 @@ def _hidden(group: _Group, before: pd.DataFrame) -> Iterator[tuple[str, pd.DataF
         yield dimension, table.below(level, dimension)
 
 
-def _order(table: _Table, cadence: str, until: int) -> list[int]:
+def _order(table: _Table, group: _Group) -> list[int]:
     """Places of windows, those that matter most first, and of several alike the newest.
 
-    Closed periods of the cadence, longer ones, the last 28 days, what is finer, 28 days before, and what is still open.
+    Closed periods of the grain, longer ones, the last 28 days, what is charted, 28 days before, what is finer, and what
+    is still open.
     """
-    place = _GRAINS.index(cadence)
-    longer, finer = _GRAINS[place + 1 :], [*reversed(_GRAINS[:place]), "28d"]
-    ranks = {cadence: 0} | dict.fromkeys(longer, 1) | {grain: 3 + at for at, grain in enumerate(finer)}
+    longer = _GRAINS[_GRAINS.index(group.grain) + 1 :]
+    ranks = {"28d": 4} | dict.fromkeys(group.cadences, 3) | dict.fromkeys(longer, 1) | {group.grain: 0}
     starts, ends = table.crowd.starts.tolist(), _days(table.windows["period_end"]).tolist()
 
-    def rank(at: int) -> int:
+    def place(at: int) -> tuple[int, int, int]:
         grain = table.windows["grain"].iloc[at]
-        if ends[at] > until:
-            return len(_GRAINS) + 3
-        return 2 if (grain, ends[at]) == ("28d", until) else ranks[grain]
+        rank = 2 if (grain, ends[at]) == ("28d", group.until) else ranks.get(grain, 5)
+        return rank if ends[at] <= group.until else 6, -ends[at], starts[at]
 
-    return sorted(range(len(ends)), key=lambda at: (rank(at), -ends[at], starts[at]))
+    return sorted(range(len(ends)), key=place)
 
 
 def _to_come(table: _Table, group: _Group) -> Iterator[tuple[int, int]]:

@@ -3,6 +3,7 @@ meaning: >-
   One eligible contact for which it is known whether the vendor claims that the assistant resolved it, beside whether it
   did. What no assistant touched is not claimed. Days on which nothing is claimed or denied say nothing.
 needs: [contacts]
+deeds: count(*)
 reads:
   contacts: >-
     SELECT facts.utc_day(created_at) AS day FROM changed
@@ -19,7 +20,7 @@ WITH stated AS (
   FROM core.contacts
   WHERE is_eligible
 )
-SELECT c.day, c.contact_id, c.topic, c.channel, s.is_claimed, c.is_deflected
+SELECT c.day, c.contact_id, c.person_id, c.topic, c.channel, s.is_claimed, c.is_deflected
 FROM facts.contacts AS c
 JOIN stated AS s ON s.contact_id = c.contact_id
 WHERE s.is_claimed IS NOT NULL AND c.day IN (SELECT day FROM stated WHERE ai_claimed_resolved IS NOT NULL)

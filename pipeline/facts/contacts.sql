@@ -3,6 +3,7 @@ meaning: >-
   One eligible inbound contact, and whether the assistant settled it: no reply by a person, no reopening, and no new
   contact of the same requester on the same topic, through any channel, within 7 days. A requester nobody knows cannot
   be followed and does not count as settled.
+deeds: count(*)
 reads:
   contacts: >-
     SELECT facts.utc_day(created_at) AS day FROM changed
@@ -20,7 +21,7 @@ WITH followed AS (
   FROM core.contacts
   WHERE is_eligible
 )
-SELECT facts.utc_day(created_at) AS day, contact_id, coalesce(topic, 'unknown') AS topic, coalesce(channel, 'unknown') AS channel,
+SELECT facts.utc_day(created_at) AS day, contact_id, requester_id AS person_id, coalesce(topic, 'unknown') AS topic, coalesce(channel, 'unknown') AS channel,
   CASE WHEN ai_involved AND first_human_reply_at IS NULL AND coalesce(reopens, 0) = 0
         AND requester_id IS NOT NULL AND next_at IS NULL THEN 1 ELSE 0 END AS is_deflected
 FROM followed

@@ -4,6 +4,7 @@ meaning: >-
   none. It belongs to the last day of the experiment, and is not there before that day: nobody peeks. A roll-out in
   waves, or to all at once, is no experiment.
 continuous: true
+deeds: count(*)
 needs: [_calendar]
 open: SELECT DISTINCT ends_on AS day FROM core.experiments
 reads:
@@ -14,7 +15,7 @@ reads:
 WITH margins AS (
   SELECT exp_id, unit_id, sum(value) AS margin FROM core.outcomes WHERE metric = 'margin' GROUP BY exp_id, unit_id
 )
-SELECT e.ends_on AS day, e.exp_id AS experiment, a.unit_id AS unit_key,
+SELECT e.ends_on AS day, e.exp_id AS experiment, a.unit_id AS unit_key, a.unit_id AS person_id,
   CASE WHEN a.variant = e.treated THEN 'treated' ELSE 'control' END AS arm,
   CAST(coalesce(m.margin, 0) AS DECIMAL(18, 6)) AS margin, e.allocation AS treated_share
 FROM core.experiments AS e
