@@ -179,10 +179,3 @@ def test_people_of_two_slices_do_not_make_the_rest_look_like_nobody() -> None:
     """Of eight people eight are of one slice and four of another: nobody is left over, and yet four are hidden."""
     counts = Counts(np.array([0]), np.array([7]), np.array([8.0]), np.array([[4.0, 8.0]]))
     assert levels(counts, [0], is_running=False).tolist() == [2]
-
-
-def test_a_total_that_is_no_group_of_people_is_told_of_whomever() -> None:
-    """Two people on one day and nine on the next: by team nothing of the first is told, and its total is."""
-    counts = Counts(np.array([0, 1]), np.array([1, 2]), np.array([2.0, 9.0]), np.array([[2.0, 0.0], [0.0, 9.0]]))
-    assert levels(counts, [1, 0], is_running=True, is_total_told=True).tolist() == [2, 0]
-    assert levels(counts, [1, 0], is_running=True).tolist() == [3, 0]

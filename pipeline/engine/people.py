@@ -69,17 +69,13 @@ class Seen:
         return _both(runs[first], runs[end - (1 << power)]), self.strangers[end] - self.strangers[first]
 
     def has_few(self, first: int, end: int) -> bool:
-        """Whether anybody was seen, and neither five people nor as many deeds of nobody known."""
-        known, strangers = self.within(first, end)
-        return known is not None and strangers < SMALLEST_GROUP and len(known) + strangers > 0
+        """Whether anybody was seen, and neither five people nor as many deeds of nobody known.
 
-    def expects_few(self, first: int, end: int) -> bool:
-        """The same where days may be to come: they are expected to be like those of four weeks before, if any were."""
-        if end <= self.days:
-            return self.has_few(first, end)
-        ago = -(-(end - self.days) // FOUR_WEEKS) * FOUR_WEEKS
+        Where days are to come, whether that was so on the same days some times four weeks before.
+        """
+        ago = -(-max(end - self.days, 0) // FOUR_WEEKS) * FOUR_WEEKS
         known, strangers = self.within(first - ago, end - ago)
-        return known is not None and strangers < SMALLEST_GROUP and not self.has_nobody(0, self.days)
+        return known is not None and strangers < SMALLEST_GROUP and len(known) + strangers > 0
 
     def has_nobody(self, first: int, end: int) -> bool:
         """Whether nobody was seen."""
@@ -150,12 +146,12 @@ class OrderedDoers:
     def is_small(self, first: int, end: int, level: int) -> bool:
         """Whether fewer than five people are counted between two days, in slice `level` or in those before it.
 
-        Of days to come as many are expected as on the same days some times four weeks before.
+        Of days to come as many are expected as four weeks before.
         """
         found = self._known.get((first, end, level))
         if found is None:
             span = (first - self.first, end - self.first)
-            found = self._known[first, end, level] = any(seen.expects_few(*span) for seen in self.levels[level])
+            found = self._known[first, end, level] = any(seen.has_few(*span) for seen in self.levels[level])
         return found
 
 

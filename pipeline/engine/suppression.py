@@ -88,7 +88,8 @@ class _Group:
     """Those that the KPIs are charted on."""
     is_running: bool
     """Whether periods that differ by a few people tell of them."""
-    adds_up: bool
+    kept_free: frozenset[str]
+    """Grains of which open periods are to be told when they are over."""
     needed: frozenset[str]
     """Slices that benefits rest on."""
     end: date
@@ -112,6 +113,7 @@ def _counted(parts: dict[str, pd.DataFrame], catalog: Catalog, end: date) -> Ite
         many += [part[arm].astype(float) for arm in ("treated_n", "control_n") if arm in part]
         kind = kind_of(metric)
         is_running = not isinstance(kind, SnapshotKind | RecurrenceKind)
+        adds_up = isinstance(kind, Sums) and not isinstance(kind, DistinctKind)
         totals = part[part["dimension"] == ""]
         for people in (one.fillna(0) for one in many if one.notna().any()):
             yield _Group(
@@ -122,7 +124,7 @@ def _counted(parts: dict[str, pd.DataFrame], catalog: Catalog, end: date) -> Ite
                 grain=metric.grain,
                 cadences=frozenset({metric.grain}),
                 is_running=is_running,
-                adds_up=is_running and isinstance(kind, Sums) and not isinstance(kind, DistinctKind),
+                kept_free=frozenset({metric.grain} if is_running and adds_up else ()),
                 needed=frozenset(),
                 end=end,
             )
@@ -183,7 +185,7 @@ def _deeds(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], catal
             grain=max(("month", *(metric.grain for metric in found.values())), key=_GRAINS.index),
             cadences=frozenset(metric.grain for metric in found.values()),
             is_running=True,
-            adds_up=True,
+            kept_free=frozenset({"week", "month"}),
             needed=_needed(catalog, found),
             end=date.fromisoformat(last[fact][1]) + timedelta(days=1),
         )
@@ -263,7 +265,7 @@ def _hidden(group: _Group, before: pd.DataFrame) -> Iterator[tuple[str, pd.DataF
             table.crowd,
             _order(table, group),
             told=_before(told, dimension, table.names),
-            to_come=_to_come(table, group) if group.adds_up else (),
+            to_come=_to_come(table, group),
             is_running=group.is_running,
         )
         yield dimension, table.below(level, dimension)
@@ -288,15 +290,13 @@ def _order(table: _Table, group: _Group) -> list[int]:
 
 
 def _to_come(table: _Table, group: _Group) -> Iterator[tuple[int, int]]:
-    """Open periods of the cadence, whole: they are to be told when they are over.
-
-    Before the first is, none is kept free, for what there is is all there is to tell.
-    """
-    ends, is_cadence = _days(table.windows["period_end"]), (table.windows["grain"] == group.grain).to_numpy()
-    if not (is_cadence & (ends <= group.until)).any():
-        return
-    for at in np.flatnonzero(is_cadence & (ends > group.until)):
-        yield int(table.crowd.starts[at]), int(ends[at])
+    """Open periods that are kept free, whole; before the first of a grain is over, what there is is all to tell."""
+    ends = _days(table.windows["period_end"])
+    is_over = ends <= group.until
+    for grain in sorted(group.kept_free):
+        is_grain = (table.windows["grain"] == grain).to_numpy()
+        for at in np.flatnonzero(is_grain & ~is_over) if (is_grain & is_over).any() else ():
+            yield int(table.crowd.starts[at]), int(ends[at])
 
 
 def _before(told: pd.DataFrame, dimension: str, names: list[str]) -> Iterator[tuple[int, int, int]]:
