@@ -39,14 +39,22 @@ def fill(con: duckdb.DuckDBPyConnection, table: str, *rows: dict[str, Any], load
 
 
 def values(
-    con: duckdb.DuckDBPyConnection, catalog: Catalog = CATALOG, *, since_load: int = 1, anew: bool = True
+    con: duckdb.DuckDBPyConnection,
+    catalog: Catalog = CATALOG,
+    *,
+    since_load: int = 1,
+    anew: bool = True,
+    made_up: bool = True,
 ) -> pd.DataFrame:
-    """Build what is needed and compute every KPI; when not `anew`, only what no longer stands in the last edition."""
+    """Build what is needed and compute every KPI; when not `anew`, only what no longer stands in the last edition.
+
+    Rows are `made_up`, so that what people did is told of however few, unless that is what a test is about.
+    """
     build_states(con, catalog, since_load=since_load)
     as_of = as_of_day(con, catalog)
     assert as_of is not None
     roll_up(con, catalog, as_of=as_of, anew=anew)
-    return compute_values(con, catalog, as_of=as_of)
+    return compute_values(con, catalog, as_of=as_of, made_up=made_up)
 
 
 def value(frame: pd.DataFrame, kpi: str, grain: str, start: str, **by: str) -> pd.Series:

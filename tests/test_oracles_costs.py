@@ -185,7 +185,7 @@ def test_cost_is_of_every_call_and_of_no_join(
         "tasks": named(begun, "task_id", "t"),
     }
     facts = {"session_costs": costs_of(tables), "started_tasks": tasks_of(tables)}
-    with patch("pipeline.engine.values.suppress", lambda con, frame, catalog, *, end: frame):  # of two people or three
+    with patch("pipeline.engine.values.suppress", lambda con, frame, *_, **__: frame):  # of two people or three
         hold(con, tables, facts, "token_cost_per_session", "cost_per_successful_task")
 
 

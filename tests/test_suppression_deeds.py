@@ -71,10 +71,8 @@ def crowd(chance: random.Random) -> Facts:
     """
     sizes = [chance.randint(1, 8) for _ in range(chance.randint(2, 4))] + [30]
     facts: Facts = {fact: [] for fact in dict.fromkeys(FACT_OF.values())}
-    people: list[tuple[str | None, str]] = [
-        (f"p{team}x{at}", f"team {team}") for team, size in enumerate(sizes) for at in range(size)
-    ]
-    people += [(None, "unknown")] * 3
+    known = ((f"p{team}x{at}", f"team {team}") for team, size in enumerate(sizes) for at in range(size))
+    people: list[tuple[str | None, str]] = [*known, *[(None, "unknown")] * 3]
     for day, (at, (person, team)) in ((day, one) for day in range(DAYS) for one in enumerate(people)):
         if chance.random() < (0.15 if day % 7 < 5 else 0.03):
             moved = "team 0" if person == "p1x0" and day > 20 else team
@@ -90,16 +88,14 @@ def _mostly(chance: random.Random) -> str:
 
 def _work(chance: random.Random, facts: Facts, row: Row) -> None:
     key, cost = row["session_key"], Decimal(chance.randint(1, 99)) / 100
+    is_settled, is_claimed, is_reported, is_violation, is_success = (chance.randint(0, 1) for _ in range(5))
     facts["session_costs"].append(row | {"sessions": 1, "cost_usd": cost, "unknown_costs": 0})
-    facts["contacts"].append(row | {"contact_id": key, "is_deflected": chance.randint(0, 1)})
-    facts["claimed_contacts"].append(
-        row | {"contact_id": key, "is_deflected": chance.randint(0, 1), "is_claimed": chance.randint(0, 1)}
-    )
-    facts["reportable_sessions"].append(row | {"is_reported": chance.randint(0, 1), "is_confirmed": 0})
+    facts["contacts"].append(row | {"contact_id": key, "is_deflected": is_settled})
+    facts["claimed_contacts"].append(row | {"contact_id": key, "is_deflected": is_settled, "is_claimed": is_claimed})
+    facts["reportable_sessions"].append(row | {"is_reported": is_reported, "is_confirmed": 0})
     if chance.random() < 0.3:
-        facts["audited_sessions"].append(row | {"is_violation": chance.randint(0, 1), "is_severe": 0})
+        facts["audited_sessions"].append(row | {"is_violation": is_violation, "is_severe": 0})
     if chance.random() < 0.7:
-        is_success = chance.randint(0, 1)
         task = row | {"task_id": key, "user_key": row["person_id"] or key}
         facts["started_tasks"].append(task | {"is_success": is_success})
         if is_success:
@@ -113,7 +109,9 @@ def two_editions(con: duckdb.DuckDBPyConnection, facts: Facts, until: int) -> It
         last = BEGIN + timedelta(end - 1)
         held = {fact: [row for row in rows if row["day"] <= last] for fact, rows in facts.items()}
         put(con, bound_facts(), held)
-        frame = values(con, restricted([kpi for kpi in SUMS if any(facts[one] for one in _facts_of(kpi))]))
+        frame = values(
+            con, restricted([kpi for kpi in SUMS if any(facts[one] for one in _facts_of(kpi))]), made_up=False
+        )
         store_edition(con, frame, as_of=str(last), catalog_hash="c", input_hash=f"{number}", run_id=number,
                       why="more days", notes={})  # fmt: skip
         yield frame, (max(row["day"] for rows in held.values() for row in rows) - BEGIN).days + 1
@@ -235,7 +233,7 @@ def test_a_month_is_told_when_it_is_over_whatever_nights_before_told() -> None:
         for number, end in enumerate((41, 48, 49, 55, 56, 57, 59, 61), 1):
             last = BEGIN + timedelta(end - 1)
             put(con, bound_facts(), {"session_costs": [row for row in rows if row["day"] <= last]})
-            frame = values(con, restricted(["token_cost_per_session"]))
+            frame = values(con, restricted(["token_cost_per_session"]), made_up=False)
             store_edition(con, frame, as_of=str(last), catalog_hash="c", input_hash=f"{number}", run_id=number,
                           why="more days", notes={})  # fmt: skip
             newest = frame[(frame["grain"] == "28d") & (frame["period_end"] == last + timedelta(1))]
@@ -253,7 +251,7 @@ def _told(crew: Sequence[tuple[str | None, str, int]]) -> pd.DataFrame:
             for at, (who, case, day) in enumerate(crew)]  # fmt: skip
     with empty() as con:
         put(con, bound_facts(), {"session_costs": rows})
-        return values(con, restricted(["token_cost_per_session"]))
+        return values(con, restricted(["token_cost_per_session"]), made_up=False)
 
 
 def _day(frame: pd.DataFrame, day: int) -> dict[str, tuple[str, str]]:
@@ -297,7 +295,7 @@ def test_a_slice_that_benefits_need_is_not_withheld_for_the_sake_of_another() ->
         with empty() as con:
             put(con, bound_facts(), {"started_tasks": rows})
             catalog = restricted(["task_success_rate"]).model_copy(update={"benefits": benefits})
-            frame = values(con, catalog)
+            frame = values(con, catalog, made_up=False)
         day = frame[(frame["grain"] == "day") & (frame["dimension"] == "use_case") & frame["value"].notna()]
         told[bool(benefits)] = set(day["dimension_value"])
     assert told == {False: {"other"}, True: {"contract_review"}}

@@ -180,27 +180,33 @@ def levels(
     """From which slice on each window may be told, shape (windows,); one more than slices where not even the total.
 
     Windows are decided in `order`, so that the first ones matter most. `told` has (first day, end, level) of what
-    earlier editions told, and `to_come` the windows that are to be told later. When `is_running`, differences of
-    windows count as told. A window tells a tail of the slices, so that what it leaves is one pool, and pools of all
-    windows stand in a chain: per level, pool and slice j between any two cuts are all that can be worked out.
+    earlier editions told, and `to_come` the windows that are to be told later: a window must do no harm whether they are
+    told or not. When `is_running`, differences of windows count as told. A window tells a tail of slices, so that what
+    it leaves is one pool, and pools of all windows stand in a chain: per level, pool and slice j between any two cuts
+    are all that can be worked out.
     """
     height = crowd.height
-    known = [*told, *((first, end, 0) for first, end in to_come)] if is_running else []
+    before, free = (list(told), [(first, end, 0) for first, end in to_come]) if is_running else ([], [])
     cuts = [
-        Cuts(crowd, level, (day for first, end, least in known if least <= level for day in (first, end)))
+        [
+            Cuts(crowd, level, (day for first, end, least in known if least <= level for day in (first, end)))
+            for known in ([before, before + free] if free else [before])
+        ]
         for level in range(height + 1)
     ]
     alone, found = crowd.small().tolist(), np.full(len(crowd.starts), height + 1)
     starts, ends = crowd.starts.tolist(), crowd.ends.tolist()
 
     def may_tell(window: int, level: int) -> bool:
-        return not alone[window][level] and (not is_running or cuts[level].may_tell(starts[window], ends[window]))
+        if alone[window][level]:
+            return False
+        return not is_running or all(one.may_tell(starts[window], ends[window]) for one in cuts[level])
 
     for window in order:
         level = height + 1
         while level and may_tell(window, level - 1):
             level -= 1
         found[window] = level
-        for one in cuts[level:] if is_running else ():
+        for one in (one for of in cuts[level:] for one in of) if is_running else ():
             one.add(starts[window], ends[window])
     return found

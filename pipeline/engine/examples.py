@@ -247,7 +247,7 @@ def _given(cases: Sequence[_Case], con: duckdb.DuckDBPyConnection) -> tuple[pd.D
     if as_of is None:
         return None, date.min
     roll_up(con, catalog, as_of=as_of)
-    return compute_values(con, catalog, as_of=as_of), date.fromisoformat(as_of)
+    return compute_values(con, catalog, as_of=as_of, made_up=True), date.fromisoformat(as_of)
 
 
 def _empty(con: duckdb.DuckDBPyConnection) -> None:

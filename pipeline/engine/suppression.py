@@ -40,16 +40,19 @@ WHERE list_contains(?, v.kpi_id)
 """
 
 
-def suppress(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, catalog: Catalog, *, end: date) -> pd.DataFrame:
+def suppress(
+    con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, catalog: Catalog, *, end: date, made_up: bool = False
+) -> pd.DataFrame:
     """Return the values with those blank that tell of fewer than five people, sorted as they were.
 
     Blank are groups of fewer than five, and what would let them be worked out: other slices of the period, whose rest
     from the total they are, and periods that differ by them (complementary suppression; Hundepool et al. 2012,
     Statistical Disclosure Control, 4.2). What earlier editions told stays told. A slice with nobody is withheld like
-    one with a few, and gets a row for that. `end` is the day after the last one with data.
+    one with a few, and gets a row for that. `end` is the day after the last one with data. What people did in rows that
+    are `made_up` is told of however few.
     """
     parts = dict(iter(frame.groupby("kpi_id", sort=False)))
-    groups = [*_counted(parts, catalog, end), *_deeds(con, parts, catalog)]
+    groups = [*_counted(parts, catalog, end), *([] if made_up else _deeds(con, parts, catalog))]
     told = _told(con, [kpi_id for group in groups for kpi_id in group.kpis])
     slots: dict[str, list[pd.DataFrame]] = {}
     for group in groups:

@@ -45,10 +45,13 @@ METHODS = {
 }
 
 
-def compute_values(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: str) -> pd.DataFrame:
+def compute_values(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: str, made_up: bool = False
+) -> pd.DataFrame:
     """Turn `rolled` into one row per KPI, period and slice, in the published order of columns.
 
-    `as_of` is the last day with data (ISO). Rows are sorted, so the same states give the same frame.
+    `as_of` is the last day with data (ISO). Rows are sorted, so the same states give the same frame. What people did
+    is withheld of few of them, unless the rows are `made_up`.
     """
     import pandas as pd
 
@@ -70,7 +73,7 @@ def compute_values(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, as_of: s
     _set_status(frame, rows, end)
     _note_short_window(con, frame, catalog)
     frame["verdict"] = np.where(frame["status"] == "computed", _verdicts(frame, rows), rows.without_value)
-    frame = suppress(con, frame.assign(**rows.published), catalog, end=end)
+    frame = suppress(con, frame.assign(**rows.published), catalog, end=end, made_up=made_up)
     _set_signals(con, frame, catalog)
     return frame.assign(**{name: frame[name].dt.date for name in ("period_start", "period_end")})[PUBLISHED]
 
