@@ -175,15 +175,16 @@ def levels(
     *,
     told: Iterable[tuple[int, int, int]] = (),
     to_come: Iterable[tuple[int, int]] = (),
+    foremost: int = 0,
     is_running: bool,
 ) -> NDArray[np.int64]:
     """From which slice on each window may be told, shape (windows,); one more than slices where not even the total.
 
     Windows are decided in `order`, so that the first ones matter most. `told` has (first day, end, level) of what
-    earlier editions told, and `to_come` the windows that are to be told later: a window must do no harm whether they are
-    told or not. When `is_running`, differences of windows count as told. A window tells a tail of slices, so that what
-    it leaves is one pool, and pools of all windows stand in a chain: per level, pool and slice j between any two cuts
-    are all that can be worked out.
+    earlier editions told, and `to_come` the windows that are to be told later: a window must do no harm whether they
+    are told or not, but for the `foremost`, as many first ones that matter more. When `is_running`, differences of
+    windows count as told. A window tells a tail of slices, so that what it leaves is one pool, and pools of all windows
+    stand in a chain: per level, pool and slice j between any two cuts are all that can be worked out.
     """
     height = crowd.height
     before, free = (list(told), [(first, end, 0) for first, end in to_come]) if is_running else ([], [])
@@ -197,14 +198,14 @@ def levels(
     alone, found = crowd.small().tolist(), np.full(len(crowd.starts), height + 1)
     starts, ends = crowd.starts.tolist(), crowd.ends.tolist()
 
-    def may_tell(window: int, level: int) -> bool:
+    def may_tell(window: int, level: int, heeded: int) -> bool:
         if alone[window][level]:
             return False
-        return not is_running or all(one.may_tell(starts[window], ends[window]) for one in cuts[level])
+        return not is_running or all(one.may_tell(starts[window], ends[window]) for one in cuts[level][:heeded])
 
-    for window in order:
-        level = height + 1
-        while level and may_tell(window, level - 1):
+    for place, window in enumerate(order):
+        level, heeded = height + 1, 1 if place < foremost else 2
+        while level and may_tell(window, level - 1, heeded):
             level -= 1
         found[window] = level
         for one in (one for of in cuts[level:] for one in of) if is_running else ():

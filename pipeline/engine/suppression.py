@@ -264,21 +264,23 @@ def _hidden(group: _Group, before: pd.DataFrame) -> Iterator[tuple[str, pd.DataF
     """By dimension, the periods and slices (`_SLICE`) that are not to be told after what editions said of them."""
     leading, told = before[before["kpi_id"] == group.kpis[0]], before[~before["is_withheld"].astype(bool)]
     for dimension, table in _tables(group, leading):
+        order, foremost = _order(table, group)
         level = levels(
             table.crowd,
-            _order(table, group),
+            order,
             told=_before(told, dimension, table.names),
             to_come=_to_come(table, group),
+            foremost=foremost,
             is_running=group.is_running,
         )
         yield dimension, table.below(level, dimension)
 
 
-def _order(table: _Table, group: _Group) -> list[int]:
+def _order(table: _Table, group: _Group) -> tuple[list[int], int]:
     """Places of windows, those that matter most first, and of several alike the newest.
 
-    Closed periods of the grain, longer ones, the last 28 days, what is charted, 28 days before, what is finer, and what
-    is still open.
+    Closed periods of the grain and longer ones, and how many these are; the last 28 days, what is charted, 28 days
+    before, what is finer, and what is still open.
     """
     longer = _GRAINS[_GRAINS.index(group.grain) + 1 :]
     ranks = {"28d": 4} | dict.fromkeys(group.cadences, 3) | dict.fromkeys(longer, 1) | {group.grain: 0}
@@ -289,7 +291,8 @@ def _order(table: _Table, group: _Group) -> list[int]:
         rank = 2 if (grain, ends[at]) == ("28d", group.until) else ranks.get(grain, 5)
         return rank if ends[at] <= group.until else 6, -ends[at], starts[at]
 
-    return sorted(range(len(ends)), key=place)
+    order = sorted(range(len(ends)), key=place)
+    return order, sum(place(at) < (2,) for at in order)
 
 
 def _to_come(table: _Table, group: _Group) -> Iterator[tuple[int, int]]:
