@@ -13,9 +13,9 @@ import html
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from email import policy
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ from project import ROOT
 from scipy.optimize import LinearConstraint, milp
 
 from pipeline.catalog.load import load_catalog
-from pipeline.catalog.people import SMALLEST_GROUP
+from pipeline.catalog.people import PERSON, SMALLEST_GROUP, counts_deeds
+from pipeline.facts import load_facts
 from pipeline.reports import formats
 
 Rows = NDArray[np.float64]
@@ -37,8 +38,8 @@ KEY = ("kpi_id", "grain", "period_start", "period_end", "dimension", "dimension_
 NUMBERS = ("value", "numerator", "denominator", "n", "interval_low", "interval_high")
 METRICS = load_catalog(ROOT / "metrics_catalog.yaml").metrics
 PEOPLE = tuple(kpi for kpi, metric in METRICS.items() if metric.people)
-GROUPED = tuple(kpi for kpi, metric in METRICS.items() if "department" in metric.dimensions and not metric.people)
-"""KPIs that count something else and are told by groups of people."""
+DEEDS = tuple(kpi for kpi, metric in METRICS.items() if counts_deeds(metric))
+"""KPIs that count what people did."""
 CLOSE = 1e-6
 _LINE = re.compile(r"<tr><th scope=\"row\">(.*?)</th>(.*?)</tr>", re.S)
 _DRAWN = re.compile(
@@ -48,7 +49,7 @@ _DRAWN = re.compile(
 
 @dataclass(frozen=True)
 class Told:
-    """What one edition published of people and by groups of them; `hidden` are the keys of what it withholds."""
+    """What one edition published of people and what they did; `hidden` are the keys of what it withholds."""
 
     folder: Path
     rows: dict[Key, Row]
@@ -59,14 +60,14 @@ def read(folder: Path) -> Told:
     """Read an edition from its pages' folder."""
     text = gzip.decompress((folder / "data" / "kpi_values.csv.gz").read_bytes()).decode()
     rows = {_key(row): row for row in csv.DictReader(io.StringIO(text)) if _is_of_people(row)}
-    notes = csv.DictReader(io.StringIO((folder / "data" / "notes.csv").read_text(encoding="utf-8")))
+    notes = csv.DictReader(io.StringIO(gzip.decompress((folder / "data" / "notes.csv.gz").read_bytes()).decode()))
     why = {tuple(one[name] for name in KEY if name != "period_end"): one["reason"] for one in notes}
     hidden = {key for key in rows if why.get((*key[:3], *key[4:]), "").startswith("suppressed")}
     return Told(folder, rows, frozenset(hidden))
 
 
 def _is_of_people(row: Row) -> bool:
-    return row["kpi_id"] in PEOPLE or (row["kpi_id"] in GROUPED and row["dimension"] == "department")
+    return row["kpi_id"] in PEOPLE or row["kpi_id"] in DEEDS
 
 
 def _key(row: Row) -> Key:
@@ -85,7 +86,7 @@ def traces(told: Told) -> Iterator[tuple[str, object]]:
         if (row["status"], row["verdict"]) != ("not_available", ""):
             yield "kpi_values.csv.gz", (key, row["status"], row["verdict"])
     yield from _in_parquet(told)
-    for kpi in (*PEOPLE, *GROUPED):
+    for kpi in (*PEOPLE, *DEEDS):
         yield from _in_json(told, kpi)
     for path in sorted(told.folder.rglob("*.html")):
         yield from _in_page(told, path.name, path.read_text(encoding="utf-8"))
@@ -127,7 +128,7 @@ def _in_page(told: Told, name: str, page: str) -> Iterator[tuple[str, object]]:
         words = html.unescape(re.sub(r"<[^>]+>", " ", cells) + titles).replace("fewer than 5 people", "")
         if "absent suppressed" in cells and re.search(r"\d", words):
             yield name, (head, words)
-    for kpi, spec in ((kpi, spec) for kpi, spec in _DRAWN.findall(page) if kpi in PEOPLE):
+    for kpi, spec in ((kpi, spec) for kpi, spec in _DRAWN.findall(page) if kpi in PEOPLE + DEEDS):
         hidden = {key[2] for key in told.hidden if key[0] == kpi and not key[4]}
         told_of = {key[2] for key in told.rows if key[0] == kpi and not key[4] and key not in told.hidden}
         yield from ((name, (kpi, at)) for at in _points(json.loads(html.unescape(spec))) & (hidden - told_of))
@@ -144,6 +145,46 @@ def _points(spec: dict[str, Any]) -> set[str]:
 
 
 ROLES = tuple(load_catalog(ROOT / "metrics_catalog.yaml").roles)
+
+
+# Who did what is told
+
+
+def few_behind(ask: Callable[[str], list[tuple[Any, ...]]], told: Told) -> Iterator[Key]:
+    """What is told, or left to what is withheld, of one to four people and fewer than five deeds of nobody known."""
+    for kpi, dimension in [(one, name) for one in DEEDS for name in ("", *METRICS[one].dimensions)]:
+        keys = [key for key in told.rows if key[0] == kpi and key[4] == dimension]
+        for fact in METRICS[kpi].counted_facts:
+            days = _doers(ask, fact, dimension)
+            yield from (key for key in keys if key not in told.hidden and _are_few(days, key, {key[5]}))
+            for total in {(*key[:4], "", "") for key in keys if dimension} - told.hidden:
+                shown = {key[5] for key in keys if key[:4] == total[:4] and key not in told.hidden}
+                if _are_few(days, total, {name for _, name in days} - shown):
+                    yield (*total[:4], dimension, "the rest")
+
+
+Doers = dict[tuple[date, str], tuple[set[str], int]]
+
+
+def _doers(ask: Callable[[str], list[tuple[Any, ...]]], fact: str, dimension: str) -> Doers:
+    """By day and slice who did what a fact counts, and how much of it is that of nobody known."""
+    found = ask(
+        f"SELECT day, {dimension or repr('')}, list(DISTINCT {PERSON}) FILTER (WHERE {PERSON} IS NOT NULL), "
+        f"{load_facts()[fact].deeds} FILTER (WHERE {PERSON} IS NULL) FROM facts.{fact} GROUP BY 1, 2"
+    )
+    return {(day, name): (set(known or ()), int(more or 0)) for day, name, known, more in found}
+
+
+def _are_few(days: Doers, key: Key, names: set[str]) -> bool:
+    first, end = (date.fromisoformat(day) for day in key[2:4])
+    known: set[str] = set()
+    more = 0
+    for at in range((end - first).days):
+        for name in names:
+            who, strangers = days.get((first + timedelta(at), name), (set(), 0))
+            known |= who
+            more += strangers
+    return len(known) < SMALLEST_GROUP and more < SMALLEST_GROUP and bool(known or more)
 
 
 # What follows from what two editions tell, where people are counted once, or by the days between which they belong

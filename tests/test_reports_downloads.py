@@ -116,7 +116,7 @@ def test_formulas_of_dimension_values_are_quoted_in_the_file(folder: Path) -> No
 
 def test_notes_say_why_each_value_is_not_available(data: EditionData, folder: Path) -> None:
     """One note per absent value, each with a reason."""
-    notes = _rows(folder / "notes.csv")
+    notes = _rows(folder / "notes.csv.gz")
     assert len(notes) == int(data.values["value"].isna().sum()) > 0
     assert all(note["reason"] for note in notes)
     assert list(notes[0]) == list(downloads.NOTE_COLUMNS)

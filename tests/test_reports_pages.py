@@ -74,7 +74,7 @@ def test_every_page_and_file_is_there(data: EditionData, site: Path) -> None:
         "manifest.json",
         "edition.json",
         "loads.csv",
-        "notes.csv",
+        "notes.csv.gz",
         "checks.csv",
         "restatements.csv",
         "quarantine.csv",

@@ -179,3 +179,11 @@ def test_people_of_two_slices_do_not_make_the_rest_look_like_nobody() -> None:
     """Of eight people eight are of one slice and four of another: nobody is left over, and yet four are hidden."""
     counts = Counts(np.array([0]), np.array([7]), np.array([8.0]), np.array([[4.0, 8.0]]))
     assert levels(counts, [0], is_running=False).tolist() == [2]
+
+
+def test_what_was_told_is_told_again() -> None:
+    """Told were nine days; that eight of them are told as well now does not take the nine back."""
+    counts = Counts(np.array([0, 0, 8]), np.array([9, 8, 9]), np.array([11.0, 9.0, 2.0]), np.zeros((3, 0)))
+    told = [(0, 8, 0), (0, 9, 0)]
+    assert levels(counts, [0, 1, 2], told=told, is_running=True).tolist() == [0, 0, 1]
+    assert levels(counts, [0, 1, 2], told=told[:1], is_running=True).tolist() == [1, 0, 1]

@@ -22,7 +22,9 @@ from pipeline.facts import Fact, load_facts
 PEOPLE = set_sql(Measure("distinct", PERSON))
 """SQL of the people of a cell who are known by name."""
 Few = frozenset[int] | None
-"""Who was seen, by number; None where those are five or more."""
+"""Who was seen, by number; None where those are `_MANY` or more."""
+_MANY = 2 * SMALLEST_GROUP
+"""So many are expected where some are to come, lest fewer come than are enough."""
 FOUR_WEEKS = 28
 """Days after which weekdays, and so the people who come, are the same again."""
 
@@ -71,11 +73,12 @@ class Seen:
     def has_few(self, first: int, end: int) -> bool:
         """Whether anybody was seen, and neither five people nor as many deeds of nobody known.
 
-        Where days are to come, whether that was so on the same days some times four weeks before.
+        Where days are to come, whether that was so on the same days some times four weeks before, with twice as many.
         """
         ago = -(-max(end - self.days, 0) // FOUR_WEEKS) * FOUR_WEEKS
+        enough = _MANY if ago else SMALLEST_GROUP
         known, strangers = self.within(first - ago, end - ago)
-        return known is not None and strangers < SMALLEST_GROUP and len(known) + strangers > 0
+        return known is not None and len(known) < enough and strangers < enough and len(known) + strangers > 0
 
     def has_nobody(self, first: int, end: int) -> bool:
         """Whether nobody was seen."""
@@ -86,7 +89,7 @@ def _both(one: Few, other: Few) -> Few:
     if one is None or other is None:
         return None
     both = one | other
-    return both if len(both) < SMALLEST_GROUP else None
+    return both if len(both) < _MANY else None
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,7 @@ def doers_by_day(con: duckdb.DuckDBPyConnection, fact: str, dimension: str) -> D
         f"WITH seen AS (SELECT {value} AS value, day - DATE '{first}' AS place, bit_or({column_of(PEOPLE)}) AS known, "
         f"sum({column_of(strangers(load_facts()[fact]))})::BIGINT AS strangers FROM states.cells_{fact} GROUP BY ALL) "
         f"SELECT value, place, coalesce(bit_count(known), 0) AS many, strangers, "
-        f"CASE WHEN many < {SMALLEST_GROUP} THEN known::BLOB END FROM seen ORDER BY value, place"
+        f"CASE WHEN many < {_MANY} THEN known::BLOB END FROM seen ORDER BY value, place"
     ).fetchall()
     known: dict[str | None, list[Few]] = {None: [frozenset()] * days}
     unknown: dict[str | None, list[int]] = {None: [0] * days}
@@ -171,7 +174,7 @@ def doers_by_day(con: duckdb.DuckDBPyConnection, fact: str, dimension: str) -> D
     for of, place, many, more, few in rows:
         if of not in known:
             known[of], unknown[of] = [frozenset()] * days, [0] * days
-        known[of][place] = _members(few) if many < SMALLEST_GROUP else None
+        known[of][place] = _members(few) if many < _MANY else None
         unknown[of][place] = more
         if of is not None:
             sizes[of] = sizes.get(of, 0) + many + more

@@ -39,7 +39,7 @@ _TO_QUOTE = re.compile(r'[,"\r\n]')
 _WHAT = {
     "kpi_values.csv.gz": "every KPI value, by period and slice (CSV, gzip)",
     "kpi_values.parquet": "the same values, typed",
-    "notes.csv": "why values are not available",
+    "notes.csv.gz": "why values are not available (CSV, gzip)",
     "loads.csv": "what became of every file",
     "quarantine.csv": "every quarantined row by file and line, with the reason; no line means the whole file",
     "checks.csv": "results of the data checks",
@@ -207,7 +207,6 @@ def write(
     absent = frame[frame["value"].isna() | (frame["status"] == "not_available")]
     values = _texts(frame, CONTRACT_COLUMNS)
     texts = {
-        "notes.csv": csv_text(_texts(absent, NOTE_COLUMNS)),
         "loads.csv": csv_text(_picked(data.loads, LOAD_COLUMNS)),
         "quarantine.csv": csv_text(_picked(_by_place(data.quarantined_rows), QUARANTINE_COLUMNS)),
         "checks.csv": csv_text(_picked(data.checks, CHECK_COLUMNS)),
@@ -219,6 +218,7 @@ def write(
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     gz = {
         "kpi_values.csv.gz": csv_text(values),
+        "notes.csv.gz": csv_text(_texts(absent, NOTE_COLUMNS)),
         "corrections.csv.gz": csv_text(_picked(data.history, CORRECTION_COLUMNS)),
     }
     for name, text in gz.items():
