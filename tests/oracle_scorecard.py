@@ -67,17 +67,18 @@ class Kpi:
     of_slices: Callable[[Period, str], list[Point]] = lambda period, dimension: []
     note: Callable[[Point], str] = lambda point: ""
     """What is added to a value: how far back it looks, or which of its parts is told."""
+    is_of_people: bool = False
+    """Whether it counts people, or its rows name who did what they tell of."""
     held: dict[str, list[Point]] = field(default_factory=dict)
 
     def without(self, hidden: Collection[Key]) -> Kpi:
-        """The same, with the slices of which nothing is told by the keys of the downloads."""
+        """The same, with the slices of which nothing is told by the keys of the downloads, of nobody among them."""
 
         def of_slices(period: Period, dimension: str) -> list[Point]:
             told = (self.kpi_id, period.grain, str(period.start), str(period.end), dimension)
-            return [
-                replace(one, value=None, ends=(None, None), n=None, status=WITHHELD) if (*told, one.slice) in hidden
-                else one for one in self.of_slices(period, dimension)
-            ]  # fmt: skip
+            names = {key[5] for key in hidden if key[:5] == told}
+            nothing = [Point(period, None, (None, None), None, WITHHELD, "", "", name) for name in sorted(names)]
+            return [one for one in self.of_slices(period, dimension) if one.slice not in names] + nothing
 
         return replace(self, of_slices=of_slices, held={})
 
@@ -91,6 +92,16 @@ class Kpi:
         newest = [self.closed(self.points(grain))[-1:] for grain in ("month", "quarter")] if current else []
         others = [self.of_slices(one.period, dimension) for points in newest for one in points]
         return current if told(current) >= 0.5 else max([current, *others], key=told)
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether the course tells nothing of the headlined period."""
+        if self.now is None:
+            return False
+        span = (self.now.period.grain, str(self.now.period.start), str(self.now.period.end))
+        held = (one for one in self.told["course"]
+                if (one["grain"], one["period_start"][:10], one["period_end"][:10]) == span)  # fmt: skip
+        return any(one["reason"].startswith("suppressed") for one in held)
 
     @property
     def definition(self) -> Json:
@@ -309,14 +320,15 @@ class _Rows:
 
     def point(self, period: Period, key: tuple[str, str]) -> Point:
         method = self.told["published"]["interval_method"]
+        if key == ("", "") and period in self.withheld:
+            return Point(period, None, (None, None), None, "not_available", method, self.unjudged, key[1])
         answer = self.oracle(cut_of(self.parts, self.labels, period, key, self.through))
         nothing = Point(period, None, (None, None), None, "not_available", method, self.unjudged, key[1])
         if answer is None or not self._rows(period, key):
             return self._quoted(period, nothing) if key == ("", "") else nothing
         people = answer.n if answer.people is None else answer.people
-        is_few = bool(self.definition["people"]) and 0 < people < LEAST_PEOPLE
-        if is_few or (key == ("", "") and period in self.withheld):
-            assert key != ("", "") or period in self.withheld, f"{self.kpi_id} tells of {people} people in {period}"
+        if bool(self.definition["people"]) and 0 < people < LEAST_PEOPLE:
+            assert key != ("", ""), f"{self.kpi_id} tells of {people} people in {period}"
             return nothing
         ends = tuple(None if math.isnan(end) else float(end) for end in answer.ends)
         status = self._status(answer, period)
@@ -418,4 +430,5 @@ def verdict_of(aim: Json | None, value: float | None, ends: tuple[Any, Any], sta
 def measured(kpi_id: str, told: Json, facts: Mapping[str, list[Row]]) -> Kpi:
     """A KPI from the rows of its facts."""
     rows = _Rows(kpi_id, told, facts)
-    return Kpi(kpi_id, told, rows.points, rows.slices, rows.note)
+    names_people = any("person_id" in row for found in facts.values() for row in found[:1])
+    return Kpi(kpi_id, told, rows.points, rows.slices, rows.note, rows.definition["people"] or names_people)

@@ -86,11 +86,8 @@ def expected(sheet: Sheet) -> Iterator[tuple[Where, str]]:
         yield (section, "heads"), HEADS
         for kpi in kpis:
             yield from (((section, kpi.definition["name"], *where), said) for where, said in _card(kpi))
-            if any(
-                one.status == WITHHELD
-                for name in kpi.definition.get("dimensions", ())
-                for one in kpi.shown_slices(name)
-            ):
+            slices = [one for name in kpi.definition.get("dimensions", ()) for one in kpi.shown_slices(name)]
+            if kpi.is_withheld or any(one.status == WITHHELD for one in slices):
                 yield (section, kpi.definition["name"], "Flags", "label"), "a slice of fewer than 5 people is withheld"
     for kpi in owned:
         yield from _slices(kpi)
@@ -171,8 +168,7 @@ def _why(kpi: Kpi) -> str:
         months = len(kpi.points("month"))
         why = f"not paid back within {months} months; {months} of 36 months"
     else:
-        hidden = kpi.told["published"]["reason"].startswith("suppressed")
-        why = "fewer than 5 people" if hidden else ""
+        why = "fewer than 5 people" if kpi.is_withheld else ""
     last = kpi.last_known
     said = text.leading(last, kpi) if last else ""
     return f"{why} {said} ({_spread(kpi, last)}) {text.when(last)}" if last else why
@@ -326,8 +322,7 @@ def _definition(kpi: Kpi) -> Iterator[tuple[str, str]]:
     published = kpi.told["published"]
     yield "Definition", f"{kpi.kpi_id} | , hash | {published['definition_hash']}"
     if told["facts"]:
-        of_people = told["people"] or "department" in told["dimensions"]
-        matures, people = told["matures_after_days"], "fewer than 5 people" if of_people else ""
+        matures, people = told["matures_after_days"], "fewer than 5 people" if kpi.is_of_people else ""
         yield "Population", f"n = {told['min_n']} {f'closes {matures} days after' if matures else ''} {people}"
     if now is not None and now.value is not None:
         yield "Where it comes from", "28d:" if now.period.grain == "28d" else ""

@@ -213,13 +213,20 @@ def test_a_course_has_every_period_and_its_rows(project: Project) -> None:
     assert all(["day", one["period_start"], one["period_end"], str(one["value"])] in lines for one in days)
 
 
-def test_a_course_leaves_out_the_rows_of_what_is_withheld(tmp_path: Path) -> None:
-    """Of January, February and March, the month that fewer than five people are behind gives no row."""
+@pytest.mark.parametrize(
+    ("quarter", "days"), [(REASON, ["2026-01-01", "2026-03-01"]), ("", ["2026-01-01", "2026-02-01", "2026-03-01"])]
+)
+def test_a_course_leaves_out_the_rows_of_what_is_withheld(tmp_path: Path, quarter: str, days: list[str]) -> None:
+    """Of January, February and March, the month that fewer than five people are behind gives no row.
+
+    It does where the quarter is told, of which the same rows are.
+    """
     months = [(date(2026, month, 1), date(2026, month + 1, 1)) for month in (1, 2, 3)]
     course: list[dict[str, object]] = [
         {"grain": "month", "period_start": start, "period_end": end, "reason": REASON if start.month == 2 else ""}
         for start, end in months
     ]
+    course.append({"grain": "quarter", "period_start": months[0][0], "period_end": months[2][1], "reason": quarter})
     metric: Any = SimpleNamespace(facts=("active",), grain="month")
     period = Period("month", *months[2])
     told = Explanation("adoption_rate", metric, period, "", "", {}, "", "", 1, course=course)
@@ -229,7 +236,7 @@ def test_a_course_leaves_out_the_rows_of_what_is_withheld(tmp_path: Path) -> Non
             "CREATE SCHEMA facts; CREATE TABLE facts.active AS SELECT unnest(?) AS day", [[a for a, _ in months]]
         )
         export_rows(con, told, tmp_path / "rows.csv")
-    assert (tmp_path / "rows.csv").read_text(encoding="utf-8").split() == ["day", "2026-01-01", "2026-03-01"]
+    assert (tmp_path / "rows.csv").read_text(encoding="utf-8").split() == ["day", *days]
 
 
 def test_a_zero_of_twelve_decimals_is_told_as_zero() -> None:

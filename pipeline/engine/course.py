@@ -31,11 +31,18 @@ def course_of(con: duckdb.DuckDBPyConnection, kpi_id: str, of: tuple[str, str], 
 
 
 def withheld(course: list[Record], grain: str) -> Iterator[tuple[date, date]]:
-    """Half-open spans of the periods of a grain that are withheld for the sake of few people."""
+    """Half-open spans of the periods of a grain that are withheld for the sake of few people, and so is all around."""
+    told = [_span(row) for row in course if row["reason"] != REASON]
     for row in course:
-        if row["grain"] == grain and row["reason"] == REASON:
-            start, end = (date.fromisoformat(str(row[name])[:10]) for name in ("period_start", "period_end"))
+        start, end = _span(row)
+        is_told = any(first <= start and end <= last for first, last in told)
+        if row["grain"] == grain and row["reason"] == REASON and not is_told:
             yield start, end
+
+
+def _span(row: Record) -> tuple[date, date]:
+    start, end = (date.fromisoformat(str(row[name])[:10]) for name in ("period_start", "period_end"))
+    return start, end
 
 
 def defined(metric: AnyMetric) -> Record:

@@ -181,10 +181,11 @@ def levels(
     """From which slice on each window may be told, shape (windows,); one more than slices where not even the total.
 
     Windows are decided in `order`, so that the first ones matter most. `told` has (first day, end, level) of what
-    earlier editions told, which may be told again, and `to_come` the windows that are to be told later: a window must do
-    no harm whether they are told or not, but for the `foremost`, as many first ones that matter more. When `is_running`,
-    differences of windows count as told. A window tells a tail of slices, so that what it leaves is one pool, and pools
-    of all windows stand in a chain: per level, pool and slice j between any two cuts are all that can be worked out.
+    earlier editions told, which may be told again, and `to_come` the windows that are to be told later: a window must
+    do no harm whether they are told or not, but for the `foremost`, as many first ones that matter more. When
+    `is_running`, differences of windows count as told. A window tells a tail of slices, so that what it leaves is one
+    pool, and pools of all windows stand in a chain: per level, pool and slice j between any two cuts are all that can
+    be worked out.
     """
     height = crowd.height
     before, free = (list(told), [(first, end, 0) for first, end in to_come]) if is_running else ([], [])

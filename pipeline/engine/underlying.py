@@ -20,7 +20,8 @@ def export_rows(con: duckdb.DuckDBPyConnection, explanation: Explanation, path: 
     """Write the rows of the fact behind a value to a CSV or Parquet file; returns the files and their rows.
 
     A KPI of two facts gets a second file, with the fact in its name. Text that a spreadsheet would run is disarmed.
-    With the course of the KPI, the rows of all days are written, but for those of periods that are withheld.
+    With the course of the KPI, the rows of all days are written, but for those of periods that are withheld and that no
+    longer period tells of.
     ConfigurationError when the value was withheld, has no rows, or the ending is another one.
     """
     if explanation.look is None:
