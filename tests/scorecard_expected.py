@@ -290,7 +290,9 @@ def _card(kpi: Kpi) -> Iterator[tuple[Where, str]]:
 def _why_here(kpi: Kpi) -> str:
     """Why there is no value, without the last one."""
     months = len(kpi.points("month"))
-    return f"within {months} months; {months} of 36 months" if kpi.kpi_id == "payback_months" else ""
+    if kpi.kpi_id == "payback_months":
+        return f"within {months} months; {months} of 36 months"
+    return "fewer than 5 people" if kpi.is_withheld else ""
 
 
 def _twelve(kpi: Kpi) -> Iterator[tuple[Where, str]]:
