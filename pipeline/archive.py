@@ -64,7 +64,9 @@ def _edition(con: duckdb.DuckDBPyConnection, number: int) -> Record:
     found = rows(con, f"SELECT *, {published} FROM kpi.editions AS e WHERE number = ?", [number])
     if not found:
         ((last,),) = con.execute("SELECT coalesce(max(number), 0) FROM kpi.editions").fetchall()
-        problem = Problem("edition", "E010", f"found {number}; expected one from 1 to {last}")
+        problem = Problem(
+            "edition", "E010", f"found {number}; expected one from 1 to {last}, as roi edition list names them"
+        )
         raise ConfigurationError("There is no such edition.", [problem])
     return {**found[0], "notes": json.loads(str(found[0]["notes"]))}
 

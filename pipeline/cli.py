@@ -112,6 +112,7 @@ def report(
     from pipeline.catalog.load import load_catalog
     from pipeline.drawing import draw_pages
     from pipeline.printing import browser, print_pages
+    from pipeline.summary import progress_line
     from pipeline.warehouse.lock import run_lock
 
     chosen = _with_warehouse(settings(exports=exports))
@@ -121,7 +122,11 @@ def report(
     names = ["index.html", *(f"{role}.html" for role in roles), *(f"kpi/{kpi}.html" for kpi in catalog.metrics)]
     with run_lock(chosen.lock):
         draw_pages(chosen, catalog)
-        printed = list(print_pages(chosen.reports, names, program)) if program else []
+        printed = []
+        with progress_line(quiet=as_json) as progress:
+            for path in print_pages(chosen.reports, names, program) if program else ():
+                printed.append(path)
+                progress(f"Printing pages: {len(printed)} of {len(names)}")
     index = chosen.reports / "index.html"
     if as_json:
         _print_json({"index": str(index), "pdf": printed})

@@ -90,7 +90,7 @@ def edition_verify(exports: Exports = None, as_json: Json = False) -> None:
     from pipeline.errors import RoiError
     from pipeline.reports.manifest import verify
 
-    chosen = settings(exports=exports)
+    chosen = settings(exports=exports) if exports is None else with_warehouse(settings(exports=exports))
     found = verify(chosen.reports)
     if found is None:
         raise RoiError(

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from pipeline.errors import ExitCode, Problem, RoiError
-from pipeline.settings import Settings
+from pipeline.settings import SAMPLE_EXPORTS, Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Exports = Annotated[Path | None, typer.Option(help="Folder of exports; the sample's when not given.")]
@@ -20,6 +20,8 @@ Now = Annotated[str | None, typer.Option(help="The instant to take for now (ISO)
 def with_warehouse(chosen: Settings) -> Settings:
     """The settings, when their warehouse is there; raises RoiError that says what makes it."""
     if not chosen.warehouse.exists():
+        if not chosen.exports.is_dir() and chosen.exports != (chosen.root / SAMPLE_EXPORTS).resolve():
+            raise RoiError(f"There is no folder {chosen.exports}, and no edition of it; expected a folder of exports.")
         raise RoiError(
             f"There is no edition yet: {chosen.warehouse} does not exist. Run make nightly first, which makes one of "
             "the sample, or make nightly EXPORTS=dir for exports of your own."

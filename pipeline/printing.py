@@ -43,7 +43,9 @@ def print_pages(folder: Path, names: Iterable[str], program: Path) -> Iterator[P
         for name in names:
             target = (out / name).with_suffix(".pdf")
             target.parent.mkdir(parents=True, exist_ok=True)
-            _print(folder / name, target, program, profile)
+            draft = Path(profile) / "page.pdf"  # what is cut off halfway leaves no half of a page
+            _print(folder / name, draft, program, profile)
+            shutil.move(draft, target)
             yield target
 
 

@@ -98,6 +98,10 @@ def test_an_empty_folder_publishes_nothing(project: Project, tmp_path: Path) -> 
             ("explain", "change_failure_rate", "--by", "team=x"),
             "E002  found 'team=x', expected service=... or change_type",
         ),
+        (
+            ("explain", "change_failure_rate", "--period", "2026-01"),
+            "E003  nothing at month 2026-01-01 to 2026-01-31 in total; values of a month are held from 2026-10-01 to",
+        ),
         (("explain", "change_failure_rate", "--period", "soon"), "E001  found 'soon', expected 2026-10-31 (day)"),
     ],
 )
@@ -187,6 +191,14 @@ def test_before_the_first_night_explain_says_what_to_run(tmp_path: Path) -> None
         assert said.startswith("There is no edition yet: ")
         assert "Run make nightly first" in said
         assert "make nightly EXPORTS=dir" in said
+
+
+def test_a_folder_that_is_not_there_is_named(project: Project) -> None:
+    """Also by what reads the pages alone, which are those of another folder."""
+    for words in (("edition", "verify"), ("edition", "list"), ("explain", "availability")):
+        said = project.roi(*words, "--exports", "no-such-folder", exit_code=1).stderr
+        assert "There is no folder " in said
+        assert "no-such-folder, and no edition of it; expected a folder of exports" in said
 
 
 def test_the_names_of_an_explanation_stand_apart_from_their_values(project: Project) -> None:

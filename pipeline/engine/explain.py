@@ -207,7 +207,7 @@ def _published(
                 Problem(
                     "--period, --by",
                     "E003",
-                    f"nothing at {period or 'any period'} {by}; {_choices(con, kpi_id, dimension)}",
+                    f"nothing at {period or 'any period'} {by}; {_choices(con, kpi_id, dimension, period)}",
                 )
             ],
         )
@@ -217,13 +217,17 @@ def _published(
 _HELD = "kpi.values WHERE kpi_id = ? AND dimension = ? AND dimension_value = ?"
 
 
-def _choices(con: duckdb.DuckDBPyConnection, kpi_id: str, dimension: str) -> str:
-    """What could have been asked instead."""
+def _choices(con: duckdb.DuckDBPyConnection, kpi_id: str, dimension: str, period: Period | None) -> str:
+    """What could have been asked instead, of the same grain if there is any."""
     held = "FROM kpi.values WHERE kpi_id = ? AND dimension = ? AND last_edition IS NULL"
-    span = rows(con, f"SELECT min(period_start) AS first, max(period_end) - 1 AS last {held}", [kpi_id, dimension])[0]
-    if span["first"] is None:
+    found = rows(con, f"SELECT grain, min(period_start) AS first, max(period_end) - 1 AS last {held} GROUP BY grain",
+                 [kpi_id, dimension])  # fmt: skip
+    if not found:
         return "nothing is held in that dimension"
-    told = f"values are held from {span['first']} to {span['last']}, for periods written as {PERIODS}"
+    same = [row for row in found if period is not None and row["grain"] == period.grain]
+    of = f" of a {period.grain}" if same and period is not None else ""
+    first, last = min(str(row["first"]) for row in same or found), max(str(row["last"]) for row in same or found)
+    told = f"values{of} are held from {first} to {last}, for periods written as {PERIODS}"
     if not dimension:
         return told
     names = [
