@@ -6,7 +6,7 @@ taking them away is made of whole pieces, so when no piece has one to four peopl
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -155,15 +155,17 @@ class Cuts:
         """Whether no piece that a period would cut anew is small; of one that cuts nothing, none it is made of."""
         days = self._days
         begin, until = bisect_left(days, first), bisect_left(days, end)
-        new = [day for day, at in ((first, begin), (end, until)) if days[at : at + 1] != [day]]
-        if not new:
+        is_new, ends_new = days[begin : begin + 1] != [first], days[until : until + 1] != [end]
+        if not is_new and not ends_new:
             return True not in self._small[begin:until]
-        beside = {day for at in (begin, until) for day in days[max(at - 1, 0) :][:2]}
-        return not any(
-            self._is_small(one, other)
-            for one, other in pairwise(sorted(beside | {first, end}))
-            if (one in new or other in new) and bisect_right(days, one) == bisect_left(days, other)
-        )
+        pieces = []
+        if is_new:
+            pieces += [(days[begin - 1], first)] if begin else []
+            pieces.append((first, days[begin] if begin < until else end))
+        if ends_new:
+            pieces.append((days[until - 1] if begin < until else first, end))
+            pieces += [(end, days[until])] if until < len(days) else []
+        return not any(self._is_small(*piece) for piece in pieces)
 
     def _is_small(self, first: int, end: int) -> bool:
         return self._crowd.is_small(first, end, self._level)

@@ -52,6 +52,12 @@ class Seen:
         return len(self.known)
 
     @cached_property
+    def enough(self) -> dict[int, NDArray[np.int64]]:
+        """How many days have as many known by name as are enough, up to the beginning of each day."""
+        many = [_MANY if one is None else len(one) for one in self.known]
+        return {least: np.concatenate([[0], np.cumsum(np.array(many) >= least)]) for least in (SMALLEST_GROUP, _MANY)}
+
+    @cached_property
     def _runs(self) -> list[Sequence[Few]]:
         return [self.known]
 
@@ -77,17 +83,24 @@ class Seen:
         """
         ago = -(-max(end - self.days, 0) // FOUR_WEEKS) * FOUR_WEEKS
         enough = _MANY if ago else SMALLEST_GROUP
-        known, strangers = self.within(first - ago, end - ago)
+        first, end = max(first - ago, 0), max(end - ago, 0)
+        days = self.enough[enough]
+        if days[end] > days[min(first, end)]:
+            return False
+        known, strangers = self.within(first, end)
         return known is not None and len(known) < enough and strangers < enough and len(known) + strangers > 0
 
-    def has_nobody(self, first: int, end: int) -> bool:
-        """Whether nobody was seen."""
-        return self.within(first, end) == (frozenset(), 0)
+    @property
+    def is_anybody(self) -> bool:
+        """Whether there ever is anybody."""
+        return self.strangers[-1] > 0 or any(one is None or one for one in self.known)
 
 
 def _both(one: Few, other: Few) -> Few:
     if one is None or other is None:
         return None
+    if not one or not other:
+        return one or other
     both = one | other
     return both if len(both) < _MANY else None
 
@@ -108,22 +121,24 @@ class Doers:
     def in_order(self, names: list[str], starts: Days, ends: Days) -> Crowd:
         """The people of windows from one day up to another, with the slices in an order."""
         pools = list(accumulate((self.slices[name] for name in names), or_, initial=self.rest))
-        nobody = Seen([frozenset()] * self.rest.days, [0] * (self.rest.days + 1))
-        alone = [*(self.slices[name] for name in names), nobody]
-        return OrderedDoers(starts, ends, self.first, list(zip(pools, alone, strict=True)))
+        alone = [*((self.slices[name],) for name in names), ()]
+        levels = [[one for one in (pool, *of) if one.is_anybody] for pool, of in zip(pools, alone, strict=True)]
+        return OrderedDoers(starts, ends, self.first, pools[-1], levels)
 
 
 @dataclass(frozen=True)
 class OrderedDoers:
     """The people behind the slices of a dimension, in the order in which slices are withheld.
 
-    Windows are runs of days from `starts` up to `ends`. Level j has those of the slices before j, and those of slice j.
+    Windows are runs of days from `starts` up to `ends`. Level j has those of the slices before j, and those of slice j,
+    if there is ever anybody.
     """
 
     starts: Days
     ends: Days
     first: int
-    levels: list[tuple[Seen, Seen]]
+    everybody: Seen
+    levels: list[list[Seen]]
     _known: dict[tuple[int, int, int], bool] = field(default_factory=dict)
 
     @property
@@ -132,19 +147,21 @@ class OrderedDoers:
         return len(self.levels) - 1
 
     @property
-    def _spans(self) -> list[tuple[int, int]]:
-        return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
-
-    @property
     def is_nobody(self) -> NDArray[np.bool_]:
         """Whether nobody is counted in a window, shape (windows,)."""
-        everybody, _ = self.levels[-1]
-        return np.array([everybody.has_nobody(one - self.first, end - self.first) for one, end in self._spans], bool)
+        spans = zip((self.starts - self.first).tolist(), (self.ends - self.first).tolist(), strict=True)
+        return np.array([self.everybody.within(*span) == (frozenset(), 0) for span in spans], dtype=bool)
 
     def small(self) -> NDArray[np.bool_]:
         """Whether slice j, told with those after it, tells of fewer than five, shape (windows, slices + 1)."""
-        found = [[self.is_small(*span, level) for level in range(len(self.levels))] for span in self._spans]
-        return np.array(found, dtype=bool).reshape(-1, len(self.levels))
+        found = np.zeros((len(self.starts), len(self.levels)), dtype=bool)
+        starts, ends = (np.clip(one - self.first, 0, self.everybody.days) for one in (self.starts, self.ends))
+        for level, seen in enumerate(self.levels):
+            days = [one.enough[SMALLEST_GROUP] for one in seen]
+            is_clear = np.all([one[ends] > one[starts] for one in days], axis=0) if days else np.ones(len(found), bool)
+            for window in np.flatnonzero(~is_clear):
+                found[window, level] = self.is_small(int(self.starts[window]), int(self.ends[window]), level)
+        return found
 
     def is_small(self, first: int, end: int, level: int) -> bool:
         """Whether fewer than five people are counted between two days, in slice `level` or in those before it.

@@ -284,15 +284,11 @@ def _order(table: _Table, group: _Group) -> tuple[list[int], int]:
     """
     longer = _GRAINS[_GRAINS.index(group.grain) + 1 :]
     ranks = {"28d": 4} | dict.fromkeys(group.cadences, 3) | dict.fromkeys(longer, 1) | {group.grain: 0}
-    starts, ends = table.crowd.starts.tolist(), _days(table.windows["period_end"]).tolist()
-
-    def place(at: int) -> tuple[int, int, int]:
-        grain = table.windows["grain"].iloc[at]
-        rank = 2 if (grain, ends[at]) == ("28d", group.until) else ranks.get(grain, 5)
-        return rank if ends[at] <= group.until else 6, -ends[at], starts[at]
-
-    order = sorted(range(len(ends)), key=place)
-    return order, sum(place(at) < (2,) for at in order)
+    grains, ends = table.windows["grain"], _days(table.windows["period_end"])
+    rank = np.array(grains.map(ranks).fillna(5), dtype=np.int64)
+    rank[(grains == "28d").to_numpy() & (ends == group.until)] = 2
+    rank[ends > group.until] = 6
+    return np.lexsort((table.crowd.starts, -ends, rank)).tolist(), int((rank < 2).sum())
 
 
 def _to_come(table: _Table, group: _Group) -> Iterator[tuple[int, int]]:
