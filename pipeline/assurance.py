@@ -92,7 +92,7 @@ def generated_docs(settings: Settings) -> dict[Path, str]:
     from pipeline.catalog.fact_docs import facts_page
     from pipeline.catalog.load import load_catalog
     from pipeline.engine.explain import rows_sql
-    from pipeline.facts import load_facts
+    from pipeline.facts import facts_of_deeds, load_facts
     from pipeline.sources.mapping import load_mappings
     from pipeline.tables import markdown as tables
 
@@ -106,7 +106,7 @@ def generated_docs(settings: Settings) -> dict[Path, str]:
     meanings = {name: fact.meaning for name, fact in load_facts().items()}
     docs, catalog = settings.root / "docs", load_catalog(settings.catalog)
     return {
-        docs / "kpis.md": kpis(catalog, meanings, rows_sql),
+        docs / "kpis.md": kpis(catalog, meanings, rows_sql, facts_of_deeds()),
         docs / "benefits.md": benefits(catalog),
         docs / "facts.md": facts_page(catalog, bound_facts(), described_facts()),
         docs / "tables.md": tables(),

@@ -27,8 +27,8 @@ from project import ROOT
 from scipy.optimize import LinearConstraint, milp
 
 from pipeline.catalog.load import load_catalog
-from pipeline.catalog.people import PERSON, SMALLEST_GROUP, counts_deeds
-from pipeline.facts import load_facts
+from pipeline.catalog.people import PERSON, SMALLEST_GROUP, tells_of_people
+from pipeline.facts import facts_of_deeds, load_facts
 from pipeline.reports import formats
 
 Rows = NDArray[np.float64]
@@ -38,7 +38,7 @@ KEY = ("kpi_id", "grain", "period_start", "period_end", "dimension", "dimension_
 NUMBERS = ("value", "numerator", "denominator", "n", "interval_low", "interval_high")
 METRICS = load_catalog(ROOT / "metrics_catalog.yaml").metrics
 PEOPLE = tuple(kpi for kpi, metric in METRICS.items() if metric.people)
-DEEDS = tuple(kpi for kpi, metric in METRICS.items() if counts_deeds(metric))
+DEEDS = tuple(kpi for kpi, one in METRICS.items() if not one.people and tells_of_people(one, facts_of_deeds()))
 """KPIs that count what people did."""
 CLOSE = 1e-6
 _LINE = re.compile(r"<tr><th scope=\"row\">(.*?)</th>(.*?)</tr>", re.S)

@@ -19,13 +19,11 @@ import pandas as pd
 from engine_room import CATALOG, values
 from oracles_intervals import Row
 from oracles_kinds import Answer, Oracle
-from oracles_kpis import ORACLES, Period, Place, expected, sliced
+from oracles_kpis import ORACLES, Period, Place, expected
 
 from pipeline.catalog.model import Catalog
 
 SMALLEST_GROUP = 5
-OF_PEOPLE = ("department", "role", "region", "tenure_band")
-"""Dimensions that group the rows of people: what is told of their slices is told of people, whatever is counted."""
 
 
 def told(frame: pd.DataFrame, kpi_id: str) -> dict[Place, dict[str, Any]]:
@@ -69,13 +67,13 @@ def differences(frame: pd.DataFrame, kpi_id: str, facts: Mapping[str, list[Row]]
     for place in [*answers, *(place for place in found if place not in answers)]:
         lines = _at(place, answers, found, oracle, metric=metric, last=last)
         yield from (Wrong(kpi_id, place, words) for words in lines)
-    yield from (Wrong(kpi_id, place, words) for place, words in _given_away(_groups(answers, metric, facts), found))
+    yield from (Wrong(kpi_id, place, words) for place, words in _given_away(_groups(answers, metric), found))
 
 
 def _at(place: Place, answers: Any, found: Any, oracle: Oracle, *, metric: Any, last: date) -> Iterator[str]:
     """What differs at one place."""
     answer, row = answers.get(place), found.get(place)
-    is_of_people = metric.people or place[1] in OF_PEOPLE
+    is_of_people = metric.people
     if place not in answers:
         total = (place[0], "", "")
         if not (is_of_people and is_hidden(row) and (answers.get(total) or is_hidden(found[total]))):
@@ -144,25 +142,12 @@ def is_hidden(row: Row) -> bool:
 Groups = dict[tuple[Period, str], dict[str, int]]
 
 
-def _groups(answers: Mapping[Place, Answer | None], metric: Any, facts: Mapping[str, list[Row]]) -> list[Groups]:
-    """Whoever is not to be told of when they are few: people that are counted, or of whom the rows of each fact are."""
-    if metric.people:
-        compared = max((len(one.arms) for one in answers.values() if one is not None), default=0)
-        return [_people(answers, arm) for arm in (None, *range(compared))]
-    dimensions = [name for name in metric.dimensions if name in OF_PEOPLE]
-    return [_people_of(facts[fact], answers, dimensions) for fact in metric.facts if dimensions]
-
-
-def _people_of(rows: Sequence[Row], answers: Mapping[Place, Answer | None], dimensions: Sequence[str]) -> Groups:
-    """Different people with rows in each slice; the total is no group of them."""
-    found: Groups = defaultdict(dict)
-    parts = sliced(rows, dimensions)
-    for period in {place[0] for place in answers}:
-        for (dimension, value), held in parts.items():
-            people = {row.get("person_id") for row in held if period.start <= row["day"] < period.end} - {None}
-            if people and dimension:
-                found[period, dimension][value] = len(people)
-    return found
+def _groups(answers: Mapping[Place, Answer | None], metric: Any) -> list[Groups]:
+    """Whoever is not to be told of when they are few: people that are counted; what people did is made up here."""
+    if not metric.people:
+        return []
+    compared = max((len(one.arms) for one in answers.values() if one is not None), default=0)
+    return [_people(answers, arm) for arm in (None, *range(compared))]
 
 
 def _given_away(every: Sequence[Groups], found: Mapping[Place, Row]) -> Iterator[tuple[Place, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from pipeline.catalog.expressions import Measure, parse_measure
 from pipeline.catalog.formulas import formula_line
@@ -31,11 +31,15 @@ _INTERVALS = {
 
 
 def markdown(
-    catalog: Catalog, meanings: Mapping[str, str] | None = None, sql: Callable[[AnyMetric], str] = lambda _: ""
+    catalog: Catalog,
+    meanings: Mapping[str, str] | None = None,
+    sql: Callable[[AnyMetric], str] = lambda _: "",
+    deeds: Collection[str] = (),
 ) -> str:
     """The whole catalogue as Markdown, in catalogue order; a catalogue whose expressions parse is expected.
 
-    `meanings` says of each fact what one of its rows is; `sql` gives the query that recomputes a KPI from them.
+    `meanings` says of each fact what one of its rows is; `sql` gives the query that recomputes a KPI from them. `deeds`
+    are the facts whose rows are what people did.
     """
     blocks = [
         "# KPI definitions",
@@ -45,7 +49,8 @@ def markdown(
         "\n".join(_overview(catalog)),
     ]
     for kpi_id, metric in catalog.metrics.items():
-        blocks += _section(kpi_id, metric, catalog, meanings or {}, sql(metric))
+        few = withheld_words(metric, deeds).rstrip(".")
+        blocks += _section(kpi_id, metric, catalog, meanings or {}, sql(metric), few=few[:1].lower() + few[1:])
     return "\n\n".join(blocks) + "\n"
 
 
@@ -58,9 +63,11 @@ def _overview(catalog: Catalog) -> Iterator[str]:
         yield f"| {name} | {owner} | {metric.unit} | {metric.direction} | {target} | {metric.cadence} |"
 
 
-def _section(kpi_id: str, metric: AnyMetric, catalog: Catalog, meanings: Mapping[str, str], sql: str) -> list[str]:
+def _section(
+    kpi_id: str, metric: AnyMetric, catalog: Catalog, meanings: Mapping[str, str], sql: str, *, few: str
+) -> list[str]:
     heading = f'<a id="{kpi_id}"></a>\n\n## {_plain(metric.name)} (`{kpi_id}`)'
-    told = [f"- **{label}**: {text}" for label, text in _facts(kpi_id, metric, catalog)]
+    told = [f"- **{label}**: {text}" for label, text in _facts(kpi_id, metric, catalog, few)]
     row = [
         f"**One row of `{fact}` is**: {_plain(meanings[fact])}"
         for fact in dict.fromkeys(metric.facts)
@@ -70,8 +77,8 @@ def _section(kpi_id: str, metric: AnyMetric, catalog: Catalog, meanings: Mapping
     return [heading, _plain(metric.question), f"**Formula**: `{formula_line(metric)}`", *row, *shown, "\n".join(told)]
 
 
-def _facts(kpi_id: str, metric: AnyMetric, catalog: Catalog) -> Iterator[tuple[str, str]]:
-    """Label and text of every line of a section's list."""
+def _facts(kpi_id: str, metric: AnyMetric, catalog: Catalog, few: str) -> Iterator[tuple[str, str]]:
+    """Label and text of every line of a section's list; `few` says what is withheld of few people."""
     yield "Owner", _owner(metric, catalog)
     watching = [role.title for role in catalog.roles.values() if kpi_id in role.subscribes]
     yield "Also read by", ", ".join(map(_plain, watching)) or "nobody"
@@ -85,7 +92,7 @@ def _facts(kpi_id: str, metric: AnyMetric, catalog: Catalog) -> Iterator[tuple[s
     if metric.kind == "formula":
         yield "Not available until", _plain(metric.awaits)
     else:
-        yield "Enough data", "; ".join(filter(None, (f"from n = {metric.min_n}", _few_people(metric))))
+        yield "Enough data", "; ".join(filter(None, (f"from n = {metric.min_n}", few)))
     if metric.unknown is not None:
         unknown = _words(parse_measure(metric.unknown))
         yield "Not available", f"while {unknown} is above zero"
@@ -99,11 +106,6 @@ def _facts(kpi_id: str, metric: AnyMetric, catalog: Catalog) -> Iterator[tuple[s
 def _example(example: Example) -> str:
     right = "not available" if example.value is None else f"{example.value}"
     return f"{_plain(example.says)} → {right}"
-
-
-def _few_people(metric: AnyMetric) -> str:
-    said = withheld_words(metric).rstrip(".")
-    return said[:1].lower() + said[1:]
 
 
 def _owner(metric: AnyMetric, catalog: Catalog) -> str:

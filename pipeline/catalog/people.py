@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 
 from pipeline.catalog.model import AnyMetric
-from pipeline.facts import load_facts
 from pipeline.tables import load_tables
 
 SMALLEST_GROUP = 5
@@ -22,14 +22,9 @@ def groupings() -> frozenset[str]:
     return frozenset(column.name for column in load_tables()["people"].columns if column.type in ("text", "category"))
 
 
-def counts_deeds(metric: AnyMetric) -> bool:
-    """Whether a KPI counts what people did, such as sessions, and not the people."""
-    return any(load_facts()[fact].deeds for fact in metric.counted_facts)
-
-
-def tells_of_people(metric: AnyMetric) -> bool:
-    """Whether a KPI counts people, or what people did."""
-    return metric.people or counts_deeds(metric)
+def tells_of_people(metric: AnyMetric, deeds: Collection[str]) -> bool:
+    """Whether a KPI counts people, or what people did: the rows of one of the facts named."""
+    return metric.people or not set(metric.counted_facts).isdisjoint(deeds)
 
 
 def unknown_words(dimension: str) -> str:
@@ -43,6 +38,6 @@ def unknown_words(dimension: str) -> str:
     return f"{UNKNOWN}: rows of which the exports do not tell the {name}."
 
 
-def withheld_words(metric: AnyMetric) -> str:
+def withheld_words(metric: AnyMetric, deeds: Collection[str]) -> str:
     """What is withheld of a KPI lest it tell of few people, in words; nothing where there is no such thing."""
-    return f"Groups of fewer than {SMALLEST_GROUP} people are not shown." if tells_of_people(metric) else ""
+    return f"Groups of fewer than {SMALLEST_GROUP} people are not shown." if tells_of_people(metric, deeds) else ""

@@ -16,6 +16,7 @@ import duckdb
 from pipeline.catalog.model import Catalog
 from pipeline.catalog.people import tells_of_people
 from pipeline.engine.kinds import kind_of
+from pipeline.facts import facts_of_deeds
 
 _PERIODS = """
 CREATE OR REPLACE TEMP TABLE all_periods AS
@@ -132,7 +133,7 @@ def _list_kpis(con: duckdb.DuckDBPyConnection, catalog: Catalog, since: dict[str
     rows = []
     for kpi_id, metric in catalog.metrics.items():
         rests_on = _rests_on(records[kpi_id], since[kpi_id])
-        tells_people = tells_of_people(metric)
+        tells_people = tells_of_people(metric, facts_of_deeds())
         is_new = told.get(kpi_id) != rests_on or not since[kpi_id] or not rebuilt.isdisjoint(metric.facts)
         is_new = is_new or (tells_people and not is_kept)
         reach, is_open = (

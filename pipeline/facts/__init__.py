@@ -90,6 +90,11 @@ def load_facts() -> dict[str, Fact]:
     return ordered
 
 
+def facts_of_deeds() -> frozenset[str]:
+    """Facts whose rows are what people did."""
+    return frozenset(name for name, fact in load_facts().items() if fact.deeds)
+
+
 def event_tables() -> frozenset[str]:
     """Tables whose rows happen on a day, and do not hold for a span of them."""
     return frozenset(name for name, table in load_tables().items() if table.day)

@@ -10,6 +10,7 @@ from datetime import date
 from pipeline.catalog.hashes import definition_hash
 from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.catalog.people import UNKNOWN, unknown_words, withheld_words
+from pipeline.facts import facts_of_deeds
 from pipeline.reports import formats, geometry, lineage, sentences, words
 from pipeline.reports.cells import number, text
 from pipeline.reports.model import (
@@ -119,7 +120,7 @@ def _population(metric: AnyMetric) -> str:
     said = [f"Production only. Below n = {metric.min_n} nothing is judged."]
     if metric.matures_after_days:
         said.append(f"A period closes {metric.matures_after_days} days after its end.")
-    return " ".join([*said, withheld_words(metric)]).strip()
+    return " ".join([*said, withheld_words(metric, facts_of_deeds())]).strip()
 
 
 def definition(edition: Edition, kpi_id: str) -> Definition:
