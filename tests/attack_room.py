@@ -154,12 +154,15 @@ def few_behind(ask: Callable[[str], list[tuple[Any, ...]]], told: Told) -> Itera
     """What is told, or left to what is withheld, of one to four people and fewer than five deeds of nobody known."""
     for kpi, dimension in [(one, name) for one in DEEDS for name in ("", *METRICS[one].dimensions)]:
         keys = [key for key in told.rows if key[0] == kpi and key[4] == dimension]
+        shown: dict[Key, set[str]] = {(*key[:4], "", ""): set() for key in keys if dimension}
+        for key in (key for key in keys if dimension and key not in told.hidden):
+            shown[(*key[:4], "", "")].add(key[5])
         for fact in METRICS[kpi].counted_facts:
             days = _doers(ask, fact, dimension)
+            names = {name for _, name in days}
             yield from (key for key in keys if key not in told.hidden and _are_few(days, key, {key[5]}))
-            for total in {(*key[:4], "", "") for key in keys if dimension} - told.hidden:
-                shown = {key[5] for key in keys if key[:4] == total[:4] and key not in told.hidden}
-                if _are_few(days, total, {name for _, name in days} - shown):
+            for total in shown.keys() - told.hidden:
+                if _are_few(days, total, names - shown[total]):
                     yield (*total[:4], dimension, "the rest")
 
 
@@ -184,7 +187,9 @@ def _are_few(days: Doers, key: Key, names: set[str]) -> bool:
             who, strangers = days.get((first + timedelta(at), name), (set(), 0))
             known |= who
             more += strangers
-    return len(known) < SMALLEST_GROUP and more < SMALLEST_GROUP and bool(known or more)
+        if max(len(known), more) >= SMALLEST_GROUP:
+            return False
+    return bool(known or more)
 
 
 # What follows from what two editions tell, where people are counted once, or by the days between which they belong
