@@ -34,15 +34,14 @@ SUMS = {
     "token_cost_per_session": {"numerator": "cost", "denominator": "sessions"},
     "cost_per_successful_task": {"numerator": "cost", "denominator": "successes"},
     "deflection_rate": {"numerator": "settled", "denominator": "contacts"},
-    "deflection_claim_gap": {"n": "claims"},
-    "hallucination_report_rate": {"numerator": "reports", "denominator": "reportable"},
+    "deflection_claim_gap": {"n": "contacts"},
+    "hallucination_report_rate": {"numerator": "reports", "denominator": "sessions"},
     "safety_violation_rate": {"numerator": "violations", "denominator": "audited"},
 }
-"""Which sum each number of a KPI tells; conversion_uplift, of units that all come on one day, has none that add up."""
+"""Which sum each number of a KPI tells, from whatever fact; conversion_uplift, of units of one day, has none."""
 FACT_OF = {"hours": "verified_tasks", "verified": "verified_tasks", "tasks": "started_tasks",
            "successes": "started_tasks", "cost": "session_costs", "sessions": "session_costs", "settled": "contacts",
-           "contacts": "contacts", "claims": "claimed_contacts", "reports": "reportable_sessions",
-           "reportable": "reportable_sessions", "violations": "audited_sessions",
+           "contacts": "contacts", "reports": "reportable_sessions", "violations": "audited_sessions",
            "audited": "audited_sessions"}  # fmt: skip
 QUICK = [
     ("cost", "department"),
@@ -70,7 +69,7 @@ def crowd(chance: random.Random) -> Facts:
     Of a few sessions a day nobody knows whose they are. Most work at one use case and intent, and a few at others.
     """
     sizes = [chance.randint(1, 8) for _ in range(chance.randint(2, 4))] + [30]
-    facts: Facts = {fact: [] for fact in dict.fromkeys(FACT_OF.values())}
+    facts: Facts = {fact: [] for fact in [*dict.fromkeys(FACT_OF.values()), "claimed_contacts"]}
     known = ((f"p{team}x{at}", f"team {team}") for team, size in enumerate(sizes) for at in range(size))
     people: list[tuple[str | None, str]] = [*known, *[(None, "unknown")] * 3]
     for day, (at, (person, team)) in ((day, one) for day in range(DAYS) for one in enumerate(people)):

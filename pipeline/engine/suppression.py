@@ -12,13 +12,13 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.catalog.model import Catalog
+from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.catalog.people import SMALLEST_GROUP
 from pipeline.engine.differences import Counts, Crowd, Days, levels
 from pipeline.engine.kinds import kind_of
 from pipeline.engine.kinds.members import DistinctKind, RecurrenceKind
 from pipeline.engine.kinds.sums import SnapshotKind, Sums
-from pipeline.engine.leaves import read_facts
+from pipeline.engine.leaves import measured, read_facts
 from pipeline.engine.people import doers_by_day
 from pipeline.engine.rollup import days_of
 from pipeline.facts import load_facts
@@ -60,7 +60,14 @@ def suppress(
         for kpi_id in group.kpis:
             dimensions = ("", *catalog.metrics[kpi_id].dimensions)
             slots.setdefault(kpi_id, []).extend(hidden[at] for at in dimensions if at in hidden)
+            slots[kpi_id].append(_slices_of(parts[kpi_id], hidden[""]))
     return _put_in(frame, parts, slots)
+
+
+def _slices_of(part: pd.DataFrame, totals: pd.DataFrame) -> pd.DataFrame:
+    """The slices of a KPI (`_SLICE`) in periods of which the total is withheld: together they would tell it."""
+    slices = part.loc[part["dimension"] != "", _SLICE].fillna({"dimension_value": ""})
+    return slices.merge(totals[_WINDOW], on=_WINDOW)
 
 
 class _Slices(Protocol):
@@ -164,7 +171,7 @@ class _CountedSlices:
 
 
 def _deeds(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], catalog: Catalog) -> Iterator[_Group]:
-    """KPIs that count what people did, those of the same fact together.
+    """KPIs that count what people did, those of the same fact together, and those of facts that count the same.
 
     Months go before weeks and days, for a weekend that few people worked on would else tell a month apart. Periods are
     open until the fact has a row of their last day or a later one, whatever other tables have: once a month was told
@@ -179,6 +186,7 @@ def _deeds(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], catal
         if not found or fact not in last or not load_facts()[fact].deeds:
             continue
         dimensions = tuple(dict.fromkeys(name for metric in found.values() for name in metric.dimensions))
+        found |= {kpi_id: one for kpi_id, one in measured(catalog).items() if kpi_id in parts and _is_alike(one, fact)}
         totals = pd.concat([part[part["dimension"] == ""] for part in (parts[kpi_id] for kpi_id in found)])
         yield _Group(
             kpis=tuple(found),
@@ -192,6 +200,11 @@ def _deeds(con: duckdb.DuckDBPyConnection, parts: dict[str, pd.DataFrame], catal
             needed=_needed(catalog, found),
             end=date.fromisoformat(last[fact][1]) + timedelta(days=1),
         )
+
+
+def _is_alike(metric: AnyMetric, fact: str) -> bool:
+    """Whether a KPI counts the same deeds as a fact does, from another one."""
+    return any(load_facts()[one].alike == fact for one in metric.counted_facts)
 
 
 def _needed(catalog: Catalog, kpis: Mapping[str, object]) -> frozenset[str]:

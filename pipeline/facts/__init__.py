@@ -20,6 +20,7 @@ Each `*.sql` file is a view `facts.<file name>`. The comment at its head is YAML
     small:    true for a helper of few rows, which is worked out once for all that is built in a run
     deeds:    where rows are what people did, the SQL aggregate that counts it; column person_id says who it was, and is
               empty where nobody knows
+    alike:    another fact that counts the same deeds, so that what is told of the one is told of the other
 
 A view whose name begins with an underscore only helps others and has no days. `facts.utc_day(moment)` is the day of a
 moment.
@@ -47,7 +48,7 @@ _LOADS = {"core": "_load_id", "history": "_replaced_by"}
 """By side, the column that says with which load a row came there."""
 _BOTH_SIDES: Sides = tuple(_LOADS)
 _FOLDER = Path(__file__).parent
-_KEYS = {"meaning", "needs", "reads", "within", "continuous", "open", "small", "deeds"}
+_KEYS = {"meaning", "needs", "reads", "within", "continuous", "open", "small", "deeds", "alike"}
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Fact:
     open: str = ""
     small: bool = False
     deeds: str = ""
+    alike: str = ""
 
     @property
     def helper(self) -> bool:
@@ -291,4 +293,5 @@ def _parse(path: Path) -> Fact:
         open=header.get("open", ""),
         small=bool(header.get("small", False)),
         deeds=header.get("deeds", ""),
+        alike=header.get("alike", ""),
     )

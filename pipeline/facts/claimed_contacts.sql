@@ -4,6 +4,7 @@ meaning: >-
   did. What no assistant touched is not claimed. Days on which nothing is claimed or denied say nothing.
 needs: [contacts]
 deeds: count(*)
+alike: contacts
 reads:
   contacts: >-
     SELECT facts.utc_day(created_at) AS day FROM changed

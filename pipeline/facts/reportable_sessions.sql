@@ -6,6 +6,7 @@ meaning: >-
 needs: [_identity]
 continuous: true
 deeds: count(*)
+alike: session_costs
 open: SELECT day FROM facts._calendar WHERE EXISTS (SELECT 1 FROM core.feedback WHERE kind = 'report')
 reads:
   feedback: >-
