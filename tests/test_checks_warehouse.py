@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import duckdb
@@ -88,10 +89,13 @@ APPLICABLE = {
 }  # fmt: skip
 
 
+SETTINGS = "SET TimeZone = 'UTC'; SET threads = 1"
+
+
 def empty_warehouse() -> duckdb.DuckDBPyConnection:
     """The schemas and tables of a warehouse, without a row."""
-    con = duckdb.connect(config={"threads": 1})
-    con.execute("SET TimeZone = 'UTC'")
+    con = duckdb.connect()
+    con.execute(SETTINGS)
     for schema in ("core", "history", "ledger", "facts"):
         con.execute(f"CREATE SCHEMA {schema}")
     for table in load_tables().values():
@@ -102,8 +106,8 @@ def empty_warehouse() -> duckdb.DuckDBPyConnection:
     return con
 
 
-@pytest.fixture
-def con() -> duckdb.DuckDBPyConnection:
+@pytest.fixture(scope="module")
+def healthy() -> duckdb.DuckDBPyConnection:
     """A warehouse in which every check passes: one file and one load per table, all of run 7."""
     con = empty_warehouse()
     con.execute(FILL)
@@ -119,6 +123,15 @@ def con() -> duckdb.DuckDBPyConnection:
         "rows_in, 7, '' FROM ledger.loads"
     )
     return con
+
+
+@pytest.fixture
+def con(healthy: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same for each test: what it changes is taken back."""
+    healthy.execute("BEGIN")
+    yield healthy
+    healthy.execute("ROLLBACK")
+    healthy.execute(SETTINGS)
 
 
 def check(con: duckdb.DuckDBPyConnection) -> list[CheckResult]:
@@ -542,9 +555,9 @@ def test_neither_time_zone_nor_threads_of_the_connection_change_anything(con):
 
 
 def test_rows_not_yet_committed_are_judged(con):
-    """Checks run inside the load's transaction, so that a block can undo it."""
-    con.execute("BEGIN")
+    """Checks run inside the load's transaction, so that a block can undo it; so it is in every test here."""
     con.execute("UPDATE ledger.loads SET rows_in = rows_in + 1 WHERE table_name = 'people'")
     assert [key[0] for key in failures(con)] == ["rows_accounted"]
     con.execute("ROLLBACK")
     assert failures(con) == {}
+    con.execute("BEGIN")
