@@ -7,27 +7,35 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
+from multiprocessing import forkserver
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest import mock
 
-HEAVY = (
-    "pipeline.nightly", "great_expectations", "pandera.pandas", "plotly.graph_objects", "scipy.stats",
-    "statsmodels.stats.proportion", "statsmodels.stats.rates", "ir_measures",
-)  # fmt: skip
-"""Imported once per worker, in the server that every process is forked from; nothing in it has run."""
+TESTS = Path(__file__).resolve().parent
 
 
 def run(words: Sequence[str], *, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run `roi` with these words and this environment in a new process, and keep what it prints."""
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(list(HEAVY))
     with TemporaryDirectory() as folder:
         told = [Path(folder) / name for name in ("out", "err")]
-        process = server.Process(target=_roi, args=(list(words), dict(environment), Path.cwd(), told))
+        process = _server().Process(target=_roi, args=(list(words), dict(environment), Path.cwd(), told))
         process.start()
         process.join()
         out, err = (path.read_text(encoding="utf-8") for path in told)
     return subprocess.CompletedProcess(["roi", *words], process.exitcode or 0, out, err)
+
+
+@cache
+def _server() -> BaseContext:
+    """One per worker, which every process is forked from; tests/forked_ready.py says what it begins with."""
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["forked_ready"])
+    with mock.patch.dict(os.environ, PYTHONPATH=f"{TESTS.parent}{os.pathsep}{TESTS}"):
+        forkserver.ensure_running()
+    return server
 
 
 def _roi(words: list[str], environment: dict[str, str], folder: Path, told: list[Path]) -> None:
