@@ -87,6 +87,13 @@ class Chromium:
             assert wait_until(page, DRAWN, seconds=20), f"{path.name}: charts are not drawn"
         return page
 
+    def turn_dark(self) -> Page:
+        """The page that was opened last in the light scheme, when the machine turns dark while somebody reads it."""
+        page = self._pages["light", True]
+        page.emulate_media(media="null", color_scheme="dark")
+        assert wait_until(page, DRAWN, seconds=20), "charts are not drawn again"
+        return page
+
     def outside(self, site: Path) -> list[str]:
         """What the page asked for that is no file of the edition."""
         return [url for url in self.requests if not url.startswith((site.as_uri(), "data:", "blob:"))]

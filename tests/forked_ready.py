@@ -1,4 +1,4 @@
-"""Imported in the server of tests/forked.py: every stage, and read once what comes with the package; nothing has run."""
+"""What the server of tests/forked.py begins with: all is imported, what comes with the package is read, nothing ran."""
 
 from __future__ import annotations
 

@@ -45,10 +45,9 @@ def stage(con: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Row]) -> 
     columns = ", ".join(f'"{name}" VARCHAR' for name in table.column_names)
     con.execute(f"CREATE OR REPLACE TEMP TABLE staged (_row BIGINT, _line BIGINT, _version VARCHAR, {columns})")
     marks = ", ".join("?" * (3 + len(table.columns)))
-    for number, row in enumerate(rows, start=1):
-        con.execute(
-            f"INSERT INTO staged VALUES ({marks})", [number, number + 1, "v", *map(row.get, table.column_names)]
-        )
+    values = [[number, number + 1, "v", *map(row.get, table.column_names)] for number, row in enumerate(rows, start=1)]
+    if values:
+        con.executemany(f"INSERT INTO staged VALUES ({marks})", values)
 
 
 def judged(table: Table, rows: Sequence[Row], up_to: int, con: duckdb.DuckDBPyConnection | None = None) -> Judged:
