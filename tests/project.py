@@ -13,6 +13,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,10 @@ class Project:
         assert done.returncode == exit_code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done
+
+    def start(self, *words: str | Path) -> BaseProcess:
+        """Begin to run `roi` and do not wait for it: for what looks at the process itself."""
+        return forked.start([str(word) for word in words], environment=self.environment())
 
     def json(self, *words: str | Path, exit_code: int = 0, **environment: str) -> Any:
         """Run `roi ... --json` and read what it prints."""

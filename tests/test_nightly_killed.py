@@ -10,8 +10,6 @@ import logging
 import os
 import random
 import shutil
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -68,9 +66,8 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
     unkilled = Project(folder / "unkilled")
     shutil.copytree(project.root, unkilled.root)
     begin = time.monotonic()
-    done = subprocess.run(unkilled.command("nightly"), env=unkilled.environment(), capture_output=True, check=False)
+    unkilled.roi("nightly", exit_code=3)
     took = time.monotonic() - begin
-    assert done.returncode == 3
     return Reference(project.root, unkilled.digests(), _tables(unkilled), took, 1)
 
 
@@ -122,17 +119,12 @@ def test_a_killed_run_leaves_no_trace(reference: Reference, tmp_path: Path, kill
     moment = random.Random(f"kill {kill}").uniform(0.05, 1.0) * reference.seconds
     reader = Reader(project)
     with reader.reading():
-        process = subprocess.Popen(
-            project.command("nightly"), env=project.environment(),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        try:
-            process.wait(timeout=moment)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        process = project.start("nightly")
+        process.join(timeout=moment)
+        process.kill()
+        process.join()
     reader.read()
-    logging.info("killed at %.2f of %.2f s, exit %s", moment, reference.seconds, process.returncode)
+    logging.info("killed at %.2f of %.2f s, exit %s", moment, reference.seconds, process.exitcode)
     logging.info("%s readings meanwhile, editions %s", reader.readings, sorted(reader.seen))
     assert not reader.faults
     assert reader.readings > 0
@@ -156,9 +148,7 @@ def test_a_second_run_waits_for_nobody(reference: Reference, tmp_path: Path) -> 
     shutil.copytree(reference.waiting, project.root)
     before = project.digests()
     lock = project.root / "data" / "warehouse" / ".lock"
-    first = subprocess.Popen(
-        project.command("nightly"), env=project.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    first = project.start("nightly")
     try:
         for _ in range(200):
             if lock.exists() and str(first.pid) in lock.read_text("utf-8"):
@@ -169,4 +159,4 @@ def test_a_second_run_waits_for_nobody(reference: Reference, tmp_path: Path) -> 
         assert project.digests() == before
     finally:
         first.kill()
-        first.wait()
+        first.join()
