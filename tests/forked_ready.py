@@ -6,7 +6,7 @@ import pkgutil
 from importlib import import_module
 
 import pipeline
-from pipeline.checks import load_checks
+from pipeline.checks import CHECKS, load_checks
 from pipeline.facts import load_facts
 from pipeline.reports.site import _templates
 from pipeline.sources.mapping import load_mappings
@@ -18,7 +18,7 @@ LIBRARIES = (
 
 for name in (*LIBRARIES, *(one.name for one in pkgutil.walk_packages(pipeline.__path__, "pipeline."))):
     import_module(name)
-load_checks()
+load_checks(CHECKS)
 load_facts()
 load_mappings()
 for page in _templates().list_templates():

@@ -104,33 +104,31 @@ def load_checks(path: Path = CHECKS) -> Declarations:
 
     Raises ConfigurationError with every fault, each with its file:line.
     """
-    data, nodes = _read(path)
-    declared, problems = _validated(data, path, nodes)
+    declared, problems = _validated(_read(path), path)
     if declared is not None:
-        problems = [*_wrong_words(declared, path, nodes), *_wrong_names(declared, path, nodes)]
+        problems = [*_wrong_words(declared, path), *_wrong_names(declared, path)]
     if declared is None or problems:
         raise ConfigurationError(_WRONG, problems)
     return declared
 
 
-def _validated(data: object, path: Path, nodes: object) -> tuple[Declarations | None, list[Problem]]:
+def _validated(data: object, path: Path) -> tuple[Declarations | None, list[Problem]]:
     try:
         return Declarations.model_validate(data), []
     except ValidationError as error:
         return None, [
-            Problem(_where(path, nodes, fault["loc"]), "Q002", f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}")
+            Problem(_where(path, fault["loc"]), "Q002", f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}")
             for fault in error.errors(include_url=False, include_input=False)
         ]
 
 
-def _read(path: Path) -> tuple[object, object]:
-    """The values of a YAML file, and the same as nodes that know their lines."""
+def _read(path: Path) -> object:
+    """The values of a YAML file."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        text = path.read_text(encoding="utf-8")
-        return YAML(typ="safe", pure=True).load(text), YAML(typ="rt").load(text)
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path.name} cannot be read: {error.strerror}. Expected a file of checks.") from None
     except YAMLError as error:
@@ -140,10 +138,12 @@ def _read(path: Path) -> tuple[object, object]:
         raise ConfigurationError(_WRONG, [Problem(where, "Q001", f"this is not YAML: {found}")]) from None
 
 
-def _where(path: Path, nodes: object, keys: tuple[int | str, ...]) -> str:
-    """`file:line` of the key, or of the nearest key around it that stands in the file."""
+def _where(path: Path, keys: tuple[int | str, ...]) -> str:
+    """`file:line` of the key, or of the nearest key around it that stands in the file, which is read again for it."""
+    from ruamel.yaml import YAML
     from ruamel.yaml.comments import CommentedMap
 
+    nodes: object = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
     line = 0
     for key in keys:
         if not isinstance(nodes, CommentedMap) or key not in nodes:
@@ -152,7 +152,7 @@ def _where(path: Path, nodes: object, keys: tuple[int | str, ...]) -> str:
     return f"{path.name}:{line + 1}"
 
 
-def _wrong_words(declared: Declarations, path: Path, nodes: object) -> list[Problem]:
+def _wrong_words(declared: Declarations, path: Path) -> list[Problem]:
     """`expected` naming something that is no argument of the expectation."""
     problems = []
     for name, check in declared.checks.items():
@@ -161,11 +161,11 @@ def _wrong_words(declared: Declarations, path: Path, nodes: object) -> list[Prob
         except (KeyError, IndexError, ValueError) as error:
             known = ", ".join(check.expectation.arguments)
             message = f"{name}.expected names {error}; the arguments of the expectation are {known}"
-            problems.append(Problem(_where(path, nodes, ("checks", name, "expected")), "Q003", message))
+            problems.append(Problem(_where(path, ("checks", name, "expected")), "Q003", message))
     return problems
 
 
-def _wrong_names(declared: Declarations, path: Path, nodes: object) -> list[Problem]:
+def _wrong_names(declared: Declarations, path: Path) -> list[Problem]:
     """Names of tables and relations that nobody declares: a check resting on them would never judge anything."""
     known = set(load_tables())
     keys: list[tuple[str, ...]] = []
@@ -179,7 +179,7 @@ def _wrong_names(declared: Declarations, path: Path, nodes: object) -> list[Prob
         ]
     return [
         Problem(
-            _where(path, nodes, found),
+            _where(path, found),
             "Q004",
             f"{'.'.join(found[:-1])} names '{found[-1]}'; expected a canonical table, a ledger table, a fact or a "
             "relation of this file",
