@@ -34,10 +34,10 @@ def withheld(course: list[Record], grain: str) -> Iterator[tuple[date, date]]:
     """Half-open spans of the periods of a grain that are withheld for the sake of few people, and so is all around."""
     told = [_span(row) for row in course if row["reason"] != REASON]
     for row in course:
-        start, end = _span(row)
-        is_told = any(first <= start and end <= last for first, last in told)
-        if row["grain"] == grain and row["reason"] == REASON and not is_told:
-            yield start, end
+        if row["grain"] == grain and row["reason"] == REASON:
+            start, end = _span(row)
+            if not any(first <= start and end <= last for first, last in told):
+                yield start, end
 
 
 def _span(row: Record) -> tuple[date, date]:
