@@ -357,18 +357,3 @@ def test_what_is_mended_is_no_longer_open(project: Project) -> None:
     _write(project, "deployments-3.csv", rows)
     mended = project.json("nightly", "--exports", _exports(project))
     assert (mended["still_quarantined"], mended["rows"]["loaded"], mended["rows"]["duplicate"]) == ("", 1, 11)
-
-
-def test_what_is_withheld_cannot_be_explained(tmp_path: Path) -> None:
-    """The rows of a suppressed group are not counted out to whoever asks for the explanation."""
-    project = Project.new(tmp_path / "project")
-    project.roi("sample", "--people", "30", "--months", "2")
-    project.json("nightly", exit_code=3)
-    withheld = [key for key, row in project.values().items() if key[0] == "adoption_rate" and key[1] == "month"
-                and key[4] == "department" and row["status"] == "not_available" and row["n"] == ""]  # fmt: skip
-    assert withheld
-    told = project.json(
-        "explain", "adoption_rate", "--period", withheld[0][2][:7], "--by", f"department={withheld[0][5]}"
-    )
-    assert told["published"]["reason"] == "suppressed: fewer than 5 people, or what would tell of them"
-    assert told["from_rows"] == {}

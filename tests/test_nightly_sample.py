@@ -154,6 +154,18 @@ def test_what_is_withheld_leaves_no_trace(nights: Nights) -> None:
     assert {"kpi_values.csv.gz", "kpi_values.parquet"} <= places
 
 
+def test_what_is_withheld_cannot_be_explained(nights: Nights) -> None:
+    """The rows of a suppressed group are not counted out to whoever asks for the explanation."""
+    withheld = [key for key, row in nights.project.values().items() if key[0] == "adoption_rate" and key[1] == "month"
+                and key[4] == "department" and row["status"] == "not_available" and row["n"] == ""]  # fmt: skip
+    assert withheld
+    told = nights.project.json(
+        "explain", "adoption_rate", "--period", withheld[0][2][:7], "--by", f"department={withheld[0][5]}"
+    )
+    assert told["published"]["reason"] == "suppressed: fewer than 5 people, or what would tell of them"
+    assert told["from_rows"] == {}
+
+
 def test_no_told_group_of_people_is_small(nights: Nights) -> None:
     """Every n of a KPI about people is 0, or five and more, and so are both groups where two are compared."""
     for key, row in read(nights.project.reports).rows.items():
