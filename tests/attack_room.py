@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from email import policy
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,30 @@ def few_behind(ask: Callable[[str], list[tuple[Any, ...]]], told: Told) -> Itera
             for total in shown.keys() - told.hidden:
                 if _are_few(days, total, names - shown[total]):
                     yield (*total[:4], dimension, "the rest")
+
+
+def few_left(ask: Callable[[str], list[tuple[Any, ...]]], told: Told) -> Iterator[Key]:
+    """What the told slices of one dimension leave of a told slice of another one that they lie within, if it is of few.
+
+    What a period withholds of that dimension is one such slice.
+    """
+    for kpi, (outer, inner) in [(one, pair) for one in DEEDS for pair in permutations(METRICS[one].dimensions, 2)]:
+        keys = {key for key in told.rows if key[0] == kpi}
+        for fact in METRICS[kpi].counted_facts:
+            days = _doers(ask, fact, f"[{outer}, {inner}]::VARCHAR[]::VARCHAR")
+            ask_pairs = f"SELECT DISTINCT {outer}, {inner}, [{outer}, {inner}]::VARCHAR[]::VARCHAR FROM facts.{fact}"
+            pairs = [pair for pair in ask(ask_pairs) if None not in pair]
+            within = {one: {pair[0] for pair in pairs if pair[1] == one} for one in {pair[1] for pair in pairs}}
+            inside = {one: wholes for one, wholes in within.items() if len(wholes) == 1}
+            every = {pair[0] for pair in pairs}
+            for total in {(*key[:4], "", "") for key in keys if inside} - told.hidden:
+                known = {name for name in within if (*total[:4], inner, name) not in told.hidden}
+                told_of = {name for name in every if (*total[:4], outer, name) not in told.hidden}
+                for wholes in [*({one} for one in told_of), every - told_of]:
+                    less = {one for one in known & inside.keys() if inside[one] <= wholes}
+                    left = {pair[2] for pair in pairs if pair[0] in wholes and pair[1] not in less}
+                    if less and _are_few(days, total, left):
+                        yield (*total[:4], outer, f"{sorted(wholes)} without {sorted(less)}")
 
 
 Doers = dict[tuple[date, str], tuple[set[str], int]]

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from attack_room import few_behind, read, traces
+from attack_room import few_behind, few_left, read, traces
 from oracle_return import Return
 from project import ROOT, Project
 from return_drawn import drawings
@@ -176,11 +176,16 @@ def test_no_told_group_of_people_is_small(nights: Nights) -> None:
 
 
 def test_nothing_is_told_that_few_people_did(nights: Nights) -> None:
-    """Neither in total nor by a slice, nor is it left to what is withheld; told of all, it would be."""
+    """Neither in total nor by a slice, nor is it left to what is withheld, or of a slice by others within it.
+
+    Were all told, it would be.
+    """
     told = read(nights.project.reports)
     ask = partial(nights.project.rows, "sample")
     assert list(few_behind(ask, told)) == []
+    assert list(few_left(ask, told)) == []
     assert len(list(few_behind(ask, replace(told, hidden=frozenset())))) > 1000
+    assert len(list(few_left(ask, replace(told, hidden=frozenset())))) > 100
 
 
 def test_every_value_has_what_backs_it(nights: Nights) -> None:

@@ -75,7 +75,7 @@ def crowd(chance: random.Random) -> Facts:
     for day, (at, (person, team)) in ((day, one) for day in range(DAYS) for one in enumerate(people)):
         if chance.random() < (0.15 if day % 7 < 5 else 0.03):
             moved = "team 0" if person == "p1x0" and day > 20 else team
-            _work(chance, facts, {"day": BEGIN + timedelta(day), "person_id": person, "department": moved,
+            worked(chance, facts, {"day": BEGIN + timedelta(day), "person_id": person, "department": moved,
                                   "use_case": _mostly(chance), "intent": _mostly(chance), "topic": _mostly(chance),
                                   "channel": _mostly(chance), "session_key": f"{at} {day}"})  # fmt: skip
     return facts
@@ -85,7 +85,8 @@ def _mostly(chance: random.Random) -> str:
     return chance.choice("aaaaaaabbc")
 
 
-def _work(chance: random.Random, facts: Facts, row: Row) -> None:
+def worked(chance: random.Random, facts: Facts, row: Row) -> None:
+    """Put down a session, and what may come with it."""
     key, cost = row["session_key"], Decimal(chance.randint(1, 99)) / 100
     is_settled, is_claimed, is_reported, is_violation, is_success = (chance.randint(0, 1) for _ in range(5))
     facts["session_costs"].append(row | {"sessions": 1, "cost_usd": cost, "unknown_costs": 0})
@@ -197,7 +198,7 @@ def test_two_editions_give_no_small_group_away(seed: int) -> None:
     for what, dimension in solved():
         cells = Cells.of(dimension, facts)
         small, told = small_groups(cells, facts[FACT_OF[what]]), equations(cells, editions, what)
-        assert len(told) > 5, (what, dimension)
+        assert len(told) > 2, (what, dimension)
         assert len(small) >= (100 if dimension else 10), (what, dimension)
         found = in_span(told, small)
         assert not found.any(), (what, dimension, small[found][0].reshape(DAYS, -1).nonzero())

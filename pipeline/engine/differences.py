@@ -7,9 +7,9 @@ taking them away is made of whole pieces, so when no piece has one to four peopl
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Protocol
 
@@ -37,9 +37,8 @@ class Crowd(Protocol):
     def height(self) -> int:
         """How many slices there are."""
 
-    @property
-    def is_nobody(self) -> NDArray[np.bool_]:
-        """Whether nobody is counted in a window, shape (windows,)."""
+    def is_nobody(self, places: Collection[int]) -> NDArray[np.bool_]:
+        """Whether nobody is counted in some slices and in none, shape (windows,)."""
 
     def small(self) -> NDArray[np.bool_]:
         """Whether slice j, told with those after it, tells of fewer than five, shape (windows, slices + 1)."""
@@ -68,10 +67,9 @@ class Counts:
         """How many slices there are."""
         return int(self.slices.shape[1])
 
-    @property
-    def is_nobody(self) -> NDArray[np.bool_]:
-        """Whether nobody is counted in a window, shape (windows,)."""
-        return np.asarray(self.total == 0)
+    def is_nobody(self, places: Collection[int]) -> NDArray[np.bool_]:
+        """Whether nobody is counted in some slices and in none, shape (windows,)."""
+        return np.asarray((self.left[:, 0] <= 0) & (self.slices[:, list(places)] == 0).all(axis=1))
 
     @property
     def left(self) -> People:
@@ -138,8 +136,8 @@ class Cuts:
     Whatever can be worked out is made of these pieces.
     """
 
-    def __init__(self, crowd: Crowd, level: int, days: Iterable[int]) -> None:
-        self._crowd, self._level, self._days = crowd, level, sorted(set(days))
+    def __init__(self, is_small: Callable[[int, int], bool], days: Iterable[int]) -> None:
+        self._is_small, self._days = is_small, sorted(set(days))
         self._small = [self._is_small(*piece) for piece in pairwise(self._days)]
 
     def add(self, *days: int) -> None:
@@ -151,33 +149,106 @@ class Cuts:
                 beside = self._days[max(at - 1, 0) : at + 2]
                 self._small[max(at - 1, 0) : at] = [self._is_small(*piece) for piece in pairwise(beside)]
 
-    def may_tell(self, first: int, end: int) -> bool:
-        """Whether no piece that a period would cut anew is small; of one that cuts nothing, none it is made of."""
-        days = self._days
-        begin, until = bisect_left(days, first), bisect_left(days, end)
-        is_new, ends_new = days[begin : begin + 1] != [first], days[until : until + 1] != [end]
-        if not is_new and not ends_new:
-            return True not in self._small[begin:until]
-        pieces = []
-        if is_new:
-            pieces += [(days[begin - 1], first)] if begin else []
-            pieces.append((first, days[begin] if begin < until else end))
-        if ends_new:
-            pieces.append((days[until - 1] if begin < until else first, end))
-            pieces += [(end, days[until])] if until < len(days) else []
-        return not any(self._is_small(*piece) for piece in pieces)
+    def may_tell(self, *days: int) -> bool:
+        """Whether no piece that these days would cut anew is small; if they cut nothing, none between them."""
+        new = [day for day in days if not self._is_there(day)]
+        if not new:
+            return True not in self._small[bisect_left(self._days, days[0]) : bisect_left(self._days, days[-1])]
+        edges = sorted({*new, *(beside for day in new for beside in self._beside(day))})
+        return not any(self._is_small(*piece) for piece in pairwise(edges) if not {*new}.isdisjoint(piece))
 
-    def _is_small(self, first: int, end: int) -> bool:
-        return self._crowd.is_small(first, end, self._level)
+    def _is_there(self, day: int) -> bool:
+        at = bisect_left(self._days, day)
+        return at < len(self._days) and self._days[at] == day
+
+    def _beside(self, day: int) -> list[int]:
+        at = bisect_left(self._days, day)
+        return self._days[max(at - 1, 0) : at + 1]
+
+
+@dataclass(frozen=True)
+class Remainder:
+    """What is left of the slices before one, or of that one, without others that lie within them."""
+
+    level: int
+    """Place of that slice."""
+    days: frozenset[int]
+    """On which windows begin and end in which the others are told; of days with nobody between them the last."""
+    alike: Callable[[int], int]
+    """The last day that is the same as another, for there is nobody between them."""
+    is_small: Callable[[int, int], bool]
+    """Whether fewer than five people are left between two days."""
+
+    def cuts(self, *days: int) -> list[int]:
+        """Those of some days on which the others are told as well."""
+        return [day for day in map(self.alike, days) if day in self.days]
+
+
+class _Known:
+    """What windows tell of some people: whether another one may, in view of what is told and what is to come.
+
+    `cutting` are those of two days that tell of them.
+    """
+
+    def __init__(
+        self,
+        is_small: Callable[[int, int], bool],
+        cutting: Callable[[int, int], list[int]],
+        told: Iterable[tuple[int, int]],
+        to_come: Iterable[tuple[int, int]],
+    ) -> None:
+        days, free = ([day for span in spans for day in cutting(*span)] for spans in (told, to_come))
+        self._cutting, self._is_small = cutting, is_small
+        self._cuts = [Cuts(is_small, some) for some in ([days, days + free] if free else [days])]
+
+    def is_few(self, first: int, end: int) -> bool:
+        """Whether a window alone would tell of few people."""
+        return len(self._cutting(first, end)) > 1 and self._is_small(first, end)
+
+    def may_tell(self, first: int, end: int, *, is_foremost: bool) -> bool:
+        """Whether a window may be told; foremost ones do not heed what is to come."""
+        days = self._cutting(first, end)
+        return not days or all(one.may_tell(*days) for one in self._cuts[: 1 if is_foremost else 2])
+
+    def add(self, first: int, end: int) -> None:
+        """Note what is told."""
+        for one in self._cuts:
+            one.add(*self._cutting(first, end))
+
+
+def _both(first: int, end: int) -> list[int]:
+    return [first, end]
+
+
+def _known(
+    crowd: Crowd,
+    told: Sequence[tuple[int, int, int]],
+    to_come: Sequence[tuple[int, int]],
+    remainders: Iterable[Remainder],
+) -> list[list[_Known]]:
+    """By level, what is known of a slice and those before it, and then what is of their remainders."""
+
+    def spans(level: int) -> list[tuple[int, int]]:
+        return [(first, end) for first, end, least in told if least <= level]
+
+    found = [
+        [_Known(partial(crowd.is_small, level=level), _both, spans(level), to_come)]
+        for level in range(crowd.height + 1)
+    ]
+    for one in remainders:
+        rest = replace(one, days=one.days | {one.alike(day) for span in to_come for day in span})
+        found[one.level].append(_Known(rest.is_small, rest.cuts, spans(one.level), to_come))
+    return found
 
 
 def levels(
     crowd: Crowd,
     order: Iterable[int],
     *,
-    told: Iterable[tuple[int, int, int]] = (),
-    to_come: Iterable[tuple[int, int]] = (),
+    told: Sequence[tuple[int, int, int]] = (),
+    to_come: Sequence[tuple[int, int]] = (),
     foremost: int = 0,
+    remainders: Iterable[Remainder] = (),
     is_running: bool,
 ) -> NDArray[np.int64]:
     """From which slice on each window may be told, shape (windows,); one more than slices where not even the total.
@@ -187,35 +258,29 @@ def levels(
     do no harm whether they are told or not, but for the `foremost`, as many first ones that matter more. When
     `is_running`, differences of windows count as told. A window tells a tail of slices, so that what it leaves is one
     pool, and pools of all windows stand in a chain: per level, pool and slice j between any two cuts are all that can
-    be worked out.
+    be worked out, and `remainders` of them where other slices are told.
     """
-    height = crowd.height
-    before, free = (list(told), [(first, end, 0) for first, end in to_come]) if is_running else ([], [])
-    cuts = [
-        [
-            Cuts(crowd, level, (day for first, end, least in known if least <= level for day in (first, end)))
-            for known in ([before, before + free] if free else [before])
-        ]
-        for level in range(height + 1)
-    ]
-    alone, found = crowd.small().tolist(), np.full(len(crowd.starts), height + 1)
-    starts, ends = crowd.starts.tolist(), crowd.ends.tolist()
+    height, starts, ends = crowd.height, crowd.starts.tolist(), crowd.ends.tolist()
+    before, free = (told, to_come) if is_running else ((), ())
+    alone, known = crowd.small().tolist(), _known(crowd, before, free, remainders if is_running else ())
     stood: dict[tuple[int, int], int] = {}
     for first, end, least in before:
         stood[first, end] = min(least, stood.get((first, end), height + 1))
 
-    def may_tell(window: int, level: int, heeded: int) -> bool:
-        if alone[window][level]:
+    def may_tell(window: int, level: int, *, is_foremost: bool) -> bool:
+        span = starts[window], ends[window]
+        if alone[window][level] or any(rest.is_few(*span) for rest in known[level][1:]):
             return False
-        if stood.get((starts[window], ends[window]), height + 1) <= level:
+        if not is_running or stood.get(span, height + 1) <= level:
             return True
-        return not is_running or all(one.may_tell(starts[window], ends[window]) for one in cuts[level][:heeded])
+        return all(one.may_tell(*span, is_foremost=is_foremost) for one in known[level])
 
+    found = np.full(len(starts), height + 1)
     for place, window in enumerate(order):
-        level, heeded = height + 1, 1 if place < foremost else 2
-        while level and may_tell(window, level - 1, heeded):
+        level = height + 1
+        while level and may_tell(window, level - 1, is_foremost=place < foremost):
             level -= 1
         found[window] = level
-        for one in (one for of in cuts[level:] for one in of) if is_running else ():
-            one.add(starts[window], ends[window])
+        for some in (some for of in known[level:] for some in of) if is_running else ():
+            some.add(starts[window], ends[window])
     return found

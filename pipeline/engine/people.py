@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial, reduce
 from itertools import accumulate
 from operator import or_
 
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 
 from pipeline.catalog.expressions import Measure
 from pipeline.catalog.people import PERSON, SMALLEST_GROUP
-from pipeline.engine.differences import Crowd, Days
+from pipeline.engine.differences import Crowd, Days, Remainder
 from pipeline.engine.kinds.base import column_of
+from pipeline.engine.nesting import Chain, Slice
 from pipeline.engine.sets import set_sql
 from pipeline.facts import Fact, load_facts
 
@@ -25,6 +27,8 @@ Few = frozenset[int] | None
 """Who was seen, by number; None where those are `_MANY` or more."""
 _MANY = 2 * SMALLEST_GROUP
 """So many are expected where some are to come, lest fewer come than are enough."""
+_MOST = 200
+"""Of what several slices leave of another so much is tried; where there is more, all of it is taken to be of few."""
 FOUR_WEEKS = 28
 """Days after which weekdays, and so the people who come, are the same again."""
 
@@ -40,16 +44,24 @@ class Seen:
 
     known: Sequence[Few]
     strangers: Sequence[int]
+    size: float = 0
+    """On how many days each person was seen, added up, and the deeds of strangers."""
 
     def __or__(self, other: Seen) -> Seen:
         """Those of both."""
         known = [_both(*pair) for pair in zip(self.known, other.known, strict=True)]
-        return Seen(known, [one + more for one, more in zip(self.strangers, other.strangers, strict=True)])
+        strangers = [one + more for one, more in zip(self.strangers, other.strangers, strict=True)]
+        return Seen(known, strangers, self.size + other.size)
 
     @property
     def days(self) -> int:
         """How many days there are."""
         return len(self.known)
+
+    @classmethod
+    def nobody(cls, days: int) -> Seen:
+        """Nobody, on so many days."""
+        return cls([frozenset()] * days, [0] * (days + 1))
 
     @cached_property
     def enough(self) -> dict[int, NDArray[np.int64]]:
@@ -107,37 +119,83 @@ def _both(one: Few, other: Few) -> Few:
 
 @dataclass(frozen=True)
 class Doers:
-    """Who did what a fact counts, by value of a dimension; those of no value are the `rest`.
-
-    `first` is the number of the first day with data.
-    """
+    """Who did what a fact counts, by slice of a chain; those of no slice are the `rest`."""
 
     first: int
+    """The number of the first day with data."""
     rest: Seen
     slices: dict[str, Seen]
-    sizes: dict[str, float]
-    """By slice, on how many days each person was seen, added up."""
+    parted: dict[str, dict[Slice, Seen]]
+    """By another dimension, the same by slice and the slice of the other dimension that lies within it."""
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """How many they are, by slice."""
+        return {name: one.size for name, one in self.slices.items()}
 
     def in_order(self, names: list[str], starts: Days, ends: Days) -> Crowd:
         """The people of windows from one day up to another, with the slices in an order."""
         pools = list(accumulate((self.slices[name] for name in names), or_, initial=self.rest))
         alone = [*((self.slices[name],) for name in names), ()]
         levels = [[one for one in (pool, *of) if one.is_anybody] for pool, of in zip(pools, alone, strict=True)]
-        return OrderedDoers(starts, ends, self.first, pools[-1], levels)
+        return OrderedDoers(starts, ends, self.first, self.rest, [self.slices[name] for name in names], levels)
+
+    def remainders(self, names: list[str], told: Mapping[Slice, frozenset[int]]) -> Iterator[Remainder]:
+        """What parts of slices leave of them, and of those before one.
+
+        `told` are the days on which windows begin and end in which a slice of another dimension is told. Between any
+        two days of several of them what they leave together is told.
+        """
+        alike = self._last_alike()
+        for other, seen in self.parted.items():
+            for level in range(len(names) + 1):
+                for slices in (["", *names[:level]], names[level : level + 1]):
+                    within = {key: one for key, one in sorted(seen.items()) if key[0] in slices}
+                    days = {part: frozenset(map(alike, told[other, part])) for _, part in within if part}
+                    shared = _intersections(days.values())
+                    if shared is None:
+                        yield Remainder(level, frozenset().union(*days.values()), alike, lambda *_: True)
+                    for some in shared or ():
+                        left = (one for (_, part), one in within.items() if not some <= days.get(part, frozenset()))
+                        people = reduce(or_, left, Seen.nobody(self.rest.days))
+                        yield Remainder(level, some, alike, partial(self._is_small, people))
+
+    def _last_alike(self) -> Callable[[int], int]:
+        """Which day is the last that is the same as another, for there is nobody between them."""
+        people = reduce(or_, self.slices.values(), self.rest)
+        busy = [self.first + day for day in range(people.days) if people.within(day, day + 1) != (frozenset(), 0)]
+        return lambda day: busy[at] if (at := bisect_left(busy, day)) < len(busy) else day
+
+    def _is_small(self, people: Seen, first: int, end: int) -> bool:
+        return people.has_few(first - self.first, end - self.first)
+
+
+def _intersections(sets: Iterable[frozenset[int]]) -> list[frozenset[int]] | None:
+    """Every set of two and more that some of these sets share; None where these are too many to be tried.
+
+    Slices that are withheld in one order share as many as there are.
+    """
+    found: set[frozenset[int]] = set()
+    for one in sets:
+        found |= {one, *(one & other for other in found)}
+        if len(found) > _MOST:
+            return None
+    return sorted((one for one in found if len(one) > 1), key=sorted)
 
 
 @dataclass(frozen=True)
 class OrderedDoers:
     """The people behind the slices of a dimension, in the order in which slices are withheld.
 
-    Windows are runs of days from `starts` up to `ends`. Level j has those of the slices before j, and those of slice j,
-    if there is ever anybody.
+    Windows are runs of days from `starts` up to `ends`. Level j has those of the slices before j and of none, and those
+    of slice j, if there is ever anybody.
     """
 
     starts: Days
     ends: Days
     first: int
-    everybody: Seen
+    rest: Seen
+    slices: list[Seen]
     levels: list[list[Seen]]
     _known: dict[tuple[int, int, int], bool] = field(default_factory=dict)
 
@@ -146,16 +204,16 @@ class OrderedDoers:
         """How many slices there are."""
         return len(self.levels) - 1
 
-    @property
-    def is_nobody(self) -> NDArray[np.bool_]:
-        """Whether nobody is counted in a window, shape (windows,)."""
+    def is_nobody(self, places: Collection[int]) -> NDArray[np.bool_]:
+        """Whether nobody is counted in some slices and in none, shape (windows,)."""
+        people = reduce(or_, (self.slices[place] for place in places), self.rest)
         spans = zip((self.starts - self.first).tolist(), (self.ends - self.first).tolist(), strict=True)
-        return np.array([self.everybody.within(*span) == (frozenset(), 0) for span in spans], dtype=bool)
+        return np.array([people.within(*span) == (frozenset(), 0) for span in spans], dtype=bool)
 
     def small(self) -> NDArray[np.bool_]:
         """Whether slice j, told with those after it, tells of fewer than five, shape (windows, slices + 1)."""
         found = np.zeros((len(self.starts), len(self.levels)), dtype=bool)
-        starts, ends = (np.clip(one - self.first, 0, self.everybody.days) for one in (self.starts, self.ends))
+        starts, ends = (np.clip(one - self.first, 0, self.rest.days) for one in (self.starts, self.ends))
         for level, seen in enumerate(self.levels):
             days = [one.enough[SMALLEST_GROUP] for one in seen]
             is_clear = np.all([one[ends] > one[starts] for one in days], axis=0) if days else np.ones(len(found), bool)
@@ -175,33 +233,53 @@ class OrderedDoers:
         return found
 
 
-def doers_by_day(con: duckdb.DuckDBPyConnection, fact: str, dimension: str) -> Doers:
-    """Read who did what a fact counts from its states; all are the rest where `dimension` is empty."""
-    value = dimension or "NULL::VARCHAR"
+def doers_by_day(con: duckdb.DuckDBPyConnection, fact: str, chain: Chain) -> Doers:
+    """Read who did what a fact counts from its states, by slice of a chain; what is of no slice is the rest."""
+    first, seen = _seen(con, fact, chain)
+    by_name = {name: one for (name, _), one in seen.items()}
+    parted = {}
+    for other in sorted({dimension for _, (dimension, _) in chain.parts}):
+        inside = [name for _, (dimension, name) in chain.parts if dimension == other]
+        _, parted[other] = _seen(con, fact, chain, other, inside)
+    rest = by_name.pop("", None) or Seen.nobody(next(iter(by_name.values())).days if by_name else 0)
+    return Doers(first, rest, by_name, parted)
+
+
+def _seen(
+    con: duckdb.DuckDBPyConnection, fact: str, chain: Chain, other: str = "", inside: Sequence[str] = ()
+) -> tuple[int, dict[tuple[str, str], Seen]]:
+    """The number of the first day, and who was seen by slice of a chain and some slices of another dimension.
+
+    What is of no slice of the chain has an empty name.
+    """
+    whole, named = chain.within
+    value, held = chain.dimension or "NULL", f"{whole} = $named" if whole else "true"
+    if chain.names is not None:
+        value = f"CASE WHEN list_contains($names, {value}) THEN {value} END"
+    part = f"CASE WHEN list_contains($inside, {other}) THEN {other} END" if other else "NULL"
+    given = ({"named": named} if whole else {}) | ({"inside": list(inside)} if other else {})
+    given |= {"names": list(chain.names)} if chain.names is not None else {}
     ((first, days),) = con.execute(f"SELECT min(day), max(day) - min(day) + 1 FROM states.cells_{fact}").fetchall()
     rows = con.execute(
-        f"WITH seen AS (SELECT {value} AS value, day - DATE '{first}' AS place, bit_or({column_of(PEOPLE)}) AS known, "
-        f"sum({column_of(strangers(load_facts()[fact]))})::BIGINT AS strangers FROM states.cells_{fact} GROUP BY ALL) "
-        f"SELECT value, place, coalesce(bit_count(known), 0) AS many, strangers, "
-        f"CASE WHEN many < {_MANY} THEN known::BLOB END FROM seen ORDER BY value, place"
+        f"WITH seen AS (SELECT coalesce({value}, '') AS value, coalesce({part}, '') AS part, "
+        f"day - DATE '{first}' AS place, bit_or({column_of(PEOPLE)}) AS known, "
+        f"sum({column_of(strangers(load_facts()[fact]))})::BIGINT AS strangers FROM states.cells_{fact} WHERE {held} "
+        f"GROUP BY ALL) SELECT value, part, place, coalesce(bit_count(known), 0) AS many, strangers, "
+        f"CASE WHEN many < {_MANY} THEN known::BLOB END FROM seen ORDER BY ALL",
+        given,
     ).fetchall()
-    known: dict[str | None, list[Few]] = {None: [frozenset()] * days}
-    unknown: dict[str | None, list[int]] = {None: [0] * days}
-    sizes: dict[str, float] = {}
-    for of, place, many, more, few in rows:
-        if of not in known:
-            known[of], unknown[of] = [frozenset()] * days, [0] * days
-        known[of][place] = _members(few) if many < _MANY else None
-        unknown[of][place] = more
-        if of is not None:
-            sizes[of] = sizes.get(of, 0) + many + more
-    seen: dict[str | None, Seen] = {of: Seen(one, [0, *np.cumsum(unknown[of]).tolist()]) for of, one in known.items()}
-    return Doers(
-        first=int(np.datetime64(first, "D").astype(np.int64)),
-        rest=seen[None],
-        slices={of: one for of, one in seen.items() if of is not None},
-        sizes=sizes,
-    )
+    known: dict[tuple[str, str], list[Few]] = {("", ""): [frozenset()] * days}
+    unknown: dict[tuple[str, str], list[int]] = {("", ""): [0] * days}
+    sizes: dict[tuple[str, str], float] = {}
+    for *of, place, many, more, few in rows:
+        key = (of[0], of[1])
+        if key not in known:
+            known[key], unknown[key] = [frozenset()] * days, [0] * days
+        known[key][place] = _members(few) if many < _MANY else None
+        unknown[key][place] = more
+        sizes[key] = sizes.get(key, 0) + many + more
+    seen = {of: Seen(one, [0, *np.cumsum(unknown[of]).tolist()], sizes.get(of, 0)) for of, one in known.items()}
+    return int(np.datetime64(first, "D").astype(np.int64)), seen
 
 
 def _members(bits: bytes | None) -> frozenset[int]:
