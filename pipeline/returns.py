@@ -32,7 +32,7 @@ from pipeline.roi.records import (
     Spread,
     Swing,
 )
-from pipeline.roi.results import UNIT, USE_CASE
+from pipeline.roi.results import UNIT, USE_CASE, counted
 from pipeline.roi.rows import CLAIM_COLUMNS, COST_COLUMNS, claim_row, cost_row
 from pipeline.roi.scoped import names_of, scoped
 from pipeline.roi.store import stored_inputs, stored_result
@@ -172,8 +172,9 @@ def _beside(con: duckdb.DuckDBPyConnection, edition: int, held: Held, part: tupl
     inputs = stored_inputs(con, edition)
     numbers = [one for one in inputs.kpis if (one.kpi_id, one.part) == OUTCOMES]
     case = SHARED if not part[0] else part[1] if part[0] == USE_CASE else None
-    counted = {one.month: one.value for one in numbers if one.use_case == case and one.value is not None}
-    return beside(held, {month: counted[month] for month in sorted(counted)}, _budgets(held, inputs, part))
+    within = [one for one in numbers if one.use_case == case and held.point.since <= one.month <= held.point.month]
+    by_month = {one.month: one.value for one in sorted(within, key=lambda one: one.month) if one.value is not None}
+    return beside(held, {} if counted(within) is None else by_month, _budgets(held, inputs, part))
 
 
 def _budgets(held: Held, inputs: Inputs, part: tuple[str, str]) -> dict[Cell, Decimal]:

@@ -22,7 +22,7 @@ import duckdb
 import pytest
 from project import Project
 
-KILLS = int(os.environ.get("ROI_PROOF_KILLS", "2"))
+KILLS = int(os.environ.get("ROI_PROOF_KILLS", "1"))
 NEW_MONTH = "2026-10"
 
 

@@ -488,3 +488,17 @@ def test_lines_that_exclude_each_other_may_both_count_where_they_do_not_meet() -
     found = result_of_programme(catalog_of(other_line={**OTHER, **change}), assumptions=CLAIMED)
     assert claim(found, "hours_saved", "coding").status == "counted in part"
     assert claim(found, "hours_saved", "drafting").status == "refused"
+
+
+def test_outcomes_that_are_withheld_of_a_month_are_unknown_and_not_zero() -> None:
+    """Seven a month are 42; of a use case whose first month is withheld nobody knows them, nor what one cost."""
+    total = [kpi("task_success_rate", "numerator", month, "7") for month in MONTHS]
+    case = [kpi("task_success_rate", "numerator", month, "4", use_case="support") for month in MONTHS]
+    hidden = replace(case[0], value=None, n=None, status="not_available", reason="suppressed")
+    none = replace(case[0], value=None, n=0, status="not_available", reason="no tasks")
+    for first, told in ((case[0], D(24)), (hidden, None), (none, D(20))):
+        result = result_of_programme(kpis=(*kpis(), *total, first, *case[1:]))
+        worth = {one.name: one for one in result.use_cases}
+        assert (result.programme.outcomes, worth["support"].outcomes) == (D(42), told)
+        assert (worth["support"].cost_per_outcome is None) == (told is None)
+        assert worth[""].outcomes is None  # costs that name no use case

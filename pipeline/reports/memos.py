@@ -12,7 +12,7 @@ from pipeline.reports import formats
 from pipeline.reports.amounts import in_full, money, month, share
 from pipeline.reports.drawings import LEFT, PRESENT, discounting, left_of
 from pipeline.reports.model import Figure, Mark
-from pipeline.reports.returns import Row, Swung, grade_rows, swings
+from pipeline.reports.returns import Row, Swung, grade_rows, per_outcome, swings
 from pipeline.reports.spending import UNTOLD, budget_lines
 from pipeline.roi.decision import FIX, SCALE, STOP
 from pipeline.roi.records import Brief, Claim, Decision, RoiResult, Turn, Worth
@@ -126,7 +126,7 @@ def _facts(one: Worth) -> Iterator[Row]:
     if one.felt:
         yield Row("Of them said about another line, never added", (in_full(one.felt),))
     yield from budget_rows(one)
-    yield Row("Costs in full per verified outcome", (money(one.cost_per_outcome, "no verified outcomes"),))
+    yield Row("Costs in full per verified outcome", (per_outcome(one),))
 
 
 def _sum(result: RoiResult, one: Worth) -> Iterator[Row]:
@@ -190,7 +190,7 @@ def _unknown(one: Worth, brief: Brief, claims: Sequence[Claim]) -> Iterator[str]
     shared = money(brief.shared_costs, "a part of them is unknown").text
     yield f"Costs of the programme that name no use case ({shared}) are not in these figures"
     if one.outcomes is None:
-        yield "Its verified outcomes were not counted"
+        yield "Its verified outcomes are not known of every month: nobody counted them, or some are withheld"
     if not brief.owner:
         yield "Nobody answers for it in the portfolio"
 

@@ -149,7 +149,13 @@ def _facts(result: RoiResult) -> Iterable[tuple[str, Figure]]:
     yield "Payback", Figure(whole.payback_reason, "not-applicable") if whole.payback is None else payback
     yield "Break-even realisation", share(whole.break_even, whole.break_even_reason)
     yield "Internal rate of return", share(whole.irr, whole.irr_reason)
-    yield "Costs in full per verified outcome", money(whole.cost_per_outcome, "no verified outcomes")
+    yield "Costs in full per verified outcome", per_outcome(whole)
+
+
+def per_outcome(one: Worth) -> Figure:
+    """What a verified outcome cost."""
+    why = "no verified outcomes" if one.outcomes == 0 else "verified outcomes are withheld or not known of some months"
+    return money(one.cost_per_outcome, why)
 
 
 def mark(word: str) -> Mark:

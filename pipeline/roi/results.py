@@ -17,6 +17,7 @@ from pipeline.roi.finance import (
     payback_month,
     return_on_investment,
 )
+from pipeline.roi.inputs import KpiNumber
 from pipeline.roi.records import Budgeted, Claim, CostItem, Month, Spread, Worth
 from pipeline.roi.years import fiscal_years
 
@@ -67,13 +68,12 @@ class Scope:
 
     @property
     def outcomes(self) -> Decimal | None:
-        """Verified outcomes of the programme or of a use case; None for other scopes and where nobody counted."""
-        if self.scope == UNIT:
+        """Verified outcomes of the programme or of a use case, as far as they are known of every month."""
+        if self.scope == UNIT or (self.scope == USE_CASE and not self.name):
             return None
         case = r.SHARED if self.scope == PROGRAMME else self.name
         found = [self.ledger.book.number(*OUTCOMES, case, month) for month in self.ledger.months]
-        counted = [one.value for one in found if one is not None and one.value is not None]
-        return sum(counted, Decimal(0)) if counted else None
+        return counted([one for one in found if one is not None])
 
     @property
     def budget(self) -> Budgeted | None:
@@ -137,6 +137,14 @@ class Scope:
             budget=self.budget,
             felt=self.sum(lambda claim: claim.is_perception and claim.status != r.REFUSED, stated=True),
         )
+
+
+def counted(numbers: Sequence[KpiNumber]) -> Decimal | None:
+    """The sum of what was counted; None where nobody counted, or a month's count is withheld or not known."""
+    if any(one.value is None and one.n is None for one in numbers):
+        return None
+    found = [one.value for one in numbers if one.value is not None]
+    return sum(found, Decimal(0)) if found else None
 
 
 def _per_outcome(costs: Decimal | None, outcomes: Decimal | None) -> Decimal | None:
