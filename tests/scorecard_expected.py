@@ -224,7 +224,9 @@ def _worse(sheet: Sheet) -> Iterator[tuple[Where, str]]:
     able = sum(_can_be_judged(kpi) for kpi in sheet.kpis.values() if kpi not in unknown)
     left = [count for count in (len(unknown), len(sheet.kpis) - len(unknown) - able) if count]
     rest = f"of {len(sheet.kpis)} KPIs: {' and '.join(map(str, left))}" if left else ""
-    yield ("top", "What got worse"), f"{len(found) or 'none'} of the {able} KPIs {rest}"
+    others = [kpi for kpi in sheet.kpis.values() if kpi.kpi_id not in turned and kpi not in moved]
+    still = " ".join(said for kpi in others if (said := _farther(kpi)))
+    yield ("top", "What got worse"), f"{len(found) or 'none'} of the {able} KPIs {still} {rest}"
     for at, said in enumerate(found[:SHOWN_WORSE]):
         yield ("top", "What got worse", str(at)), said
     if len(found) > SHOWN_WORSE:
@@ -244,6 +246,19 @@ def _turned(kpi: Kpi) -> str:
         return ""
     told = f"{_told(kpi, now)} {_by_severity(kpi, now)}"
     return f"its target of {text.goal(kpi)} before ({_told(kpi, before)}): {told} ({text.when(now)})"
+
+
+def _farther(kpi: Kpi) -> str:
+    """A target missed now and before, by more now."""
+    now = kpi.now
+    before = kpi.before(now) if now and now.value is not None else None
+    if now is None or before is None or [one.verdict for one in (now, before)] != ["missed", "missed"]:
+        return ""
+    leads = kpi.definition.get("headline") == "upper_bound"
+    ends = [(one.ends[1] if leads else one.value) or 0.0 for one in (before, now)]
+    is_up = kpi.definition["direction"] == "up"
+    is_farther = ends[1] < ends[0] if is_up else ends[1] > ends[0]
+    return f"{_name(kpi)} {_told(kpi, now)} ({_told(kpi, before)} before)" if is_farther else ""
 
 
 def _by_severity(kpi: Kpi, now: Point) -> str:

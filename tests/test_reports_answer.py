@@ -182,6 +182,19 @@ def test_a_target_missed_twice_did_not_get_worse() -> None:
     assert not [one for one in line.items if "misses it now" in one.what]
 
 
+@pytest.mark.parametrize(("value", "says"), [(0.989, True), (0.991, False), (0.99, False)])
+def test_a_target_missed_twice_and_by_more_is_told_beside_the_line(value: float, says: bool) -> None:
+    """It counts as no worse, for no signal says so; but whoever reads the line hears of it, in mail as well."""
+    quiet = {"verdict": "missed", "signal": "none"}
+    line = worse(rows.indexed(moved(now=quiet | {"value": value}, before=quiet | {"value": 0.99})), ["availability"])
+    assert line.items == ()
+    now, before = (f"{amount}\u202f%" for amount in ("98.9", "99.0"))
+    rule = "Missed before as well, and farther from the target now without a signal"
+    told = f"{rule}: Availability {now} ({before} before)."
+    assert line.still == (told if says else "")
+    assert (told in list(spoken(line))) == says
+
+
 @pytest.mark.parametrize(("signal", "says"), [("none", True), ("trial", True), ("shift", False), ("", False)])
 def test_a_missed_target_within_the_usual_range_says_both(signal: str, says: bool) -> None:
     """The verdict and the usual range are two rules: where only the first tripped, the line says so itself."""

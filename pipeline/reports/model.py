@@ -319,13 +319,15 @@ class Worse:
 class WorseLine:
     """What got worse, in a line: how many of how many, and each; `left_off` are more than a line holds.
 
-    `note` says by which rule, and counts the KPIs that cannot be judged.
+    `note` says by which rule, and counts the KPIs that cannot be judged; `still` those that missed their target before
+    as well and are farther from it.
     """
 
     title: str
     note: str
     items: tuple[Worse, ...]
     left_off: int
+    still: str = ""
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,14 @@ def worse(edition: Edition, kpi_ids: Iterable[str]) -> WorseLine:
     told = found[:SHOWN]
     note = _note(len(ids), len(ids) - len(known), len(known) - len(able))
     readings = dict.fromkeys(words.reading(edition.catalog.metrics[one.kpi_id]) for one in told)
+    named |= {one.kpi_id for one in moved}
+    still = _still([said for kpi in able if kpi not in named and (said := _farther(edition, kpi))])
     return WorseLine(
-        _title(len(able), len(found)), " ".join(filter(None, (*readings, note))), tuple(told), len(found) - len(told)
+        title=_title(len(able), len(found)),
+        note=" ".join(filter(None, (*readings, note))),
+        items=tuple(told),
+        left_off=len(found) - len(told),
+        still=still,
     )
 
 
@@ -42,6 +48,25 @@ def _title(able: int, count: int) -> str:
     if not able:
         return "no KPI has enough data to tell"
     return f"{count or 'none'} of the {formats.counted(able, 'KPI')} with a target or a usual range"
+
+
+def _still(said: list[str]) -> str:
+    """What was missed before and is farther from its target now, which no rule calls worse."""
+    if not said:
+        return ""
+    return f"Missed before as well, and farther from the target now without a signal: {formats.listed(said)}."
+
+
+def _farther(edition: Edition, kpi_id: str) -> str:
+    """The value now and before of a target that is missed at both times, and by more now; empty when not so."""
+    metric, now = edition.catalog.metrics[kpi_id], edition.current(kpi_id)
+    before = now and prior(edition.values, now)
+    if now is None or before is None or {words.verdict(one).word for one in (now, before)} != {"missed"}:
+        return ""
+    was, is_now = (one.high if metric.headline == "upper_bound" else one.value for one in (before, now))
+    if was is None or is_now is None or is_now == was or (is_now > was) == (metric.direction == "up"):
+        return ""
+    return f"{metric.name} {sentences.value(now, metric)} ({sentences.value(before, metric)} before)"
 
 
 def _note(whole: int, unknown: int, unjudged: int) -> str:
@@ -122,4 +147,6 @@ def spoken(line: WorseLine) -> Iterator[str]:
         yield f"{one.name} ({one.owner}, {one.due}): {one.what}"
     if line.left_off:
         yield f"and {line.left_off} more"
+    if line.still:
+        yield line.still
     yield line.note
