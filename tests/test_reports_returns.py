@@ -22,7 +22,7 @@ from pipeline.reports.evidence import attention
 from pipeline.reports.formats import THIN
 from pipeline.reports.memos import FOLDER, file_name, memos
 from pipeline.reports.model import Figure
-from pipeline.reports.returns import files, panel
+from pipeline.reports.returns import files, panel, per_outcome
 from pipeline.roi.assemble import evaluate
 from pipeline.roi.inputs import Budget, Cost, Invoice
 from pipeline.roi.records import RoiResult
@@ -284,3 +284,18 @@ def test_the_analyst_sees_what_was_overspent() -> None:
     spent = {one.name: one.cells[1] for one in found.budgets}["support"]
     assert isinstance(spent, Figure) and (spent.state, spent.why) == ("missing", "no rate of EUR in USD for 2026-01-01")
     assert [one.cells[1].state for one in found.years if isinstance(one.cells[1], Figure)] == ["missing"]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "cost", "said"),
+    [
+        (None, None, Figure("not available", "missing", "verified outcomes are not known of every month")),
+        (Decimal(0), None, Figure("not available", "missing", "no verified outcomes")),
+        (Decimal(4), Decimal("2.50"), Figure("$2.50", "value")),
+    ],
+)
+def test_what_an_outcome_cost_says_why_it_is_not_known(
+    result: RoiResult, outcomes: Decimal | None, cost: Decimal | None, said: Figure
+) -> None:
+    """Withheld or uncounted outcomes are unknown, which is another thing than none."""
+    assert per_outcome(replace(result.programme, outcomes=outcomes, cost_per_outcome=cost)) == said

@@ -140,7 +140,6 @@ class _CountedSlices:
 
         windows = people.loc[totals, WINDOW].reset_index(drop=True).reset_index(names="window")
         named = people.fillna({"dimension_value": ""}).merge(windows, on=WINDOW)
-
         slices = named[(named["dimension"] == chain.dimension) & (chain.dimension != "")]
         slices = slices[slices["dimension_value"].map(chain.holds).astype(bool)]
         whole = named[(named["dimension"] == chain.within[0]) & (named["dimension_value"] == chain.within[1])]

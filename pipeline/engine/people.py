@@ -125,7 +125,7 @@ class Doers:
     """The number of the first day with data."""
     rest: Seen
     slices: dict[str, Seen]
-    parted: dict[str, dict[Slice, Seen]]
+    parted: dict[str, dict[tuple[str, str], Seen]]
     """By another dimension, the same by slice and the slice of the other dimension that lies within it."""
 
     @property
@@ -241,8 +241,7 @@ def doers_by_day(con: duckdb.DuckDBPyConnection, fact: str, chain: Chain) -> Doe
     for other in sorted({dimension for _, (dimension, _) in chain.parts}):
         inside = [name for _, (dimension, name) in chain.parts if dimension == other]
         _, parted[other] = _seen(con, fact, chain, other, inside)
-    rest = by_name.pop("", None) or Seen.nobody(next(iter(by_name.values())).days if by_name else 0)
-    return Doers(first, rest, by_name, parted)
+    return Doers(first, by_name.pop(""), by_name, parted)
 
 
 def _seen(
@@ -250,7 +249,7 @@ def _seen(
 ) -> tuple[int, dict[tuple[str, str], Seen]]:
     """The number of the first day, and who was seen by slice of a chain and some slices of another dimension.
 
-    What is of no slice of the chain has an empty name.
+    What is of no slice of the chain has an empty name, and is there whether anybody was or not.
     """
     whole, named = chain.within
     value, held = chain.dimension or "NULL", f"{whole} = $named" if whole else "true"

@@ -154,7 +154,7 @@ def _facts(result: RoiResult) -> Iterable[tuple[str, Figure]]:
 
 def per_outcome(one: Worth) -> Figure:
     """What a verified outcome cost."""
-    why = "no verified outcomes" if one.outcomes == 0 else "verified outcomes are withheld or not known of some months"
+    why = "no verified outcomes" if one.outcomes == 0 else "verified outcomes are not known of every month"
     return money(one.cost_per_outcome, why)
 
 
