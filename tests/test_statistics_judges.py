@@ -87,3 +87,16 @@ class TestPooled:
     def test_nothing_is_nothing(self):
         """Without weight there is no mean."""
         assert np.isnan(pooled([0, 0], [0.5, 0.4], [0.1, 0.1], [0.9, 0.9])).all()
+
+
+def test_what_every_judge_says_for_certain_is_not_a_little_more_than_certain() -> None:
+    """Shares of the weight add up to 1, but for the last digit: all of what several judges passed is 1 and no more."""
+    chance = np.random.default_rng(3)
+    for many in range(2, 60):
+        weights, ones = chance.integers(1, 60, many), np.ones(many)
+        value, low, high = pooled(weights, ones, ones * 0.7, ones)
+        assert (value, high) == (1, 1)
+        assert 0.7 <= low < 1
+        value, low, high = pooled(weights, 1 - ones, 1 - ones, ones * 0.3)
+        assert (value, low) == (0, 0)
+        assert 0 < high <= 0.3

@@ -83,6 +83,8 @@ def pooled_by(
 ) -> tuple[Floats, Floats, Floats]:
     """`pooled` of each group of estimates; `group` has the number of each one's group, from 0 on, none left out.
 
+    A mean lies among its values and its ends among theirs, so that a share of 1 is not a little more or less.
+
     >>> ends = [0.85, 0.6, 0.2], [0.94, 0.79, 0.8]
     >>> [one.round(3).tolist() for one in pooled_by(np.array([0, 0, 1]), [300, 100, 8], [0.9, 0.7, 0.5], *ends)]
     [[0.85, 0.5], [0.805, 0.2], [0.888, 0.8]]
@@ -98,4 +100,11 @@ def pooled_by(
     middle = total(share * value)
     down, up = (np.sqrt(total((share * (value - end)) ** 2)) for end in (below, above))
     middle = np.where(np.isnan(whole), np.nan, middle)
-    return middle, middle - down, middle + up
+    least, lowest = (np.full(len(whole), np.inf) for _ in range(2))
+    most, highest = (np.full(len(whole), -np.inf) for _ in range(2))
+    np.minimum.at(least, group, value)
+    np.maximum.at(most, group, value)
+    np.minimum.at(lowest, group, below)
+    np.maximum.at(highest, group, above)
+    middle = np.clip(middle, least, most)
+    return middle, np.maximum(middle - down, lowest), np.minimum(middle + up, highest)
