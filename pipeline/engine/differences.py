@@ -133,15 +133,41 @@ class Between:
 class Cuts:
     """The days on which periods told at a level begin or end, and which pieces between them have few people.
 
-    Whatever can be worked out is made of these pieces.
+    Whatever can be worked out is made of these pieces. Where earlier editions left one with few people, it is known
+    only if periods lead from its first day to its last, each beginning or ending where another does: what is told since
+    may be the last one.
     """
 
-    def __init__(self, is_small: Callable[[int, int], bool], days: Iterable[int]) -> None:
-        self._is_small, self._days = is_small, sorted(set(days))
+    def __init__(
+        self, is_small: Callable[[int, int], bool], told: Sequence[Sequence[int]], to_come: Sequence[Sequence[int]] = ()
+    ) -> None:
+        self._is_small, self._days = is_small, sorted({day for days in (*told, *to_come) for day in days})
         self._small = [self._is_small(*piece) for piece in pairwise(self._days)]
+        self._has_small = True in self._small and not to_come
+        self._linked: dict[int, set[int]] = {}
+        for days in told:
+            self._link(days)
+
+    def _linked_by(self, days: Sequence[int]) -> tuple[set[int], set[int]] | None:
+        """The days that two of them are linked with, where these are not linked yet."""
+        if not self._has_small or len(days) < 2:
+            return None
+        one, other = (self._linked.get(day, {day}) for day in (days[0], days[-1]))
+        return (one, other) if days[-1] not in one else None
+
+    def _link(self, days: Sequence[int]) -> None:
+        if linked := self._linked_by(days):
+            self._linked |= dict.fromkeys(linked[0] | linked[1], linked[0] | linked[1])
+
+    def _links_small(self, days: Sequence[int]) -> bool:
+        """Whether these days would link two others with few people between them."""
+        one, other = self._linked_by(days) or (set(), set())
+        pairs = pairwise(sorted(one | other))
+        return any(self._is_small(*pair) for pair in pairs if (pair[0] in one) != (pair[1] in one))
 
     def add(self, *days: int) -> None:
         """Note what is told."""
+        self._link(days)
         for day in days:
             at = bisect_left(self._days, day)
             if at == len(self._days) or self._days[at] != day:
@@ -151,6 +177,8 @@ class Cuts:
 
     def may_tell(self, *days: int) -> bool:
         """Whether no piece that these days would cut anew is small; if they cut nothing, none between them."""
+        if self._links_small(days):
+            return False
         new = [day for day in days if not self._is_there(day)]
         if not new:
             return True not in self._small[bisect_left(self._days, days[0]) : bisect_left(self._days, days[-1])]
@@ -197,9 +225,9 @@ class _Known:
         told: Iterable[tuple[int, int]],
         to_come: Iterable[tuple[int, int]],
     ) -> None:
-        days, free = ([day for span in spans for day in cutting(*span)] for spans in (told, to_come))
+        days, free = ([cutting(*span) for span in spans] for spans in (told, to_come))
         self._cutting, self._is_small = cutting, is_small
-        self._cuts = [Cuts(is_small, some) for some in ([days, days + free] if free else [days])]
+        self._cuts = [Cuts(is_small, days), *([Cuts(is_small, days, free)] if free else [])]
 
     def is_few(self, first: int, end: int) -> bool:
         """Whether a window alone would tell of few people."""

@@ -57,15 +57,10 @@ def chains_of(
     for at, dimension in enumerate(order):
         others = [one for one in order[:at] if len(many[one]) > 1]  # a single slice is the total
         within = {one: [pair for pair in _within(con, fact, dimension, one) if pair[0]] for one in others}
-        parts = tuple(
-            (whole, (one, part))
-            for one in others
-            for whole, part in _within(con, fact, one, dimension)
-            if (part, whole) not in within[one]
-        )
+        parts = [(whole, (one, part)) for one in others for whole, part in _within(con, fact, one, dimension)]
         for chain in _by_whole(dimension, many, {one: found for one, found in within.items() if found}):
-            of = tuple(one for one in parts if (chain.holds(one[0]) if one[0] else chain.within == TOTAL))
-            yield replace(chain, parts=of)
+            held = (one for one in parts if (chain.holds(one[0]) if one[0] else chain.within == TOTAL))
+            yield replace(chain, parts=tuple(one for one in held if one[1] != chain.within))
 
 
 def _by_whole(dimension: str, many: dict[str, list[str]], within: dict[str, list[tuple[str, str]]]) -> Iterator[Chain]:
