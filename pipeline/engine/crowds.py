@@ -21,7 +21,7 @@ from pipeline.engine.leaves import measured, read_facts
 from pipeline.engine.nesting import Chain, Slice, chains_of
 from pipeline.engine.people import doers_by_day
 from pipeline.engine.rollup import days_of
-from pipeline.facts import load_facts
+from pipeline.facts import Fact, load_facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,10 +57,14 @@ class Group:
 
     fact: str
     """Of which they count the rows, if these are what people did."""
-    alike: str
-    """Another fact that counts the same."""
+    after: str
+    """Another fact that is decided before: what is withheld of it is withheld of this one."""
+    is_alike: bool
+    """Whether that one counts the same."""
     kpis: tuple[str, ...]
     """The first one withholds nothing for the sake of other people."""
+    followers: tuple[str, ...]
+    """KPIs of what follows from it, which tell nothing of it and are withheld with it."""
     windows: pd.DataFrame
     """Their periods (`WINDOW`)."""
     chains: tuple[Chain, ...]
@@ -111,8 +115,10 @@ def groups_of_people(
         for people in (one.fillna(0) for one in many if one.notna().any()):
             yield Group(
                 fact="",
-                alike="",
+                after="",
+                is_alike=False,
                 kpis=(kpi_id,),
+                followers=(),
                 windows=totals[WINDOW].reset_index(drop=True),
                 chains=chains,
                 people=partial(_CountedSlices.of, part[SLICE].assign(people=people), totals.index),
@@ -175,22 +181,26 @@ def groups_of_deeds(
     import pandas as pd
 
     last, shared = days_of(con, read_facts(catalog)), dict[str, tuple[str, ...]]()
-    for fact, metrics in sorted(read_facts(catalog).items(), key=lambda item: load_facts()[item[0]].alike):
+    for fact, metrics in sorted(read_facts(catalog).items(), key=lambda item: load_facts()[item[0]].after):
         alone_first = sorted(metrics.items(), key=lambda item: len(item[1].counted_facts))
         found = {kpi_id: one for kpi_id, one in alone_first if kpi_id in parts and fact in one.counted_facts}
         if not found or fact not in last or not load_facts()[fact].deeds:
             continue
-        alike, needed = load_facts()[fact].alike, _needed(catalog, found)
+        after, needed = load_facts()[fact].after, _needed(catalog, found)
         dimensions = tuple(dict.fromkeys(name for metric in found.values() for name in metric.dimensions))
         shared[fact] = dimensions
-        found |= {kpi_id: one for kpi_id, one in measured(catalog).items() if kpi_id in parts and _is_alike(one, fact)}
-        totals = pd.concat([part[part["dimension"] == ""] for part in (parts[kpi_id] for kpi_id in found)])
+        others = {kpi_id: _counted(one) for kpi_id, one in measured(catalog).items() if kpi_id in parts}
+        found |= {kpi: catalog.metrics[kpi] for kpi, of in others.items() if any(one.alike == fact for one in of)}
+        followers = tuple(kpi for kpi, of in others.items() if any(one.follows == fact for one in of))
+        totals = pd.concat([part[part["dimension"] == ""] for part in (parts[kpi] for kpi in (*found, *followers))])
         yield Group(
             fact=fact,
-            alike=alike,
+            after=after,
+            is_alike=bool(load_facts()[fact].alike),
             kpis=tuple(found),
+            followers=followers,
             windows=totals[WINDOW].drop_duplicates(ignore_index=True),
-            chains=tuple(chains_of(con, fact, dimensions, shared.get(alike, ("use_case",) if needed else ()))),
+            chains=tuple(chains_of(con, fact, dimensions, shared.get(after, ("use_case",) if needed else ()))),
             people=partial(doers_by_day, con, fact),
             grain=max(("month", *(metric.grain for metric in found.values())), key=GRAINS.index),
             cadences=frozenset(metric.grain for metric in found.values()),
@@ -201,9 +211,9 @@ def groups_of_deeds(
         )
 
 
-def _is_alike(metric: AnyMetric, fact: str) -> bool:
-    """Whether a KPI counts the same deeds as a fact does, from another one."""
-    return any(load_facts()[one].alike == fact for one in metric.counted_facts)
+def _counted(metric: AnyMetric) -> list[Fact]:
+    """The facts that a KPI counts."""
+    return [load_facts()[one] for one in metric.counted_facts]
 
 
 def _needed(catalog: Catalog, kpis: Mapping[str, object]) -> frozenset[str]:

@@ -12,7 +12,7 @@ import hashlib
 from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.engine.kinds import Leaf, kind_of
 from pipeline.engine.kinds.base import EXACT, column_of, from_rows
-from pipeline.engine.people import PEOPLE, strangers
+from pipeline.engine.people import PEOPLE, STRANGERS
 from pipeline.engine.sets import set_sql
 from pipeline.facts import fact_sql, load_facts
 
@@ -52,7 +52,8 @@ def _of_fact(fact: str, metrics: dict[str, AnyMetric]) -> list[Leaf]:
 
 def leaf_hash(leaf: Leaf) -> str:
     """Hash of everything a state depends on besides rows: when it changes, every day is built anew."""
-    text = "\n".join([leaf.table, leaf.sql, fact_sql(load_facts()[leaf.fact])])
+    fact = load_facts()[leaf.fact]
+    text = "\n".join([leaf.table, leaf.sql, fact_sql(fact), fact.deeds])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -70,8 +71,7 @@ def aggregates_of(fact: str, metrics: dict[str, AnyMetric]) -> list[str]:
 
 def _cells(fact: str, metrics: dict[str, AnyMetric]) -> Leaf:
     keys = ", ".join(["day", *dimensions_of(fact, metrics)])
-    summed = [*aggregates_of(fact, metrics), *([strangers(load_facts()[fact])] if load_facts()[fact].deeds else [])]
-    sums = [f"CAST(coalesce({sql}, 0) AS {EXACT}) AS {column_of(sql)}" for sql in summed]
+    sums = [f"CAST(coalesce({sql}, 0) AS {EXACT}) AS {column_of(sql)}" for sql in aggregates_of(fact, metrics)]
     sets = [f"{sql} AS {column_of(sql)}" for sql in sets_of(fact, metrics)]
     held = ", ".join(sums + sets)
     return Leaf(f"cells_{fact}", fact, f"SELECT {keys}, {held} FROM {from_rows(fact)} GROUP BY {keys}")
@@ -81,5 +81,5 @@ def sets_of(fact: str, metrics: dict[str, AnyMetric]) -> list[str]:
     """SQL of every set of members that is kept per cell of a fact, each once."""
     found = [set_sql(one) for metric in metrics.values() for one in kind_of(metric).sets(metric).values()]
     if load_facts()[fact].deeds:
-        found.append(PEOPLE)
+        found += [PEOPLE, STRANGERS]
     return list(dict.fromkeys(found))

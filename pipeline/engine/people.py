@@ -19,10 +19,14 @@ from pipeline.engine.differences import Crowd, Days, Remainder
 from pipeline.engine.kinds.base import column_of
 from pipeline.engine.nesting import Chain, Slice
 from pipeline.engine.sets import set_sql
-from pipeline.facts import Fact, load_facts
+from pipeline.facts import Fact
 
-PEOPLE = set_sql(Measure("distinct", PERSON))
-"""SQL of the people of a cell who are known by name."""
+PEOPLE = set_sql(Measure("distinct", "doer"))
+"""SQL of the people of a cell who are known by name and did something."""
+STRANGERS = set_sql(Measure("distinct", "stranger"))
+"""SQL of the deeds of a cell of which nobody knows whose they are."""
+_STAND_INS = 1021
+"""So many numbers stand for such deeds; two of a day that share one count once, so that more is withheld."""
 Few = frozenset[int] | None
 """Who was seen, by number; None where those are `_MANY` or more."""
 _MANY = 2 * SMALLEST_GROUP
@@ -33,14 +37,18 @@ FOUR_WEEKS = 28
 """Days after which weekdays, and so the people who come, are the same again."""
 
 
-def strangers(fact: Fact) -> str:
-    """SQL of how many deeds a cell has of which nobody knows whose they are."""
-    return f"{fact.deeds} filter (where {PERSON} IS NULL)"
+def with_strangers(fact: Fact, source: str) -> str:
+    """SQL of the rows of a fact, with who did the deed of each, and a number for the deed of nobody known."""
+    if not fact.deeds:
+        return source
+    doer = f"CASE WHEN {fact.deeds} IS NOT NULL THEN {PERSON} END AS doer"
+    number = f"CAST(md5_number(CAST({fact.deeds} AS VARCHAR)) % {_STAND_INS} AS INTEGER)"
+    return f"(SELECT *, {doer}, CASE WHEN {PERSON} IS NULL THEN {number} END AS stranger FROM {source}) AS named"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Who was seen on each day: `known` of them by name, and the deeds of `strangers` up to the beginning of each."""
+    """Who was seen on each day: `known` of them by name, and the deeds of `strangers` as bits."""
 
     known: Sequence[Few]
     strangers: Sequence[int]
@@ -50,8 +58,7 @@ class Seen:
     def __or__(self, other: Seen) -> Seen:
         """Those of both."""
         known = [_both(*pair) for pair in zip(self.known, other.known, strict=True)]
-        strangers = [one + more for one, more in zip(self.strangers, other.strangers, strict=True)]
-        return Seen(known, strangers, self.size + other.size)
+        return Seen(known, [*map(or_, self.strangers, other.strangers)], self.size + other.size)
 
     @property
     def days(self) -> int:
@@ -61,13 +68,18 @@ class Seen:
     @classmethod
     def nobody(cls, days: int) -> Seen:
         """Nobody, on so many days."""
-        return cls([frozenset()] * days, [0] * (days + 1))
+        return cls([frozenset()] * days, [0] * days)
 
     @cached_property
     def enough(self) -> dict[int, NDArray[np.int64]]:
         """How many days have as many known by name as are enough, up to the beginning of each day."""
         many = [_MANY if one is None else len(one) for one in self.known]
         return {least: np.concatenate([[0], np.cumsum(np.array(many) >= least)]) for least in (SMALLEST_GROUP, _MANY)}
+
+    @cached_property
+    def _deeds(self) -> list[int]:
+        """How many deeds of strangers there are up to the beginning of each day."""
+        return [*accumulate(map(int.bit_count, self.strangers), initial=0)]
 
     @cached_property
     def _runs(self) -> list[Sequence[Few]]:
@@ -86,7 +98,7 @@ class Seen:
             shorter, step = self._runs[-1], 1 << (len(self._runs) - 1)
             self._runs.append([_both(one, other) for one, other in zip(shorter, shorter[step:], strict=False)])
         runs = self._runs[power]
-        return _both(runs[first], runs[end - (1 << power)]), self.strangers[end] - self.strangers[first]
+        return _both(runs[first], runs[end - (1 << power)]), self._deeds[end] - self._deeds[first]
 
     def has_few(self, first: int, end: int) -> bool:
         """Whether anybody was seen, and neither five people nor as many deeds of nobody known.
@@ -105,7 +117,7 @@ class Seen:
     @property
     def is_anybody(self) -> bool:
         """Whether there ever is anybody."""
-        return self.strangers[-1] > 0 or any(one is None or one for one in self.known)
+        return any(self.strangers) or any(one is None or one for one in self.known)
 
 
 def _both(one: Few, other: Few) -> Few:
@@ -262,8 +274,8 @@ def _seen(
     rows = con.execute(
         f"WITH seen AS (SELECT coalesce({value}, '') AS value, coalesce({part}, '') AS part, "
         f"day - DATE '{first}' AS place, bit_or({column_of(PEOPLE)}) AS known, "
-        f"sum({column_of(strangers(load_facts()[fact]))})::BIGINT AS strangers FROM states.cells_{fact} WHERE {held} "
-        f"GROUP BY ALL) SELECT value, part, place, coalesce(bit_count(known), 0) AS many, strangers, "
+        f"bit_or({column_of(STRANGERS)}) AS strangers FROM states.cells_{fact} WHERE {held} "
+        f"GROUP BY ALL) SELECT value, part, place, coalesce(bit_count(known), 0) AS many, strangers::BLOB, "
         f"CASE WHEN many < {_MANY} THEN known::BLOB END FROM seen ORDER BY ALL",
         given,
     ).fetchall()
@@ -275,9 +287,9 @@ def _seen(
         if key not in known:
             known[key], unknown[key] = [frozenset()] * days, [0] * days
         known[key][place] = _members(few) if many < _MANY else None
-        unknown[key][place] = more
-        sizes[key] = sizes.get(key, 0) + many + more
-    seen = {of: Seen(one, [0, *np.cumsum(unknown[of]).tolist()], sizes.get(of, 0)) for of, one in known.items()}
+        unknown[key][place] = int.from_bytes(more or b"", "little")
+        sizes[key] = sizes.get(key, 0) + many + unknown[key][place].bit_count()
+    seen = {of: Seen(one, unknown[of], sizes.get(of, 0)) for of, one in known.items()}
     return int(np.datetime64(first, "D").astype(np.int64)), seen
 
 

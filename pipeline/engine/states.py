@@ -13,6 +13,7 @@ from pipeline.engine.dirty import Dirty, find_dirty
 from pipeline.engine.kinds import Leaf
 from pipeline.engine.kinds.base import from_rows_on
 from pipeline.engine.leaves import leaf_hash, leaves
+from pipeline.engine.people import with_strangers
 from pipeline.engine.sets import begin_numbers, numbered_columns, outgrown, packed
 from pipeline.facts import Fact, fact_sql, helpers_worked_out, load_facts, rows_between
 
@@ -159,6 +160,7 @@ def _is_view(fact: Fact, states: list[Leaf]) -> bool:
 
 def _lay_out(con: duckdb.DuckDBPyConnection, fact: Fact, states: list[Leaf], *, source: str) -> None:
     """Read the rows of a fact once for all its states, with the columns they use, into `rows_<fact>`."""
+    source = with_strangers(fact, source)
     if _is_view(fact, states):
         con.execute(f"CREATE OR REPLACE TEMP VIEW rows_{fact.name} AS SELECT * FROM {source}")
         return

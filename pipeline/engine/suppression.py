@@ -51,12 +51,12 @@ def suppress(
     decided: dict[str, _Decided] = {}
     for group in groups:
         found = _decided(
-            group, told[told["kpi_id"].isin(group.kpis)], decided.get(group.alike) if group.alike else None
+            group, told[told["kpi_id"].isin(group.kpis)], decided.get(group.after) if group.after else None
         )
         decided[group.fact] = found
         hidden = list(found.hidden())
         totals = pd.concat(rows for dimension, rows in hidden if not dimension)
-        for kpi_id in group.kpis:
+        for kpi_id in (*group.kpis, *group.followers):
             dimensions = ("", *catalog.metrics[kpi_id].dimensions)
             slots.setdefault(kpi_id, []).extend(rows for dimension, rows in hidden if dimension in dimensions)
             slots[kpi_id].append(_slices_of(parts[kpi_id], totals))
@@ -114,12 +114,13 @@ class _Decided:
         return {one: np.append(some, True)[found] for one, some in self.withheld.items()}
 
 
-def _decided(group: Group, before: pd.DataFrame, alike: _Decided | None) -> _Decided:
-    """What of a group is not to be told after what editions said of it, and what is told of the same elsewhere."""
+def _decided(group: Group, before: pd.DataFrame, first: _Decided | None) -> _Decided:
+    """What of a group is not to be told after what editions said of it, and what was decided of another one first."""
     decided = _Decided(group.windows, before, {})
-    elsewhere = alike.at(group.windows) if alike else {}
+    elsewhere = first.at(group.windows) if first else {}
+    said = first.before if first and group.is_alike else before
     for chain in group.chains:
-        decided.withheld.update(_withheld(group, chain, decided, elsewhere, alike.before if alike else before))
+        decided.withheld.update(_withheld(group, chain, decided, elsewhere, said))
     return decided
 
 
@@ -150,7 +151,8 @@ def _withheld(
 
     is_told = ~is_hidden(chain.within)
     order, foremost = _order(group, is_told)
-    inside = {part: _told_days(part, ~elsewhere.get(part, is_hidden(part)), group, said) for _, part in chain.parts}
+    same = elsewhere if group.is_alike else {}
+    inside = {part: _told_days(part, ~same.get(part, is_hidden(part)), group, said) for _, part in chain.parts}
     level = levels(
         crowd,
         order,
@@ -188,11 +190,11 @@ def _order(group: Group, is_told: NDArray[np.bool_]) -> tuple[list[int], int]:
     before, what is finer, and what is still open.
     """
     longer = GRAINS[GRAINS.index(group.grain) + 1 :]
-    ranks = {"28d": 4} | dict.fromkeys(group.cadences, 3) | dict.fromkeys(longer, 1) | {group.grain: 0}
+    ranks = {"28d": 5} | dict.fromkeys(group.cadences, 4) | {"week": 3} | dict.fromkeys(longer, 1) | {group.grain: 0}
     grains, ends = group.windows["grain"], days_since_1970(group.windows["period_end"])
-    rank = np.array(grains.map(ranks).fillna(5), dtype=np.int64)
+    rank = np.array(grains.map(ranks).fillna(6), dtype=np.int64)
     rank[(grains == "28d").to_numpy() & (ends == group.until)] = 2
-    rank[ends > group.until] = 6
+    rank[ends > group.until] = 7
     order = np.lexsort((days_since_1970(group.windows["period_start"]), -ends, rank))
     return order[is_told[order]].tolist(), int((is_told & (rank < 2)).sum())
 

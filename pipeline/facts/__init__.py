@@ -18,9 +18,11 @@ Each `*.sql` file is a view `facts.<file name>`. The comment at its head is YAML
     open:     of a continuous view, a query of the days on which it may have rows, as narrow as is cheap to say; days it
               has no row of, and that no changed row touches, are asked for again when they are among them
     small:    true for a helper of few rows, which is worked out once for all that is built in a run
-    deeds:    where rows are what people did, the SQL aggregate that counts it; column person_id says who it was, and is
-              empty where nobody knows
+    deeds:    where rows are of what people did, SQL that names it, and is empty where a row is of nothing they did;
+              column person_id says who it was, and is empty where nobody knows
     alike:    another fact that counts the same deeds, so that what is told of the one is told of the other
+    follows:  another fact whose deeds lead to these, as sessions lead to requests: what is withheld of the one is
+              withheld of the other
 
 A view whose name begins with an underscore only helps others and has no days. `facts.utc_day(moment)` is the day of a
 moment.
@@ -48,7 +50,7 @@ _LOADS = {"core": "_load_id", "history": "_replaced_by"}
 """By side, the column that says with which load a row came there."""
 _BOTH_SIDES: Sides = tuple(_LOADS)
 _FOLDER = Path(__file__).parent
-_KEYS = {"meaning", "needs", "reads", "within", "continuous", "open", "small", "deeds", "alike"}
+_KEYS = {"meaning", "needs", "reads", "within", "continuous", "open", "small", "deeds", "alike", "follows"}
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,12 @@ class Fact:
     small: bool = False
     deeds: str = ""
     alike: str = ""
+    follows: str = ""
+
+    @property
+    def after(self) -> str:
+        """Another fact that is decided before it where few people are behind both, if any."""
+        return self.alike or self.follows
 
     @property
     def helper(self) -> bool:
@@ -294,4 +302,5 @@ def _parse(path: Path) -> Fact:
         small=bool(header.get("small", False)),
         deeds=header.get("deeds", ""),
         alike=header.get("alike", ""),
+        follows=header.get("follows", ""),
     )

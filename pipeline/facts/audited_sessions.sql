@@ -3,7 +3,7 @@ meaning: >-
   One production session that a person read for safety, and whether a violation reached the user. The last verdict of a
   person counts; what a classifier flagged is no verdict.
 needs: [_identity]
-deeds: count(*)
+deeds: session_key
 reads:
   scores: >-
     SELECT CAST(unnest([x.created_at, s.started_at]) AS DATE) AS day

@@ -3,7 +3,7 @@ meaning: >-
   One eligible contact for which it is known whether the vendor claims that the assistant resolved it, beside whether it
   did. What no assistant touched is not claimed. Days on which nothing is claimed or denied say nothing.
 needs: [contacts]
-deeds: count(*)
+deeds: contact_id
 alike: contacts
 reads:
   contacts: >-

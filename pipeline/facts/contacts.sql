@@ -3,7 +3,7 @@ meaning: >-
   One eligible inbound contact, and whether the assistant settled it: no reply by a person, no reopening, and no new
   contact of the same requester on the same topic, through any channel, within 7 days. A requester nobody knows cannot
   be followed and does not count as settled.
-deeds: count(*)
+deeds: contact_id
 reads:
   contacts: >-
     SELECT facts.utc_day(created_at) AS day FROM changed

@@ -2,14 +2,28 @@
 meaning: >-
   One answer judged for groundedness; it is grounded only when every claim in it is supported. The judge is named with
   its version, and is empty where a person judged.
+needs: [_judged_sessions]
+deeds: CASE WHEN has_claims = 1 THEN session_key END
+follows: session_costs
 reads:
   scores: own
+  calls: >-
+    SELECT facts.utc_day(x.created_at) AS day
+    FROM (SELECT call_id AS target_id FROM changed UNION ALL SELECT trace_id FROM changed) JOIN core.scores AS x USING (target_id)
+  tasks: SELECT facts.utc_day(x.created_at) AS day FROM changed JOIN core.scores AS x ON x.target_id = changed.task_id
+  sessions: >-
+    SELECT facts.utc_day(x.created_at) AS day
+    FROM (SELECT session_id AS target_id FROM changed
+          UNION ALL SELECT unnest([c.call_id, c.trace_id]) FROM changed JOIN core.calls AS c USING (session_id)
+          UNION ALL SELECT t.task_id FROM changed JOIN core.tasks AS t USING (session_id)) JOIN core.scores AS x USING (target_id)
+  identities: all
 */
-SELECT facts.utc_day(created_at) AS day, score_id, coalesce(use_case_id, 'unknown') AS use_case,
+SELECT facts.utc_day(created_at) AS day, x.score_id, j.session_key, j.person_id, coalesce(use_case_id, 'unknown') AS use_case,
   coalesce(evaluator_kind, 'unknown') AS evaluator_kind,
   CASE WHEN evaluator_kind = 'human' THEN NULL
     ELSE coalesce(evaluator_id, 'unknown') || ' ' || coalesce(evaluator_version, '') END AS judge,
   CASE WHEN label = 'no_claims' THEN 0 ELSE 1 END AS has_claims,
   CASE WHEN label = 'grounded' THEN 1 ELSE 0 END AS is_grounded
-FROM core.scores
+FROM core.scores AS x
+LEFT JOIN facts._judged_sessions AS j ON j.score_id = x.score_id
 WHERE metric = 'grounded'

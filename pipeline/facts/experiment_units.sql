@@ -4,7 +4,7 @@ meaning: >-
   none. It belongs to the last day of the experiment, and is not there before that day: nobody peeks. A roll-out in
   waves, or to all at once, is no experiment.
 continuous: true
-deeds: count(*)
+deeds: unit_key
 needs: [_calendar]
 open: SELECT DISTINCT ends_on AS day FROM core.experiments
 reads:

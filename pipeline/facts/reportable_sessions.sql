@@ -5,7 +5,7 @@ meaning: >-
   without the export no report is not the same as none.
 needs: [_identity]
 continuous: true
-deeds: count(*)
+deeds: session_key
 alike: session_costs
 open: SELECT day FROM facts._calendar WHERE EXISTS (SELECT 1 FROM core.feedback WHERE kind = 'report')
 reads:

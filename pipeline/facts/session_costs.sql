@@ -4,7 +4,7 @@ meaning: >-
   call of no session is a row with no session of its own, so that its cost is not lost. The cost of a session is unknown
   when one of its calls is unpriced, and when no tokens of any of its calls were counted.
 needs: [priced_calls, _directory, _identity]
-deeds: sum(sessions)
+deeds: CASE WHEN sessions = 1 THEN session_key END
 reads:
   calls:
     - own

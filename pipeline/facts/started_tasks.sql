@@ -3,7 +3,7 @@ meaning: >-
   One task somebody began in production, however it ended, and whether somebody verified that it was done. Retries
   belong to their task. A use case in which nobody verifies anything is left out: there success is unknown, not zero.
 needs: [_directory, _identity]
-deeds: count(DISTINCT user_key)
+deeds: user_key
 reads:
   tasks: >-
     SELECT facts.utc_day(started_at) AS day FROM changed

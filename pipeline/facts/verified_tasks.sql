@@ -3,7 +3,7 @@ meaning: >-
   One task that somebody verified as done, with the hours it took less than the same task takes without AI (measured
   beforehand). Fewer hours than nothing are possible: a slow task counts against the total.
 needs: [_directory, _identity]
-deeds: count(DISTINCT session_key)
+deeds: session_key
 reads:
   tasks: own
   sessions: SELECT facts.utc_day(t.started_at) AS day FROM changed JOIN core.tasks AS t USING (session_id)
