@@ -196,9 +196,10 @@ Doers = dict[tuple[date, str], tuple[set[str], int]]
 
 def _doers(ask: Callable[[str], list[tuple[Any, ...]]], fact: str, dimension: str) -> Doers:
     """By day and slice who did what a fact counts, and how much of it is that of nobody known."""
+    deed = load_facts()[fact].deeds
     found = ask(
-        f"SELECT day, {dimension or repr('')}, list(DISTINCT {PERSON}) FILTER (WHERE {PERSON} IS NOT NULL), "
-        f"{load_facts()[fact].deeds} FILTER (WHERE {PERSON} IS NULL) FROM facts.{fact} GROUP BY 1, 2"
+        f"SELECT day, {dimension or repr('')}, list(DISTINCT {PERSON}) FILTER (WHERE {PERSON} || {deed} IS NOT NULL), "
+        f"count(DISTINCT {deed}) FILTER (WHERE {PERSON} IS NULL) FROM facts.{fact} GROUP BY 1, 2"
     )
     return {(day, name): (set(known or ()), int(more or 0)) for day, name, known, more in found}
 

@@ -80,7 +80,10 @@ def _first_edition(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 def _night(con: duckdb.DuckDBPyConnection, files: list[Arrival], *, anew: bool = False) -> int:
-    """Take files in and store an edition; return how many values were told."""
+    """Take files in and store an edition; return how many values were told that are not of people.
+
+    Of those that are, which may be told is decided over all periods.
+    """
     define_pseudonym(con, b"the same key in every test")
     mappings = load_mappings()
     run_id, since = ledger.start_run(con, started_at=NOW), ledger.next_load(con)
@@ -88,7 +91,7 @@ def _night(con: duckdb.DuckDBPyConnection, files: list[Arrival], *, anew: bool =
     create_editions(con)
     frame = values(con, since_load=since, anew=anew)
     _store(con, frame, run_id, anew=anew)
-    return len(frame)
+    return sum(not tells_of_people(CATALOG.metrics[kpi], facts_of_deeds()) for kpi in frame["kpi_id"])
 
 
 def _digests(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str]]:
@@ -145,7 +148,7 @@ def test_a_night_tells_anew_only_what_may_have_changed(arrivals: list[Arrival], 
         told = [_night(con, one) for one in [early, *nights]]
         edition = _edition(con)
     _agree(edition, at_once[0])
-    assert told[0] > 10_000
+    assert told[0] > 2_000
     assert all(0 < some < told[0] / 2 for some in told[1:-1]), told
 
 

@@ -9,6 +9,8 @@ import pytest
 from engine_room import fill
 from facts_room import Con, at, rows_of, session
 
+from pipeline.facts import load_facts, touched_days
+
 held = pytest.fixture(scope="module")(facts_room.held)
 STAGING, SYNTHETIC = {"environment": "staging"}, {"is_synthetic": True}
 
@@ -107,6 +109,61 @@ def test_a_violation_is_what_a_person_confirmed_last(con: Con) -> None:
     )
     found = rows_of(con, "audited_sessions", "day, session_key, is_violation, is_severe")
     assert found == [("2026-03-02", "s1", 0, 0), ("2026-03-02", "s2", 1, 0), ("2026-03-03", "lost", 1, 1)]
+
+
+def test_calls_are_those_of_who_held_the_session(con: Con) -> None:
+    """A login is the person it belongs to; a call of no session, or of one nobody held, is whose it says it is."""
+    fill(con, "identities", {"alias_id": "ann@work", "person_id": "ann"})
+    fill(con, "sessions", session(1, person_id="ann@work"), session(2))
+    call = {"started_at": at(2), "status": "ok", "tokens_in_uncached": 9, "tokens_cache_read": 0}
+    whose = {"a": ("s1", "bob"), "b": ("s2", "bob"), "c": ("s2", None), "d": (None, "ann@work"), "e": (None, None)}
+    for kind in ("model", "tool"):
+        rows = [
+            {"call_id": f"{kind} {name}", "session_id": one, "person_id": who} for name, (one, who) in whose.items()
+        ]
+        fill(con, "calls", *(call | row | {"kind": kind} for row in rows))
+    for fact, kind in {"requests": "model", "provider_calls": "model", "cacheable_calls": "model",
+                       "tool_calls": "tool"}.items():  # fmt: skip
+        found = rows_of(con, fact, "call_id, session_key, person_id")
+        assert [row[1:] for row in found if row[0].startswith(kind)] == [
+            ("s1", "ann"), ("s2", "bob"), ("s2", None), (f"{kind} d", "ann"), (f"{kind} e", None),
+        ], fact  # fmt: skip
+
+
+def test_an_answer_that_was_judged_is_that_of_who_held_its_session(con: Con) -> None:
+    """A score names a session, a task, a call or a trace, each with several calls; a test item is nobody's."""
+    fill(con, "identities", {"alias_id": "ann@work", "person_id": "ann"})
+    fill(con, "sessions", session(1, person_id="ann@work"), session(2))
+    fill(con, "tasks", {"task_id": "t", "session_id": "s1", "started_at": at(1)})
+    call = {"trace_id": "x", "started_at": at(1), "kind": "model", "status": "ok"}
+    fill(con, "calls", call | {"call_id": "1", "session_id": "s1"}, call | {"call_id": "2", "session_id": "s1"})
+    fill(con, "calls", call | {"call_id": "3", "trace_id": "y", "session_id": "s2", "person_id": "bob"})
+    targets = {"a": ("session", "s1"), "b": ("task", "t"), "c": ("call", "2"), "d": ("trace", "x"), "e": ("trace", "y"),
+               "f": ("trace", "lost"), "g": (None, "s1"), "h": ("item", "t"), "i": ("session", None)}  # fmt: skip
+    for metric in ("grounded", "safety_flag"):
+        fill(con, "scores", *({"score_id": f"{metric} {name}", "metric": metric, "target_type": kind, "target_id": one,
+                               "created_at": at(2)} for name, (kind, one) in targets.items()))  # fmt: skip
+    for fact, metric in {"evaluated_answers": "grounded", "screened_outputs": "safety_flag"}.items():
+        found = rows_of(con, fact, "score_id, session_key, person_id")
+        assert [row[1:] for row in found] == [
+            *[("s1", "ann")] * 4, ("s2", "bob"), ("lost", None), ("s1", None), (None, None), (f"{metric} i", None),
+        ], fact  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "days"), [("calls", "56"), ("tasks", "4"), ("sessions", "3456")])
+def test_who_was_judged_is_looked_up_again_where_it_may_have_changed(con: Con, table: str, days: str) -> None:
+    """A session, a task, a call and a trace of it were judged on the 3rd to the 6th; one of another on the 7th."""
+    targets = {3: ("session", "s1"), 4: ("task", "t1"), 5: ("call", "c1"), 6: ("trace", "x1"), 7: ("session", "s2")}
+    fill(con, "scores", *({"score_id": f"{day}", "metric": "grounded", "target_type": kind, "target_id": one,
+                           "created_at": at(day)} for day, (kind, one) in targets.items()))  # fmt: skip
+    held = {"calls": {"call_id": "c1", "trace_id": "x1", "kind": "model", "status": "ok"}, "tasks": {"task_id": "t1"},
+            "sessions": {}}  # fmt: skip
+    for name, row in held.items():
+        fill(con, name, row | {"session_id": "s1", "started_at": at(1)})
+    con.execute(f"UPDATE core.{table} SET _load_id = 2")
+    for fact in ("evaluated_answers", "screened_outputs"):
+        found = con.execute(touched_days(load_facts()[fact], since_load=2)).fetchall()
+        assert sorted(day.day for (day,) in found) == [int(day) for day in days], fact
 
 
 def test_an_attack_that_ended_in_an_error_tested_nothing(con: Con) -> None:

@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import combinations
 
@@ -37,18 +37,29 @@ SUMS = {
     "deflection_claim_gap": {"n": "contacts"},
     "hallucination_report_rate": {"numerator": "reports", "denominator": "sessions"},
     "safety_violation_rate": {"numerator": "violations", "denominator": "audited"},
+    "p95_latency": {"n": "requests"},
+    "request_throughput": {"n": "requests"},
+    "rate_limit_incidents": {"n": "provider_calls"},
+    "tool_error_rate": {"numerator": "tool_errors", "denominator": "tool_calls"},
+    "cache_hit_rate": {"numerator": "tokens_read", "denominator": "tokens"},
+    "flagged_output_rate": {"numerator": "flags", "denominator": "screened"},
+    "grounded_answer_rate": {"numerator": "grounded", "denominator": "claims"},
 }
 """Which sum each number of a KPI tells, from whatever fact; conversion_uplift, of units of one day, has none."""
 FACT_OF = {"hours": "verified_tasks", "verified": "verified_tasks", "tasks": "started_tasks",
            "successes": "started_tasks", "cost": "session_costs", "sessions": "session_costs", "settled": "contacts",
            "contacts": "contacts", "reports": "reportable_sessions", "violations": "audited_sessions",
-           "audited": "audited_sessions"}  # fmt: skip
+           "audited": "audited_sessions", "requests": "requests", "provider_calls": "provider_calls",
+           "tool_errors": "tool_calls", "tool_calls": "tool_calls", "tokens_read": "cacheable_calls",
+           "tokens": "cacheable_calls", "flags": "screened_outputs", "screened": "screened_outputs",
+           "grounded": "evaluated_answers", "claims": "evaluated_answers"}  # fmt: skip
 QUICK = [
     ("cost", "department"),
     ("sessions", "use_case"),
     ("successes", "intent"),
     ("hours", ""),
     ("contacts", "topic"),
+    ("requests", "use_case"),
 ]
 """Sums and dimensions that are solved in `make test`; `make proof-groups` solves all."""
 Facts = dict[str, list[Row]]
@@ -69,7 +80,7 @@ def crowd(chance: random.Random) -> Facts:
     Of a few sessions a day nobody knows whose they are. Most work at one use case and intent, and a few at others.
     """
     sizes = [chance.randint(1, 8) for _ in range(chance.randint(2, 4))] + [30]
-    facts: Facts = {fact: [] for fact in [*dict.fromkeys(FACT_OF.values()), "claimed_contacts"]}
+    facts = no_rows()
     known = ((f"p{team}x{at}", f"team {team}") for team, size in enumerate(sizes) for at in range(size))
     people: list[tuple[str | None, str]] = [*known, *[(None, "unknown")] * 3]
     for day, (at, (person, team)) in ((day, one) for day in range(DAYS) for one in enumerate(people)):
@@ -79,6 +90,11 @@ def crowd(chance: random.Random) -> Facts:
                                   "use_case": _mostly(chance), "intent": _mostly(chance), "topic": _mostly(chance),
                                   "channel": _mostly(chance), "session_key": f"{at} {day}"})  # fmt: skip
     return facts
+
+
+def no_rows() -> Facts:
+    """Every fact that these KPIs read, with no rows yet."""
+    return {fact: [] for fact in (*FACT_OF.values(), "claimed_contacts", "labelled_answers")}
 
 
 def _mostly(chance: random.Random) -> str:
@@ -95,11 +111,30 @@ def worked(chance: random.Random, facts: Facts, row: Row) -> None:
     facts["reportable_sessions"].append(row | {"is_reported": is_reported, "is_confirmed": 0})
     if chance.random() < 0.3:
         facts["audited_sessions"].append(row | {"is_violation": is_violation, "is_severe": 0})
+    calls = random.Random(f"{key} {cost}")
+    for at in range(calls.randint(1, 2)):
+        called(calls, facts, row | {"call_id": f"{key} {at}"})
     if chance.random() < 0.7:
         task = row | {"task_id": key, "user_key": row["person_id"] or key}
         facts["started_tasks"].append(task | {"is_success": is_success})
         if is_success:
             facts["verified_tasks"].append(task | {"hours_saved": Decimal(chance.randint(-9, 9)) / 4})
+
+
+def called(chance: random.Random, facts: Facts, row: Row) -> None:
+    """Put down a request, the calls that were made for it, and what was found of its answer."""
+    fails, called_at = chance.randint(0, 1), datetime.combine(row["day"], time(chance.randint(0, 23)), UTC)
+    row = {"provider": _mostly(chance), "tool": _mostly(chance), "evaluator_kind": _mostly(chance)} | row
+    row |= {"model": f"{row['provider']}{chance.choice('xxy')}", "started_at": called_at, "judge": None}
+    facts["requests"].append(row | {"latency_s": chance.random(), "is_error": fails, "is_ok": 1 - fails})
+    facts["provider_calls"].append(row | {"is_rate_limited": fails})
+    facts["cacheable_calls"].append(
+        row | {"tokens_in": chance.randint(9, 99), "tokens_cache_read": chance.randint(0, 9)}
+    )
+    if chance.random() < 0.5:
+        facts["tool_calls"].append(row | {"is_error": fails})
+        facts["screened_outputs"].append(row | {"score_id": row["call_id"], "is_flagged": fails})
+        facts["evaluated_answers"].append(row | {"score_id": row["call_id"], "has_claims": 1, "is_grounded": fails})
 
 
 def two_editions(con: duckdb.DuckDBPyConnection, facts: Facts, until: int) -> Iterator[tuple[pd.DataFrame, int]]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from oracles import put, restricted
 from oracles_intervals import Row
 from test_suppression import CLOSE
-from test_suppression_deeds import BEGIN, DAYS, FACT_OF, SUMS, Facts, two_editions, worked
+from test_suppression_deeds import BEGIN, DAYS, FACT_OF, SUMS, Facts, no_rows, two_editions, worked
 
 from pipeline.assurance import bound_facts
 from pipeline.catalog.people import SMALLEST_GROUP
@@ -50,7 +50,7 @@ def nested(chance: random.Random) -> Facts:
     """
     sizes, is_mixed = [chance.randint(1, 9), chance.randint(9, 14), chance.randint(1, 9), 30], chance.random() < 0.5
     people = [(f"p{team}x{at}", team) for team, size in enumerate(sizes) for at in range(size)]
-    facts: Facts = {fact: [] for fact in [*dict.fromkeys(FACT_OF.values()), "claimed_contacts"]}
+    facts = no_rows()
     for day, (at, (person, team)) in ((day, one) for day in range(DAYS) for one in enumerate(people)):
         if chance.random() < (0.2 if day % 7 < 5 else 0.03):
             case = chance.choice(["a", "bbbbbbbbba", "aaac", "aaaaaccddd"][team])
@@ -59,6 +59,8 @@ def nested(chance: random.Random) -> Facts:
             worked(chance, facts, {"day": BEGIN + timedelta(day), "person_id": person, "department": f"team {team}",
                                    "use_case": case, "intent": intent, "channel": channel,
                                    "topic": f"{channel} {chance.choice('xxxy')}",
+                                   "provider": {"b": "one", "c": "two"}.get(case) or ["two", "any"][(at + day) % 2],
+                                   "tool": f"{case} {'xxxy'[at % 4]}",
                                    "session_key": f"{at} {day}"})  # fmt: skip
     return facts
 
