@@ -137,11 +137,15 @@ class Kpi:
 
     @cached_property
     def now(self) -> Point | None:
-        """The newest closed value, over a month's worth of days."""
+        """The newest closed value, over a month's worth of days; of 28 withheld days the last told in a week."""
         headline = self.grain if self.grain in ("month", "quarter") else "28d"
         for grain in (headline, self.grain, "28d"):
             if points := self.points(grain):
-                return (self.closed(points) or points)[-1]
+                newest = (self.closed(points) or points)[-1]
+                if grain == "28d" and newest.status == WITHHELD:
+                    before = [one for one in points if 0 < (newest.period.end - one.period.end).days <= 6]
+                    return next((one for one in reversed(before) if one.status != WITHHELD), newest)
+                return newest
         return None
 
     def before(self, now: Point) -> Point | None:

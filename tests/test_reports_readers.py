@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +188,20 @@ def test_what_got_worse_says_how_an_upper_bound_is_read() -> None:
     told = worse(Edition(replace(data, catalog=catalogue), index(data.values, AS_OF)), catalogue.metrics)
     assert told.note.startswith(f"{words.UPPER_BOUND} Worse is a signal")
     assert worse(Edition(data, index(data.values, AS_OF)), data.catalog.metrics).note.startswith("Worse is a signal")
+
+
+@pytest.mark.parametrize(("days", "told"), [(0, 6), (1, 6), (6, 6), (7, None)])
+def test_28_days_that_are_withheld_give_way_to_those_of_the_week_before(days: int, told: float | None) -> None:
+    """On a Saturday of few people the headline is that of Friday, with its dates; of a week ago there is none."""
+    plain = edition()
+    catalog, end = plain.catalog, AS_OF + timedelta(1)
+    kept = plain.values[(plain.values["kpi_id"] != "tool_error_rate") | (plain.values["grain"] != "28d")]
+    windows = [(end - timedelta(28 + days), end - timedelta(days), {"value": 6.0})]
+    windows += [(end - timedelta(28 + at), end - timedelta(at), HIDDEN) for at in range(days)]
+    rows = [row(catalog, "tool_error_rate", "28d", start, until, **more) for start, until, more in windows]
+    values = pd.concat([kept, pd.DataFrame(rows, columns=kept.columns).astype(object)], ignore_index=True)
+    held = Edition(replace(plain, values=values), index(values, AS_OF))
+    now = held.current("tool_error_rate")
+    assert now is not None
+    assert (now.value, now.end) == (told, end - timedelta(days if told else 0))
+    assert ("not available" in held.headline("tool_error_rate")) == (told is None)

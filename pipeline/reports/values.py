@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.catalog.model import AnyMetric
 
 GRAINS = ("day", "week", "month", "quarter")
+WEEK = timedelta(days=7)
 QUIET = ("", "none", "trial")
 """Signal words that say nothing was found."""
 RUN = 7
@@ -135,11 +136,18 @@ def sliced_period(values: Values, now: Value, metric: AnyMetric, dimension: str)
 
 
 def current(values: Values, kpi_id: str, metric: AnyMetric) -> Value | None:
-    """The value a page headlines: the newest closed one, else the newest there is; a gap is never papered over."""
+    """The value a page headlines: the newest closed one, else the newest there is; a gap is never papered over.
+
+    28 days that are withheld, as those to a Saturday of few people may be, give way to others that end within the week
+    before: their dates stand beside the value, and an older one is the last known.
+    """
     for grain in (metric.headline_grain, metric.grain, "28d"):
         rows = values.series(kpi_id, grain)
         if rows:
-            return (closed(values, rows, metric) or rows)[-1]
+            newest = (closed(values, rows, metric) or rows)[-1]
+            week = [row for row in rows if newest.end - row.end < WEEK and row.end <= newest.end]
+            told = [row for row in week if not row.is_withheld] if grain == "28d" else []
+            return told[-1] if told else newest
     return None
 
 
