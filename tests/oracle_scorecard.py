@@ -96,9 +96,11 @@ class Kpi:
     @property
     def is_withheld(self) -> bool:
         """Whether the course tells nothing of the headlined period."""
-        if self.now is None:
-            return False
-        span = (self.now.period.grain, str(self.now.period.start), str(self.now.period.end))
+        return self.now is not None and self.is_hidden(self.now)
+
+    def is_hidden(self, point: Point) -> bool:
+        """Whether the course tells nothing of a period in total."""
+        span = (point.period.grain, str(point.period.start), str(point.period.end))
         held = (one for one in self.told["course"]
                 if (one["grain"], one["period_start"][:10], one["period_end"][:10]) == span)  # fmt: skip
         return any(one["reason"].startswith("suppressed") for one in held)
@@ -142,10 +144,9 @@ class Kpi:
         for grain in (headline, self.grain, "28d"):
             if points := self.points(grain):
                 newest = (self.closed(points) or points)[-1]
-                if grain == "28d" and newest.status == WITHHELD:
-                    before = [one for one in points if 0 < (newest.period.end - one.period.end).days <= 6]
-                    return next((one for one in reversed(before) if one.status != WITHHELD), newest)
-                return newest
+                week = [one for one in points if 0 < (newest.period.end - one.period.end).days <= 6]
+                told = [one for one in week if not self.is_hidden(one)] if grain == "28d" else []
+                return told[-1] if told and self.is_hidden(newest) else newest
         return None
 
     def before(self, now: Point) -> Point | None:
