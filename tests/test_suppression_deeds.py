@@ -320,6 +320,46 @@ def test_sessions_of_nobody_known_are_told_when_they_are_five() -> None:
     assert [_day(public, day)[""][1].startswith("suppressed") for day in range(3)] == [False, True, True]
 
 
+def _told_by_day(kpi: str, dimension: str, **facts: list[Row]) -> set[str]:
+    """The slices that a KPI tells of the first day; what rows do not say is the same for all."""
+    row: Row = {"day": BEGIN, "use_case": "a", "department": "d", "provider": "x", "model": "m", "judge": None,
+                "started_at": datetime.combine(BEGIN, time(9), UTC), "latency_s": 1.0, "is_ok": 1, "is_error": 0,
+                "sessions": 1, "cost_usd": Decimal(1), "unknown_costs": 0, "is_grounded": 1,
+                "evaluator_kind": "human"}  # fmt: skip
+    with empty() as con:
+        put(con, bound_facts(), {fact: [row | one for one in rows] for fact, rows in facts.items()})
+        kpis = [kpi, *(["token_cost_per_session"] if "session_costs" in facts else [])]
+        frame = values(con, restricted(kpis), made_up=False)
+    day = frame[(frame["kpi_id"] == kpi) & (frame["grain"] == "day") & (frame["dimension"] == dimension)]
+    return set(day.loc[~day["reason"].str.startswith("suppressed"), "dimension_value"])
+
+
+@pytest.mark.parametrize(("sessions", "told"), [(4, set()), (5, {"x", "y", "z"})])
+def test_a_session_of_nobody_known_is_one_in_whatever_slices_it_stands(sessions: int, told: set[str]) -> None:
+    """Four anonymous sessions call three providers each: that is twelve calls, and four people at the most."""
+    calls = [{"call_id": f"{at}{name}", "session_key": f"s{at}", "person_id": None, "provider": name}
+             for at in range(sessions) for name in "xyz"]  # fmt: skip
+    assert _told_by_day("request_throughput", "provider", requests=calls) == told
+    assert _told_by_day("request_throughput", "", requests=calls) == ({""} if told else set())
+
+
+@pytest.mark.parametrize(("claims", "told"), [(4, set()), (5, {""})])
+def test_an_answer_that_claims_nothing_is_nobodys(claims: int, told: set[str]) -> None:
+    """Six people's answers were judged; only those that claim something are in the denominator."""
+    answers = [{"score_id": f"{at}", "session_key": f"s{at}", "person_id": f"p{at}", "has_claims": int(at < claims)}
+               for at in range(6)]  # fmt: skip
+    assert _told_by_day("grounded_answer_rate", "", evaluated_answers=answers, labelled_answers=[]) == told
+
+
+def test_requests_are_withheld_where_their_sessions_are() -> None:
+    """A session at `a` sent nothing: `b` is withheld beside it, and its requests would tell its five sessions."""
+    sessions = [{"use_case": case, "person_id": f"{case}{at}", "session_key": f"{case}{at}"}
+                for case, size in (("a", 1), ("b", 5), ("c", 9)) for at in range(size)]  # fmt: skip
+    calls = [one | {"call_id": one["session_key"]} for one in sessions if one["use_case"] != "a"]
+    assert _told_by_day("request_throughput", "use_case", requests=calls) == {"b", "c"}
+    assert _told_by_day("request_throughput", "use_case", requests=calls, session_costs=sessions) == {"c"}
+
+
 def test_a_slice_that_benefits_need_is_not_withheld_for_the_sake_of_another() -> None:
     """One person works at `rare`: withheld with it is not `contract_review`, the smaller one, which a line reads."""
     sizes = {"rare": 1, "contract_review": 6, "other": 9}

@@ -24,8 +24,8 @@ Each `*.sql` file is a view `facts.<file name>`. The comment at its head is YAML
     follows:  another fact whose deeds lead to these, as sessions lead to requests: what is withheld of the one is
               withheld of the other
 
-A view whose name begins with an underscore only helps others and has no days. `facts.utc_day(moment)` is the day of a
-moment.
+A view whose name begins with an underscore only helps others and has no days; what it `reads` is what they read, and
+touches their days. `facts.utc_day(moment)` is the day of a moment.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -93,7 +93,9 @@ def load_facts() -> dict[str, Fact]:
     def place(fact: Fact) -> None:
         for need in fact.needs:
             place(found[need])
-        ordered.setdefault(fact.name, fact)
+        below = [fact.reads, *(ordered[need].reads for need in fact.needs if ordered[need].helper)]
+        reads = {table: tuple(rule for one in below for rule in one.get(table, ())) for one in below for table in one}
+        ordered.setdefault(fact.name, replace(fact, reads=reads))
 
     for fact in found.values():
         place(fact)

@@ -3,6 +3,19 @@ meaning: >-
   Which session a score is about, and who held it. A score of something nobody knows the session of has a session of its
   own, and one of a test item, which nobody asked, has none.
 needs: [_identity]
+reads:
+  calls: >-
+    SELECT facts.utc_day(x.created_at) AS day
+    FROM (SELECT call_id AS target_id FROM changed UNION ALL SELECT trace_id FROM changed)
+    JOIN core.scores AS x USING (target_id)
+  tasks: SELECT facts.utc_day(x.created_at) AS day FROM changed JOIN core.scores AS x ON x.target_id = changed.task_id
+  sessions: >-
+    SELECT facts.utc_day(x.created_at) AS day
+    FROM (SELECT session_id AS target_id FROM changed
+          UNION ALL SELECT unnest([c.call_id, c.trace_id]) FROM changed JOIN core.calls AS c USING (session_id)
+          UNION ALL SELECT t.task_id FROM changed JOIN core.tasks AS t USING (session_id))
+    JOIN core.scores AS x USING (target_id)
+  identities: all
 */
 WITH sought AS (SELECT score_id, target_type, target_id FROM core.scores WHERE coalesce(target_type, '') <> 'item'),
 found AS (

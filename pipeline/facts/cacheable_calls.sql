@@ -24,7 +24,8 @@ WITH counted AS (
   WHERE tokens_in_uncached IS NOT NULL AND NOT coalesce(response_cache_hit, FALSE)
 ),
 telling AS (SELECT DISTINCT day, provider, model FROM counted WHERE told IS NOT NULL)
-SELECT c.day, c.call_id, c.session_key, coalesce(i.person_id, c.alias_id) AS person_id, c.use_case, c.provider, c.model, c.tokens_in, c.tokens_cache_read
+SELECT c.day, c.call_id, c.session_key, coalesce(i.person_id, c.alias_id) AS person_id, c.use_case,
+  c.provider, c.model, c.tokens_in, c.tokens_cache_read
 FROM counted AS c
 JOIN telling AS t ON t.day = c.day AND t.provider = c.provider AND t.model = c.model
 LEFT JOIN facts._price_spans AS p

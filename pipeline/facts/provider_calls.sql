@@ -10,7 +10,8 @@ reads:
   sessions: SELECT facts.utc_day(c.started_at) AS day FROM changed JOIN core.calls AS c USING (session_id)
   identities: all
 */
-SELECT day, call_id, session_key, coalesce(i.person_id, c.alias_id) AS person_id, use_case, coalesce(provider, 'unknown') AS provider, coalesce(model, 'unknown') AS model, started_at,
+SELECT day, call_id, session_key, coalesce(i.person_id, c.alias_id) AS person_id, use_case,
+  coalesce(provider, 'unknown') AS provider, coalesce(model, 'unknown') AS model, started_at,
   CASE WHEN status <> 'ok' AND (http_status = 429 OR lower(error_type) LIKE '%ratelimit%' OR lower(error_type) LIKE '%rate_limit%'
                                 OR lower(error_type) LIKE '%quota%' OR lower(error_type) LIKE '%toomanyrequests%')
        THEN 1 ELSE 0 END AS is_rate_limited

@@ -10,8 +10,9 @@ reads:
   sessions: SELECT facts.utc_day(c.started_at) AS day FROM changed JOIN core.calls AS c USING (session_id)
   identities: all
 */
-SELECT day, call_id, session_key, coalesce(i.person_id, c.alias_id) AS person_id, use_case, coalesce(provider, 'unknown') AS provider, coalesce(model, 'unknown') AS model,
-  started_at, coalesce(latency_s, (epoch_us(ended_at) - epoch_us(started_at)) / 1e6) AS latency_s,
+SELECT day, call_id, session_key, coalesce(i.person_id, c.alias_id) AS person_id, use_case,
+  coalesce(provider, 'unknown') AS provider, coalesce(model, 'unknown') AS model, started_at,
+  coalesce(latency_s, (epoch_us(ended_at) - epoch_us(started_at)) / 1e6) AS latency_s,
   CASE WHEN status IN ('error', 'timeout') THEN 1 ELSE 0 END AS is_error,
   CASE WHEN status = 'ok' THEN 1 ELSE 0 END AS is_ok
 FROM facts._production_calls AS c

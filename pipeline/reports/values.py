@@ -145,9 +145,10 @@ def current(values: Values, kpi_id: str, metric: AnyMetric) -> Value | None:
         rows = values.series(kpi_id, grain)
         if rows:
             newest = (closed(values, rows, metric) or rows)[-1]
-            week = [row for row in rows if newest.end - row.end < WEEK and row.end <= newest.end]
-            told = [row for row in week if not row.is_withheld] if grain == "28d" else []
-            return told[-1] if told else newest
+            if grain != "28d" or not newest.is_withheld:
+                return newest
+            week = (row for row in rows if newest.end - WEEK < row.end < newest.end and row.value is not None)
+            return max(week, key=lambda row: row.end, default=newest)
     return None
 
 
