@@ -163,7 +163,7 @@ def test_what_is_withheld_cannot_be_explained(nights: Nights) -> None:
     told = nights.project.json(
         "explain", "adoption_rate", "--period", withheld[0][2][:7], "--by", f"department={withheld[0][5]}"
     )
-    assert told["published"]["reason"] == "suppressed: fewer than 5 people, or what would tell of them"
+    assert told["published"]["reason"] == "suppressed: fewer than 5 people, or kept back to protect such a group"
     assert told["from_rows"] == {}
 
 

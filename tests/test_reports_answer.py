@@ -190,7 +190,7 @@ def test_a_target_missed_twice_and_by_more_is_told_beside_the_line(value: float,
     assert line.items == ()
     now, before = (f"{amount}\u202f%" for amount in ("98.9", "99.0"))
     rule = "Missed before as well, and farther from the target now without a signal"
-    told = f"{rule}: Availability {now} ({before} before)."
+    told = f"{rule}: Availability {now} ({before} before; AI Operations & Monitoring Engineer)."
     assert line.still == (told if says else "")
     assert (told in list(spoken(line))) == says
 

@@ -178,3 +178,15 @@ def test_a_usual_range_that_misses_the_target_says_so() -> None:
     far = metric.model_copy(update={"target": METRIC.target.model_copy(update={"at_most": Decimal(10)})})
     shown = charts.chart("kpi", far, rows, "title")
     assert shown is not None and "good enough" not in shown.subtitle
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [("suppressed: fewer than 5 people, or kept back to protect such a group", True), ("no rows", False)],
+)
+def test_gaps_for_the_sake_of_few_people_are_said(reason: str, says: bool) -> None:
+    """A withheld month is no month of nothing; one that nobody measured gives its reason in the table alone."""
+    rows = months()
+    shown = charts.chart("kpi", METRIC, [*rows[:3], replace(rows[3], value=None, reason=reason), *rows[4:]], "title")
+    assert shown is not None
+    assert shown.subtitle.endswith(". 1 of 7 withheld to protect small groups: gaps, not zeros") == says

@@ -10,6 +10,8 @@ from pipeline.tables import load_tables
 
 SMALLEST_GROUP = 5
 """Of fewer people nothing is told."""
+WITHHELD = "suppressed"
+"""How the reason of a value begins that is withheld for the sake of few people, in every edition."""
 UNKNOWN = "unknown"
 """The slice of rows of which nobody knows to which other slice they belong."""
 PERSON = "person_id"
@@ -25,6 +27,11 @@ def groupings() -> frozenset[str]:
 def tells_of_people(metric: AnyMetric, deeds: Collection[str]) -> bool:
     """Whether a KPI counts people, or what people did: the rows of one of the facts named."""
     return metric.people or not set(metric.counted_facts).isdisjoint(deeds)
+
+
+def is_withheld(reason: object) -> bool:
+    """Whether the reason why a value is not there is that it would tell of few people."""
+    return str(reason).startswith(WITHHELD)
 
 
 def unknown_words(dimension: str) -> str:

@@ -8,7 +8,7 @@ from datetime import date
 import duckdb
 
 from pipeline.catalog.model import AnyMetric
-from pipeline.engine.suppression import REASON
+from pipeline.catalog.people import is_withheld
 from pipeline.facts import load_facts
 from pipeline.warehouse.connection import rows
 
@@ -32,9 +32,9 @@ def course_of(con: duckdb.DuckDBPyConnection, kpi_id: str, of: tuple[str, str], 
 
 def withheld(course: list[Record], grain: str) -> Iterator[tuple[date, date]]:
     """Half-open spans of the periods of a grain that are withheld for the sake of few people, and so is all around."""
-    told = [_span(row) for row in course if row["reason"] != REASON]
+    told = [_span(row) for row in course if not is_withheld(row["reason"])]
     for row in course:
-        if row["grain"] == grain and row["reason"] == REASON:
+        if row["grain"] == grain and is_withheld(row["reason"]):
             start, end = _span(row)
             if not any(first <= start and end <= last for first, last in told):
                 yield start, end

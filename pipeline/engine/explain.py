@@ -9,11 +9,11 @@ from datetime import date, timedelta
 import duckdb
 
 from pipeline.catalog.model import Catalog, Metric, Percentile
+from pipeline.catalog.people import is_withheld
 from pipeline.engine.course import course_of
 from pipeline.engine.editions import latest_edition
 from pipeline.engine.kinds import Look, kind_of
 from pipeline.engine.kinds.base import literal
-from pipeline.engine.suppression import REASON
 from pipeline.errors import ConfigurationError, Problem
 from pipeline.facts import load_facts
 from pipeline.statistics.histogram import ALPHA
@@ -115,7 +115,7 @@ def explain(
     explanation.data_through = str(standing["as_of"])[:10]
     explanation.course = course_of(con, kpi_id, slice_of, edition=edition) if course else []
     explanation.history = _history(con, kpi_id, found, slice_of)
-    if not metric.facts or str(published["reason"]) == REASON:  # what was withheld shall not be read from the rows
+    if not metric.facts or is_withheld(published["reason"]):  # what was withheld shall not be read from the rows
         return explanation
     look = _look(found, *slice_of, until=_day((latest_edition(con) or {})["as_of"]))
     explanation.look, explanation.sql = look, kind_of(metric).rows_sql(metric, look)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.catalog.model import Catalog
-from pipeline.catalog.people import SMALLEST_GROUP
+from pipeline.catalog.people import SMALLEST_GROUP, WITHHELD
 from pipeline.engine.crowds import GRAINS, SLICE, WINDOW, Group, days_since_1970, groups_of_deeds, groups_of_people
 from pipeline.engine.differences import levels
 from pipeline.engine.nesting import TOTAL, Chain, Slice
@@ -20,12 +20,12 @@ from pipeline.engine.nesting import TOTAL, Chain, Slice
 if TYPE_CHECKING:
     import pandas as pd
 
-REASON = f"suppressed: fewer than {SMALLEST_GROUP} people, or what would tell of them"
+REASON = f"{WITHHELD}: fewer than {SMALLEST_GROUP} people, or kept back to protect such a group"
 """One for all, so that nobody can tell a small group, or nobody, from what is withheld for its sake."""
 _HIDDEN = ["value", "numerator", "denominator", "n", "interval_low", "interval_high"]
-_TOLD = """
+_TOLD = f"""
 SELECT v.kpi_id, v.dimension, v.dimension_value, v.period_start::DATE AS first,
-  least(v.period_end, e.as_of + 1)::DATE AS "end", starts_with(v.reason, 'suppressed') AS is_withheld
+  least(v.period_end, e.as_of + 1)::DATE AS "end", starts_with(v.reason, '{WITHHELD}') AS is_withheld
 FROM kpi.values AS v JOIN kpi.editions AS e ON e.number = v.first_edition
 WHERE list_contains(?, v.kpi_id)
 """

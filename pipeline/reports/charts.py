@@ -307,7 +307,13 @@ def _subtitle(metric: AnyMetric, rows: Sequence[Value], usual: XmR | None, *, co
     span = " to ".join(formats.period(row.grain, row.start, row.end) for row in (rows[0], rows[-1]))
     as_seen = " as seen" if metric.headline == "upper_bound" else ""
     said = f"{metric.name} {_per(rows)}{coarser}, in {formats.UNIT_WORDS[metric.unit]}{as_seen}, {span}"
-    return said + _range_words(metric, usual)
+    return said + _range_words(metric, usual) + _gap_words(rows)
+
+
+def _gap_words(rows: Sequence[Value]) -> str:
+    """Why the line has gaps that no want of data explains."""
+    hidden = sum(row.is_withheld for row in rows)
+    return f". {hidden} of {len(rows)} withheld to protect small groups: gaps, not zeros" if hidden else ""
 
 
 def _why_coarser(metric: AnyMetric, rows: Sequence[Value], newest: Value | None) -> str:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pipeline.catalog.people import is_withheld
 from pipeline.reports import formats
 from pipeline.reports.cells import cell
 from pipeline.reports.model import CONTRACT_COLUMNS, Download, EditionData, Record
@@ -136,7 +137,7 @@ def contract_frame(values: pd.DataFrame) -> pd.DataFrame:
         frame[column] = _each(lambda found: str(found)[:10], frame[column].astype(object).tolist())
     for column in ("dimension", "dimension_value", "verdict", "signal"):
         frame[column] = frame[column].astype(object).where(frame[column].notna(), "")
-    withheld = frame["reason"].fillna("").astype(str).str.startswith("suppressed")  # editions before told a verdict
+    withheld = frame["reason"].map(is_withheld)  # editions before told a verdict
     frame.loc[withheld, ["verdict", "signal"]] = ""
     return frame.sort_values(ORDER, kind="stable").reset_index(drop=True)
 

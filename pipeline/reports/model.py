@@ -7,6 +7,8 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from pipeline.catalog.people import is_withheld
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -98,7 +100,7 @@ class Value:
     @property
     def is_withheld(self) -> bool:
         """Whether it would tell of a few people."""
-        return self.reason.startswith("suppressed")
+        return is_withheld(self.reason)
 
 
 @dataclass(frozen=True)

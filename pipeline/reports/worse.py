@@ -66,7 +66,8 @@ def _farther(edition: Edition, kpi_id: str) -> str:
     was, is_now = (one.high if metric.headline == "upper_bound" else one.value for one in (before, now))
     if was is None or is_now is None or is_now == was or (is_now > was) == (metric.direction == "up"):
         return ""
-    return f"{metric.name} {sentences.value(now, metric)} ({sentences.value(before, metric)} before)"
+    owner = edition.catalog.roles[metric.owner].title
+    return f"{metric.name} {sentences.value(now, metric)} ({sentences.value(before, metric)} before; {owner})"
 
 
 def _note(whole: int, unknown: int, unjudged: int) -> str:

@@ -86,7 +86,7 @@ def _usage(book: Book) -> Iterator[CostItem]:
             business_unit=book.unit_of(case, one.month) if case else SHARED,
             category=OVERSIGHT if one.is_oversight else USAGE,
             amount=None if unknown else cents(one.amount),
-            how=f"{one.calls} calls at the price of their day",
+            how=f"{one.calls} call{'' if one.calls == 1 else 's'} at the price of their day",
             place="calls",
             reason=f"{one.unpriced} calls have no price, and there is no invoice of {one.month:%Y-%m}"
             if unknown
