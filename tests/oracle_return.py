@@ -6,6 +6,7 @@ It imports nothing of the model or of the pages, and follows "How to recompute t
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -269,6 +270,18 @@ class Return:
             at = [float(self.nets(base | {one["name"]: end})[self.months[-1]]) for end in (low, high)]
             found.append((one["name"], at[0], at[1]))
         return sorted(found, key=lambda swing: (-abs(swing[2] - swing[1]), swing[0]))
+
+    def at_once(self) -> tuple[float, float]:
+        """The net benefit with every input at the end of its range that is worse for it, and at the better one."""
+        worse, better = {}, {}
+        base = {one["name"]: float(one["base"]) for one in self.inputs}
+        for one in self.inputs:
+            name, most = one["name"], 1.0 if one["is_share"] else math.inf
+            ends = [min(float(one[end]), most) for end in ("low", "high")]
+            net = {end: float(self.nets(base | {name: end})[self.months[-1]]) for end in ends}
+            worse[name], better[name] = min(ends, key=lambda end: net[end]), max(ends, key=lambda end: net[end])
+        low, high = (float(self.nets(ends)[self.months[-1]]) for ends in (worse, better))
+        return low, high
 
 
 def total(nodes: list[Json | None]) -> Decimal:

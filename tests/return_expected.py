@@ -119,7 +119,8 @@ def _answer(
     text = f"{money(ends[0])} and {money(ends[1])}; {sure}. {percent(backed / gained)} {money(backed)} {money(gained)}"
     yield ("answer", "How sure"), text + _unsettled(told)
     _, at_p10, at_p90 = swings[0]
-    yield ("answer", "What would change our mind"), f"{money(at_p10)} {money(at_p90)} {_even(told)}"
+    ends = " ".join(map(money, told.at_once()))
+    yield ("answer", "What would change our mind"), f"{money(at_p10)} {money(at_p90)}; {ends} {_even(told)}"
 
 
 def _even(told: Return) -> str:

@@ -80,7 +80,7 @@ def chart(kpi: Kpi, noted: Sequence[Point] = ()) -> Any:
         days, [_six(one.value if one.status == "computed" else None) for one in points], [one.n for one in points]
     )}  # fmt: skip
     if any(one.ends[0] is not None and one.ends[1] is not None for one in known):
-        traces["95 % interval, cut at the frame" if is_cut else "95 % interval"] = _band(points, (low, high))
+        traces[text.interval_name(kpi) + (", cut at the frame" if is_cut else "")] = _band(points, (low, high))
     if kpi.limits:
         mean, *limits = kpi.limits
         inside = [one for one in limits if bounds(kpi)[0] < one < bounds(kpi)[1]]

@@ -14,7 +14,8 @@ from return_page import Where
 from scorecard_chart import bounds, bullet, chart, numbers, spark
 from scorecard_page import figures, places
 
-HEADS = "95 % interval 12 months"
+SPREAD = "Interval (95 % unless named)"
+HEADS = f"{SPREAD} 12 months"
 SIGNALS = {"none": "no real change", "shift": "shift", "trend": "trend", "trial": "trial limits"}
 LIMITS = {
     ("outside_limits", "above"): "above the upper limit", ("outside_limits", "below"): "below the lower limit",
@@ -287,7 +288,7 @@ def _card(kpi: Kpi) -> Iterator[tuple[Where, str]]:
         return
     value = _told(kpi, now) if now.value is not None else _why_here(kpi)
     yield ("Value",), f"{value} {text.when(now)}"
-    yield ("95 % interval",), text.interval(now, unit)
+    yield (SPREAD,), text.interval(now, unit)
     yield ("n",), text.count(now.n)
     yield ("Target",), f"{text.goal(kpi)} {now.verdict if kpi.definition['target'] else 'no target'}"
     if kpi.limit is not None and now.value is not None:
@@ -358,14 +359,14 @@ def _course(kpi: Kpi, noted: Sequence[tuple[Point, str]]) -> Iterator[tuple[Wher
     said = ""
     if limits:
         floor, ceiling = bounds(kpi)
-        low, high = (text.amount(min(max(end, floor), ceiling), unit) for end in limits[1:])
+        low, high = (text.average(min(max(end, floor), ceiling), unit) for end in limits[1:])
         judged = sum(one.status == "computed" and one.value is not None for one in kpi.drawn)
         trial = ", on trial below 13 points" if judged < 13 else ""
-        said = f"Mean {text.amount(limits[0], unit)}, usual range {text.span(low, high)}{trial}"
+        said = f"Mean {text.average(limits[0], unit)} of {judged}, usual range {text.span(low, high)}{trial}"
     yield (), f"{said} Table of {len(kpi.drawn)} values"
     yield ("label",), f"{said} {said}"
     yield ("caption",), said
-    yield ("heads",), "95 % interval"
+    yield ("heads",), text.interval_name(kpi)
     for at, (_, note) in enumerate(noted):
         yield (str(at),), note
     for one in kpi.drawn:
@@ -373,7 +374,7 @@ def _course(kpi: Kpi, noted: Sequence[tuple[Point, str]]) -> Iterator[tuple[Wher
         numbered = [str(number) for number, (point, _) in enumerate(noted, 1) if point == one]
         yield (row, "Note"), ", ".join(numbered)
         yield (row, "Value"), text.leading(one, kpi) if one.value is not None else ""
-        yield (row, "95 % interval"), text.interval(one, unit)
+        yield (row, text.interval_name(kpi)), text.interval(one, unit)
         yield (row, "n"), text.count(one.n)
 
 
@@ -385,9 +386,9 @@ def _slices(kpi: Kpi) -> Iterator[tuple[Where, str]]:
         found.sort(key=lambda one: (one.value is None, -(one.n or 0), one.slice))
         base = ("slices", f"{_name(kpi)} by {dimension.replace('_', ' ')}")
         if found:
-            yield (*base, "heads"), "95 % interval"
+            yield (*base, "heads"), text.interval_name(kpi)
         for one in found[:SHOWN_SLICES]:
             few = "fewer than 5 people" if one.status == WITHHELD else ""
             yield (*base, one.slice, "Value"), text.leading(one, kpi) if one.value is not None else few
-            yield (*base, one.slice, "95 % interval"), text.interval(one, unit)
+            yield (*base, one.slice, text.interval_name(kpi)), text.interval(one, unit)
             yield (*base, one.slice, "n"), text.count(one.n)

@@ -76,6 +76,16 @@ def amount(value: float, unit: str) -> str:
     return number(value, SIGNS.get(unit, unit))
 
 
+def average(value: float, unit: str) -> str:
+    """A mean or a limit, which of a count has decimals."""
+    return number(value, "") if unit == "count" else amount(value, unit)
+
+
+def interval_name(kpi: Kpi) -> str:
+    """What its intervals are."""
+    return "P10 to P90" if kpi.now is not None and kpi.now.method == "simulation" else "95 % interval"
+
+
 def goal(kpi: Kpi) -> str:
     """A target as it was set, with its side."""
     aim, unit, limit = kpi.definition["target"], kpi.definition["unit"], kpi.limit

@@ -112,6 +112,11 @@ def test_what_would_change_our_mind_is_the_widest_bar(result: RoiResult) -> None
     turning = (Swing("risk", D(5), D(6)), Swing("loaded_rate", D(8), D(-2)))
     told = answer(replace(varied(result, net=D(4)), tornado=turning)).turns
     assert told.startswith("loaded rate alone could turn the answer")
+    ends = {"low": D(-30), "base": D(4), "high": D(20)}
+    told = answer(replace(varied(result, net=D(4)), tornado=swings, scenarios=ends)).turns
+    assert "; with every figure at its worst or best at once, which is far rarer than P10 or P90, it is" in told
+    assert "-$30.00 to $20.00; break-even" in told.replace("\u2212\u2060", "-")
+    assert "at once" not in answer(replace(varied(result, net=D(4)), tornado=swings, scenarios={})).turns
 
 
 def test_no_sentence_says_what_brought_it_about(result: RoiResult) -> None:
@@ -189,7 +194,7 @@ def test_a_target_missed_twice_and_by_more_is_told_beside_the_line(value: float,
     line = worse(rows.indexed(moved(now=quiet | {"value": value}, before=quiet | {"value": 0.99})), ["availability"])
     assert line.items == ()
     now, before = (f"{amount}\u202f%" for amount in ("98.9", "99.0"))
-    rule = "Missed before as well, and farther from the target now without a signal"
+    rule = "Missed before as well, and farther from the target now, though no signal says worse"
     told = f"{rule}: Availability {now} ({before} before; AI Operations & Monitoring Engineer)."
     assert line.still == (told if says else "")
     assert (told in list(spoken(line))) == says

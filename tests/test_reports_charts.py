@@ -59,7 +59,9 @@ def test_the_usual_range_is_that_of_the_judged_points() -> None:
     low, high = 0.04 - 0.0266, 0.04 + 0.0266
     assert trace(rows, "limits")["y"] == pytest.approx([low, low, None, high, high])
     chart = charts.chart("token_cost_per_session", METRIC, rows, "title")
-    assert chart and "Mean $0.04000, usual range $0.01340–$0.06660, on trial below 13 points" in chart.subtitle
+    assert (
+        chart and "Mean $0.04000 of 7 months, usual range $0.01340–$0.06660, on trial below 13 points" in chart.subtitle
+    )
 
 
 def test_a_limit_below_zero_is_not_drawn_for_what_cannot_be_negative() -> None:
@@ -172,7 +174,7 @@ def test_a_usual_range_that_misses_the_target_says_so() -> None:
     metric, rows = bounded([4.0] * 7)
     shown = charts.chart("kpi", metric, rows, "title")
     assert shown is not None
-    assert "usual range 0\u20133" in shown.subtitle
+    assert "usual range 0\u20133.09" in shown.subtitle
     assert shown.subtitle.endswith("; a part of it misses the target, so usual is not good enough")
     assert METRIC.target is not None
     far = metric.model_copy(update={"target": METRIC.target.model_copy(update={"at_most": Decimal(10)})})

@@ -59,7 +59,7 @@ def test_the_last_known_value_is_the_newest_of_any_grain(held: Edition) -> None:
     assert found is not None
     assert (found.grain, found.end, found.value) == ("quarter", date(2026, 10, 1), 0.0)
     assert "; last known 0" in held.headline(KPI) and "Q3 2026" in held.headline(KPI)
-    assert (kpi_row(held, KPI).prior.text, kpi_row(held, KPI).prior_period) == ("0\u202fh", "Q3 2026")
+    assert (kpi_row(held, KPI).prior.text, kpi_row(held, KPI).prior_period) == ("0\u202fh", "last known, Q3 2026")
 
 
 def test_a_chart_does_not_end_before_the_last_known_value(held: Edition) -> None:

@@ -187,3 +187,15 @@ def test_what_was_told_is_told_again() -> None:
     told = [(0, 8, 0), (0, 9, 0)]
     assert levels(counts, [0, 1, 2], told=told, is_running=True).tolist() == [0, 0, 1]
     assert levels(counts, [0, 1, 2], told=told[:1], is_running=True).tolist() == [1, 0, 1]
+
+
+def test_an_open_quarter_with_the_days_of_a_closed_month_is_told_like_it() -> None:
+    """The quarter heeds the open week, of whose days two people are known yet; the month matters more and is told.
+
+    Kept back at first, the quarter was told by the next edition without new data, for its days had been told.
+    """
+    counts = Counts(np.array([0, 0, 26]), np.array([31, 31, 31]), np.array([40.0, 40.0, 2.0]), np.zeros((3, 0)))
+    first = levels(counts, [0, 1, 2], to_come=[(26, 33)], foremost=1, is_running=True)
+    told = [(0, 31, 0)]
+    again = levels(counts, [0, 1, 2], told=told, to_come=[(26, 33)], foremost=1, is_running=True)
+    assert (first.tolist(), again.tolist()) == ([0, 0, 1], [0, 0, 1])

@@ -305,10 +305,11 @@ def levels(
 
     found = np.full(len(starts), height + 1)
     for place, window in enumerate(order):
-        level = height + 1
+        level, span = height + 1, (starts[window], ends[window])
         while level and may_tell(window, level - 1, is_foremost=place < foremost):
             level -= 1
         found[window] = level
+        stood[span] = min(level, stood.get(span, height + 1))
         for some in (some for of in known[level:] for some in of) if is_running else ():
-            some.add(starts[window], ends[window])
+            some.add(*span)
     return found

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from pipeline.reports import formats
 from pipeline.reports.amounts import money, month, share
-from pipeline.roi.records import PROVISIONAL, RoiResult, Swing, Worth
+from pipeline.roi.records import PROVISIONAL, Claim, RoiResult, Swing, Worth
 
 BACKED = ("A", "B")
 
@@ -68,9 +68,14 @@ def _sure(result: RoiResult) -> str:
     )
 
 
+def unsettled(result: RoiResult) -> list[Claim]:
+    """Claims of the last month that are not counted yet although its costs are."""
+    return [one for one in result.claims if one.month == result.last_month and one.status == PROVISIONAL]
+
+
 def _unsettled(result: RoiResult) -> str:
-    """What of the last month is not counted yet although its costs are."""
-    young = [one for one in result.claims if one.month == result.last_month and one.status == PROVISIONAL]
+    """What of the last month is not counted yet, in words."""
+    young = unsettled(result)
     if not young:
         return ""
     lines = len({one.line for one in young})
@@ -111,7 +116,7 @@ def _turns(result: RoiResult) -> str:
     if not result.tornado:
         return f"no input has a range that could be varied; {_even(whole)}"
     top = max(result.tornado, key=lambda one: abs(one.at_p90 - one.at_p10))
-    return f"{_top(top, whole.net)}; {_even(whole)}"
+    return f"{_top(top, whole.net)}; {_all_ends(result)}{_even(whole)}"
 
 
 def _top(top: Swing, net: Decimal) -> str:
@@ -120,6 +125,15 @@ def _top(top: Swing, net: Decimal) -> str:
     if any((end > 0) != (net > 0) for end in (top.at_p10, top.at_p90)):
         return f"{name} alone could turn the answer: the net benefit is {ends}"
     return f"no single input within its range; the strongest is {name}, with a net benefit of {ends}"
+
+
+def _all_ends(result: RoiResult) -> str:
+    """The net benefit with every figure at the end that is worse for it, and at the better one."""
+    low, high = (result.scenarios.get(name) for name in ("low", "high"))
+    if low is None or high is None:
+        return ""
+    ends = f"{money(low).text} to {money(high).text}"
+    return f"with every figure at its worst or best at once, which is far rarer than P10 or P90, it is {ends}; "
 
 
 def _even(whole: Worth) -> str:

@@ -76,8 +76,13 @@ def _usual(rows: Sequence[Value], metric: AnyMetric) -> XmR | None:
     """
     from pipeline.statistics.process_behaviour import limits
 
-    known = [row.value for row in rows if row.value is not None and row.status == "computed"]
+    known = _judged(rows)
     return limits(known) if len(known) >= LEAST_FOR_LIMITS and not metric.cumulative else None
+
+
+def _judged(rows: Sequence[Value]) -> list[float]:
+    """The values that have enough data to be judged."""
+    return [row.value for row in rows if row.value is not None and row.status == "computed"]
 
 
 def frame(rows: Sequence[Value], metric: AnyMetric, basis: Sequence[Value] | None = None) -> Frame:
@@ -113,7 +118,7 @@ def _band(rows: Sequence[Value], metric: AnyMetric, shown: Frame) -> dict[str, A
         y += [cut(row.low) for row in run] + [cut(row.high) for row in reversed(run)] + [None]
     if not x:
         return None
-    name = "95 % interval" + (", whose upper end leads" if metric.headline == "upper_bound" else "")
+    name = words.interval_name(rows) + (", whose upper end leads" if metric.headline == "upper_bound" else "")
     name += ", cut at the frame" if shown.is_cut else ""
     return {"type": "scatter", "mode": "lines", "x": x[:-1], "y": y[:-1], "fill": "toself", "fillcolor": "--band",
             "line": {"width": 0}, "hoverinfo": "skip", "name": name}  # fmt: skip
@@ -277,16 +282,19 @@ def _row(row: Value, metric: AnyMetric, notes: Sequence[Note] = ()) -> ChartRow:
     )
 
 
-def _range_words(metric: AnyMetric, usual: XmR | None) -> str:
-    """Mean and limits as text, for readers without the drawing."""
+def _range_words(metric: AnyMetric, usual: XmR | None, basis: Sequence[Value]) -> str:
+    """Mean and limits as text, and of how many points they are, for readers without the drawing."""
     if metric.cumulative:
         return ". A running total repeats the months before it, so no usual range is drawn"
     if usual is None:
         return ""
     floor, ceiling = _bounds(metric)
-    low, high = (formats.amount(min(max(end, floor), ceiling), metric.unit) for end in (usual.lower, usual.upper))
+    low, high = (formats.average(min(max(end, floor), ceiling), metric.unit) for end in (usual.lower, usual.upper))
+    points = formats.counted(len(_judged(basis)), basis[0].grain)
     trial = ", on trial below 13 points" if usual.trial else ""
-    said = f". Mean {formats.amount(usual.mean, metric.unit)}, usual range {formats.span(low, high)}{trial}"
+    said = (
+        f". Mean {formats.average(usual.mean, metric.unit)} of {points}, usual range {formats.span(low, high)}{trial}"
+    )
     return said + _usual_against_target(metric, usual)
 
 
@@ -302,12 +310,14 @@ def _usual_against_target(metric: AnyMetric, usual: XmR) -> str:
     return "; a part of it misses the target, so usual is not good enough" if sign * (bad - limit) > 0 else ""
 
 
-def _subtitle(metric: AnyMetric, rows: Sequence[Value], usual: XmR | None, *, coarser: str) -> str:
+def _subtitle(
+    metric: AnyMetric, rows: Sequence[Value], usual: XmR | None, basis: Sequence[Value], *, coarser: str
+) -> str:
     """What is drawn, by which grain and over which span; `coarser` says why no finer one is."""
     span = " to ".join(formats.period(row.grain, row.start, row.end) for row in (rows[0], rows[-1]))
     as_seen = " as seen" if metric.headline == "upper_bound" else ""
     said = f"{metric.name} {_per(rows)}{coarser}, in {formats.UNIT_WORDS[metric.unit]}{as_seen}, {span}"
-    return said + _range_words(metric, usual) + _gap_words(rows)
+    return said + _range_words(metric, usual, basis) + _gap_words(rows)
 
 
 def _gap_words(rows: Sequence[Value]) -> str:
@@ -356,9 +366,10 @@ def chart(
         id=f"chart-{kpi_id}" if basis is None else f"chart-{kpi_id}-{rows[0].grain}",
         title=title,
         subtitle=_subtitle(
-            metric, rows, usual, coarser="" if basis is not None else _why_coarser(metric, rows, newest)
+            metric, rows, usual, basis or rows, coarser="" if basis is not None else _why_coarser(metric, rows, newest)
         ),
         spec=figure(rows, metric, basis, restated, notes),
+        interval=words.interval_name(rows),
         rows=tuple(_row(row, metric, notes) for row in reversed(rows)),
         notes=notes,
     )

@@ -125,6 +125,11 @@ def amount(value: float, unit: str) -> str:
     return whole(value) if unit == "count" else measured(value, UNIT_SIGNS.get(unit, unit))
 
 
+def average(value: float, unit: str) -> str:
+    """A mean or a limit: as an amount, and of a count with decimals, for 2.9 events are fewer than 3."""
+    return measured(value, "") if unit == "count" else amount(value, unit)
+
+
 def goal(limit: Decimal, unit: str) -> str:
     """A target as it was set, without padding: 20 %, 99.9 %, $0.05, 4 s, +3 points."""
 

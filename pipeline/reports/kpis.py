@@ -65,7 +65,7 @@ def kpi_page(edition: Edition, kpi_id: str) -> KpiPage:
         name=metric.name,
         owner=row.owner,
         owner_href=row.owner_href,
-        finding=views.finding(edition, [kpi_id]),
+        finding=_finding(edition, kpi_id),
         subtitle=_subtitle(edition, kpi_id, now),
         row=row,
         charts=tuple(_charts(edition, kpi_id, metric)),
@@ -78,6 +78,13 @@ def kpi_page(edition: Edition, kpi_id: str) -> KpiPage:
         sources=tuple(lineage.source_row(source, edition.catalog, edition.as_of) for source in raw),
         files=tuple(_files(edition, {str(source["source"]) for source in raw})),
     )
+
+
+def _finding(edition: Edition, kpi_id: str) -> str:
+    """The title: the finding, or that there never was a value, of which the subtitle says why."""
+    if edition.last_known(kpi_id) is None:
+        return f"{edition.catalog.metrics[kpi_id].name} is not available"
+    return views.finding(edition, [kpi_id])
 
 
 def _subtitle(edition: Edition, kpi_id: str, now: Value | None) -> str:

@@ -221,6 +221,8 @@ class Breakdown:
     period: str
     rows: tuple[SliceRow, ...]
     left_off: int
+    interval: str
+    """What its intervals are."""
     note: str = ""
     """What its slice `unknown` holds; empty where it shows none."""
 
@@ -257,6 +259,8 @@ class Chart:
     title: str
     subtitle: str
     spec: dict[str, Any]
+    interval: str
+    """What its intervals are."""
     rows: tuple[ChartRow, ...]
     notes: tuple[Note, ...] = ()
 

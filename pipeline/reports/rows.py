@@ -190,7 +190,7 @@ def _prior(edition: Edition, now: Value, metric: AnyMetric) -> tuple[Figure, str
         return Figure("none", "not-applicable", "no earlier period has a value"), "", ""
     when = formats.when(before)
     if now.value is None or before.value is None:
-        return words.leading(before, metric), when, ""
+        return words.leading(before, metric), f"last known, {when}" if before is last else when, ""
     step = formats.change(now.value, before.value, now.unit)
     seen = " seen" if metric.headline == "upper_bound" and now.value != before.value else ""
     return words.leading(before, metric), when, step + seen
@@ -274,7 +274,8 @@ def breakdowns(edition: Edition, kpi_id: str) -> list[Breakdown]:
             name, left_off = dimension.replace("_", " "), len(rows) - len(shown)
             when = formats.when(period) + (f" (of {formats.when(now)} most is withheld)" if period != now else "")
             note = unknown_words(dimension) if any(one.name == UNKNOWN for one in shown) else ""
-            found.append(Breakdown(metric.name, f"kpi/{kpi_id}.csv", name, when, shown, left_off, note))
+            interval = words.interval_name(rows)
+            found.append(Breakdown(metric.name, f"kpi/{kpi_id}.csv", name, when, shown, left_off, interval, note))
     return found
 
 

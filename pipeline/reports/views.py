@@ -176,8 +176,9 @@ def role_headline(edition: Edition, role_id: str) -> Headline:
 
 
 def period(edition: Edition, owned: list[str]) -> str:
-    """The periods that the headlined values are of."""
+    """The periods that the headlined values are of, the newest first."""
     current = [row for kpi in owned if (row := edition.current(kpi)) is not None]
+    current.sort(key=lambda row: (row.end, row.start), reverse=True)
     return formats.listed(list(dict.fromkeys(formats.period(row.grain, row.start, row.end) for row in current)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from pipeline.catalog.formulas import formula_line
@@ -72,7 +72,7 @@ LOADS = {
 FLAGS = {
     "p": Mark("provisional", "p", "open", "may still change"),
     "r": Mark("restated", "r", "open", "reads differently than in the last edition"),
-    "s": Mark("suppressed", "s", "quiet", "a slice of fewer than 5 people is withheld"),
+    "s": Mark("suppressed", "s", "quiet", "a slice is withheld to protect fewer than 5 people"),
 }
 
 SIMULATED = (
@@ -94,6 +94,11 @@ STATUS_WORDS = {
     "immature": "still open",
     "not_available": "not available",
 }
+
+
+def interval_name(rows: Iterable[Value]) -> str:
+    """What the intervals of some values of one KPI are."""
+    return "P10 to P90" if any(row.method == "simulation" for row in rows) else "95 % interval"
 
 
 def status(row: Value, metric: AnyMetric) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 from pipeline.reports import formats, sentences, words
+from pipeline.reports.answer import unsettled
 from pipeline.reports.model import Worse, WorseLine
 from pipeline.reports.rows import Edition, kpi_href
 from pipeline.reports.values import QUIET, judged, prior
@@ -54,7 +55,9 @@ def _still(said: list[str]) -> str:
     """What was missed before and is farther from its target now, which no rule calls worse."""
     if not said:
         return ""
-    return f"Missed before as well, and farther from the target now without a signal: {formats.listed(said)}."
+    return (
+        f"Missed before as well, and farther from the target now, though no signal says worse: {formats.listed(said)}."
+    )
 
 
 def _farther(edition: Edition, kpi_id: str) -> str:
@@ -67,7 +70,9 @@ def _farther(edition: Edition, kpi_id: str) -> str:
     if was is None or is_now is None or is_now == was or (is_now > was) == (metric.direction == "up"):
         return ""
     owner = edition.catalog.roles[metric.owner].title
-    return f"{metric.name} {sentences.value(now, metric)} ({sentences.value(before, metric)} before; {owner})"
+    is_open = metric.cumulative and edition.data.roi is not None and unsettled(edition.data.roi)
+    settles = "; its last month has all costs, and benefits only when they are settled" if is_open else ""
+    return f"{metric.name} {sentences.value(now, metric)} ({sentences.value(before, metric)} before; {owner}{settles})"
 
 
 def _note(whole: int, unknown: int, unjudged: int) -> str:
