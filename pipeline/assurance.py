@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from pipeline.errors import Problem
+from pipeline.errors import Problem, RoiError
 from pipeline.settings import Settings
+from pipeline.warehouse.connection import open_warehouse
+from pipeline.warehouse.pseudonym import key_problem
 
 if TYPE_CHECKING:
     from pipeline.catalog.model import Catalog
@@ -205,6 +207,9 @@ def no_exports(settings: Settings) -> list[Problem]:
     """What is wrong with the folder of exports, with what to do."""
     from pipeline.warehouse.receive import UNREADABLE
 
+    if settings.root.is_relative_to(settings.exports):
+        hint = "a folder inside of it, or elsewhere, that holds the exports alone: make nightly EXPORTS=dir"
+        return [Problem(str(settings.exports), "S008", f"holds the project itself; expected {hint}")]
     if not settings.exports.is_dir():
         hint = "run `make sample`, or name your folder: make nightly EXPORTS=dir"
         return [Problem(str(settings.exports), "S003", f"is not a folder of exports; {hint}")]
@@ -226,11 +231,7 @@ def examine(settings: Settings) -> list[tuple[str, bool, str]]:
         ("duckdb", True, duckdb.__version__),
         _finding("can write", unwritable(settings), otherwise=str(settings.root)),
         _key(settings.key),
-        (
-            "warehouse",
-            True,
-            str(settings.warehouse) if _is_there(settings.warehouse) else "will be made by the first run",
-        ),
+        _warehouse(settings.warehouse),
     ]
 
 
@@ -238,10 +239,23 @@ def _finding(item: str, problems: list[Problem], *, otherwise: str) -> tuple[str
     return item, not problems, "; ".join(f"{one.where} {one.message}" for one in problems) or otherwise
 
 
+def _warehouse(path: Path) -> tuple[str, bool, str]:
+    """Whether the warehouse, if there is one, can be opened."""
+    if not _is_there(path):
+        return "warehouse", True, "will be made by the first run"
+    try:
+        open_warehouse(path, read_only=True).close()
+    except RoiError as error:
+        return "warehouse", False, error.message.replace("\n", ". ")
+    return "warehouse", True, str(path)
+
+
 def _key(path: Path) -> tuple[str, bool, str]:
-    """Whether the key of the pseudonyms is its owner's alone."""
+    """Whether the key of the pseudonyms is whole, and its owner's alone."""
     if not _is_there(path):
         return "pseudonym key", True, "will be made by the first run"
+    if problem := key_problem(path):
+        return "pseudonym key", False, problem.message
     mode = path.stat().st_mode & 0o777
     remedy = "" if mode == 0o600 else f"; run chmod 600 {path}"
     return "pseudonym key", mode == 0o600, f"mode {mode:04o}, expected 0600{remedy}"

@@ -62,8 +62,18 @@ def main() -> None:
         typer.echo(f"{error.strerror or error}{where}; the published edition is as it was.", err=True)
         sys.exit(int(ExitCode.ERROR))
     except Exception as error:
-        typer.echo(_unexpected(error), err=True)
+        typer.echo(_unwritable(error) or _unexpected(error), err=True)
         sys.exit(int(ExitCode.ERROR))
+
+
+def _unwritable(error: Exception) -> str:
+    """What DuckDB says of a file that it could not open or write, and what to do; empty for any other error."""
+    import duckdb
+
+    if not isinstance(error, duckdb.IOException):
+        return ""
+    said = str(error).splitlines()[0].removeprefix("IO Error: ")
+    return f"{said}; name a place that this user may read and write. The published edition is as it was."
 
 
 def _unexpected(error: Exception) -> str:
@@ -110,9 +120,9 @@ def report(
 ) -> None:
     """Draw the pages of the newest edition again, from the warehouse."""
     from pipeline.catalog.load import load_catalog
-    from pipeline.drawing import draw_pages
+    from pipeline.drawing import draw_pages, shown_instead
     from pipeline.printing import browser, print_pages
-    from pipeline.summary import progress_line
+    from pipeline.summary import progress_line, replaced_line
     from pipeline.warehouse.lock import run_lock
 
     chosen = _with_warehouse(settings(exports=exports))
@@ -121,6 +131,7 @@ def report(
     roles = catalog.reported_roles()
     names = ["index.html", *(f"{role}.html" for role in roles), *(f"kpi/{kpi}.html" for kpi in catalog.metrics)]
     with run_lock(chosen.lock):
+        replaced = shown_instead(chosen)
         draw_pages(chosen, catalog)
         printed = []
         with progress_line(quiet=as_json) as progress:
@@ -131,7 +142,9 @@ def report(
     if as_json:
         _print_json({"index": str(index), "pdf": printed})
     else:
-        typer.echo(f"Pages drawn: {index}")
+        if replaced:
+            typer.echo(replaced_line(replaced))
+        typer.echo(f"Pages drawn of the warehouse {chosen.name}: {index}")
         if printed:
             told = f"the index, {len(roles)} roles and {len(catalog.metrics)} KPIs"
             typer.echo(f"Printed: {len(printed)} files in {printed[0].parent}: {told}")

@@ -15,6 +15,7 @@ import duckdb
 from pipeline.errors import RoiError
 from pipeline.sources.model import Reader, SourceMapping
 from pipeline.sources.readers import read_raw
+from pipeline.sources.recognise import other_separator
 from pipeline.sources.shapes import Shape, raw_names, shape_of
 from pipeline.sources.sql import identifier
 from pipeline.tables import Column, Table, load_tables
@@ -115,6 +116,8 @@ def _kind(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[Reader, str | Non
         shape = shape_of(path, reader=reader, records=records, con=con)
         if shape.names and not shape.problem and (reader != "csv" or len(shape.names) > 1):
             return reader, records, shape
+        if reader == "csv" and not shape.problem and (found := other_separator(shape.names)):
+            raise RoiError(f"{path.name} sets its columns apart by {found}; save it with commas.")
     raise RoiError(f"{path.name} is neither CSV with a header, JSON, JSON lines nor Parquet; nothing can be drafted.")
 
 

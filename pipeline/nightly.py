@@ -23,7 +23,7 @@ from pipeline.kept_pages import keep
 from pipeline.settings import Settings
 from pipeline.warehouse.connection import create_schemas, outgrown_tables, warehouse
 from pipeline.warehouse.lock import run_lock
-from pipeline.warehouse.pseudonym import load_key
+from pipeline.warehouse.pseudonym import key_problem, load_key
 from pipeline.warehouse.publish import discard_work_copy, publish_file, publish_folder, start_work_copy
 from pipeline.warehouse.receive import Arrival, receive
 
@@ -151,7 +151,7 @@ def _publish(run: _Run, *, rebuild: bool) -> Summary:
 
 def _preflight(settings: Settings) -> None:
     """Find everything that would stop the run before it starts."""
-    problems = [*unwritable(settings), *no_exports(settings)]
+    problems = [*unwritable(settings), *no_exports(settings), *filter(None, [key_problem(settings.key)])]
     if problems:
         raise RoiError("The run cannot start.", problems)
 
@@ -210,6 +210,7 @@ def _work(con: duckdb.DuckDBPyConnection, run: _Run) -> Summary:
     _require_tables(con, run.settings)
     create_views(con)
     _require_same_folder(con, run.settings)
+    _require_same_key(con, run.settings)
     run_id = ledger.start_run(con, started_at=run.settings.now)
     ingest = Ingest(con, run.mappings, mappings_hash(run.mappings), run_id, run.settings.now, run.again)
     run.progress("Taking in exports")
@@ -316,6 +317,19 @@ def _require_same_folder(con: duckdb.DuckDBPyConnection, settings: Settings) -> 
         raise ConfigurationError("This warehouse was filled from another folder of the same name.", [problem])
 
 
+def _require_same_key(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """With another key a person of yesterday would be somebody else today."""
+    from pipeline.warehouse import ledger
+
+    if not ledger.bind_key(con):
+        message = (
+            "found another key than the one that the pseudonyms in this warehouse were made with; put the old one "
+            f"back, or give everybody a new pseudonym: make rebuild EXPORTS={settings.exports_named}"
+        )
+        problem = Problem(str(settings.key), "S007", message)
+        raise ConfigurationError("The people in this warehouse could not be told apart.", [problem])
+
+
 def _still_quarantined(con: duckdb.DuckDBPyConnection) -> str:
     from pipeline.warehouse import ledger
 
@@ -335,7 +349,8 @@ def _nothing_usable(con: duckdb.DuckDBPyConnection, run: _Run, *, run_id: int) -
     what = "could be used" if run.arrivals else "was found"
     return RoiError(
         f"Nothing below {run.settings.exports} {what}, so there is nothing to publish. `roi sources list` names what "
-        "can be read; `roi sources probe FILE` says what a file lacks; `roi quarantine list` what to do.",
+        "can be read; `roi sources probe FILE` says what a file lacks; "
+        f"`roi quarantine list{run.settings.exports_asked}` what to do.",
         _reasons(con, run_id=run_id),
     )
 

@@ -34,6 +34,11 @@ class Settings:
         return (self.exports.relative_to(self.root) if inside else self.exports).as_posix()
 
     @property
+    def exports_asked(self) -> str:
+        """What a command needs to be about this warehouse: nothing for the sample's, which is not asked for."""
+        return "" if self.exports == (self.root / SAMPLE_EXPORTS).resolve() else f" --exports {self.exports_named}"
+
+    @property
     def catalog(self) -> Path:
         """The metric catalogue."""
         return self.root / "metrics_catalog.yaml"

@@ -53,17 +53,22 @@ def print_table(header: tuple[str, ...], body: Iterable[tuple[Any, ...]]) -> Non
         typer.echo(line.rstrip())
 
 
+def replaced_line(warehouse: str) -> str:
+    """That the pages of another warehouse stood there before."""
+    folder = "" if warehouse == "sample" else " --exports DIR"
+    return (
+        f"reports/ showed the warehouse {warehouse} until now. Nothing of it is lost: `roi report{folder}` "
+        "draws its pages again."
+    )
+
+
 def print_summary(summary: Summary, *, as_json: bool) -> None:
     """Print the one table at the end of a run, the warnings, and what to open next."""
     if as_json:
         typer.echo(json.dumps(asdict(summary) | {"exit_code": int(summary.exit_code)}, indent=2, default=str))
         return
     if summary.replaced:
-        folder = "" if summary.replaced == "sample" else " --exports DIR"
-        typer.echo(
-            f"reports/ showed the warehouse {summary.replaced} until now. Nothing of it is lost: `roi report{folder}` "
-            "draws its pages again."
-        )
+        typer.echo(replaced_line(summary.replaced))
     if not summary.new_edition:
         typer.echo(
             f"Nothing new: 0 files loaded, 0 states rebuilt. Edition {summary.edition} of {summary.warehouse} stands "

@@ -339,6 +339,65 @@ def test_a_warehouse_of_an_older_version_is_not_gone_on_with(project: Project) -
     assert project.digests() == before
 
 
+def test_a_folder_that_holds_the_project_is_no_folder_of_exports(project: Project) -> None:
+    """Everything there would be copied into the project, the project itself among it."""
+    done = project.roi("nightly", "--exports", project.root.parent, exit_code=1)
+    assert f"{project.root.parent}  S008  holds the project itself" in done.stderr
+
+
+def test_columns_set_apart_by_semicolons_are_named(project: Project, tmp_path: Path) -> None:
+    """A spreadsheet of half of Europe writes them; `deployments` is known by the name of its file."""
+    odd = tmp_path / "deployments-1.csv"
+    odd.write_text(HEADER.replace(",", ";") + "\n" + GOOD[0].replace(",", ";") + "\n", "utf-8")
+    (found,) = project.json("sources", "probe", odd, exit_code=1)
+    assert "its columns are set apart by semicolons; save it with commas" in found["note"]
+    done = project.roi("sources", "probe", odd, "--draft", tmp_path / "draft.yaml", exit_code=1)
+    assert "sets its columns apart by semicolons; save it with commas." in done.stderr
+
+
+def test_rows_that_cannot_be_written_say_where_and_what_to_do(project: Project, tmp_path: Path) -> None:
+    """A place that is a folder, as DuckDB refuses one that is read-only to this user."""
+    (tmp_path / "rows.csv").mkdir()
+    options = ("--rows", tmp_path / "rows.csv", "--exports", _exports(project))
+    done = project.roi("explain", "deployment_frequency", *options, exit_code=1)
+    assert "rows.csv" in done.stderr and "A fault of genai-roi" not in done.stderr
+
+
+def test_doctor_opens_the_warehouse(project: Project) -> None:
+    """One that is there and is none is told."""
+    held = project.root / "data" / "warehouse" / "exports.duckdb"
+    aside = held.read_bytes()
+    held.write_bytes(b"rubbish")
+    try:
+        done = project.roi("doctor", "--exports", _exports(project), exit_code=1)
+    finally:
+        held.write_bytes(aside)
+    assert f"BAD  warehouse: {held} cannot be opened" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "said"),
+    [(b"", 1, "S006  found 0 bytes, expected 32"), (b"short", 1, "S006  found 5 bytes, expected 32"),
+     (b"k" * 32, 2, "S007  found another key than the one that the pseudonyms in this warehouse were made with")],
+)  # fmt: skip
+def test_a_key_that_is_damaged_or_another_is_refused(project: Project, key: bytes, code: int, said: str) -> None:
+    """Pseudonyms of an empty key could be worked out by anybody, and with another one everybody is somebody else."""
+    held = project.root / "data" / "secrets" / "pseudonym.key"
+    aside, late = held.read_bytes(), project.root / "exports" / "deployments-9.csv"
+    late.write_text("\n".join([HEADER, GOOD[0].replace("dep-1", "dep-99")]) + "\n", "utf-8")
+    before = project.digests()
+    try:
+        held.write_bytes(key)
+        done = project.roi("nightly", "--exports", _exports(project), exit_code=code)
+        doctor = project.roi("doctor", "--exports", _exports(project), exit_code=1 if len(key) < 32 else 0)
+    finally:
+        held.write_bytes(aside)
+        late.unlink()
+    assert said in done.stderr and "make rebuild" in done.stderr
+    assert ("expected 32; put the old one back" in doctor.stdout + doctor.stderr) == (len(key) < 32)
+    assert project.digests() == before
+
+
 def test_two_folders_of_one_name_are_kept_apart(project: Project, tmp_path: Path) -> None:
     """Another organisation's folder called `exports` is refused before a row of it is taken in."""
     other = tmp_path / "exports"

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pipeline.roi.drawn import Drawn
 from pipeline.roi.evaluate import summed
 from pipeline.roi.records import FiscalYear, RoiResult, Standing, Worth
+from pipeline.roi.results import INSUFFICIENT
 from pipeline.roi.tree import Node
 
 _SIGNS = {"sum": " + ", "subtract": " - ", "product": " × ", "divide": " ÷ "}
@@ -164,6 +165,8 @@ def difference_lines(before: RoiResult, after: RoiResult, changes: dict[str, Dec
         told = one.status if one.status == two.status else f"{one.status} -> {two.status}"
         cells = "".join(f"{number(x, 'USD'):>18}" for x in (one.counted, two.counted, two.counted - one.counted))
         yield f"{one.line:<{WIDTH}}{cells}  {told}"
+    if after.programme.status == INSUFFICIENT:
+        yield f"! {INSUFFICIENT}: {after.programme.reason}"
     yield from (f"! {problem}" for problem in after.problems if problem not in before.problems)
 
 
@@ -186,12 +189,18 @@ def _is_named(one: Standing, name: str) -> bool:
 def _compared(old: Worth, new: Worth) -> Iterator[tuple[str, Decimal | None, Decimal | None, str]]:
     """The rows of the table: what, before, after, unit."""
     for label, name, unit in _ROWS:
-        yield label, getattr(old, name), getattr(new, name), unit
+        yield label, _known(old, name), _known(new, name), unit
     for label, name in (("P10 of net benefit", "p10"), ("P50 of net benefit", "p50"), ("P90 of net benefit", "p90")):
         held = [None if one.spread is None else getattr(one.spread, name) for one in (old, new)]
         yield label, held[0], held[1], "USD"
     chances = [None if one.spread is None else one.spread.chance for one in (old, new)]
     yield "chance of a net benefit above 0", chances[0], chances[1], ""
+
+
+def _known(one: Worth, name: str) -> Decimal | None:
+    """A figure of a scope; where there is no evidence, a sum of nothing is not known to be 0."""
+    found: Decimal | None = getattr(one, name)
+    return None if one.status == INSUFFICIENT and not found else found
 
 
 _ROWS = (

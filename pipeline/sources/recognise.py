@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _LIKE = 0.5
 """Share of the required columns that must be there for a file to look like a source."""
 _MOST_WARNINGS = 10
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _UNKNOWN = "no source takes this file: neither its name nor its columns are known; a mapping in sources/ would take it"
 
 
@@ -184,8 +185,16 @@ def _row_difference(candidate: _Candidate) -> str:
     return ""
 
 
+def other_separator(names: Sequence[str]) -> str:
+    """By what a header sets its columns apart where it has no comma; '' when it has, or has one column."""
+    only = names[0] if len(names) == 1 else ""
+    return next((said for mark, said in _SEPARATORS.items() if mark in only), "")
+
+
 def _missing_names(candidate: _Candidate) -> str:
     missing = candidate.missing
+    if candidate.mapping.reader == "csv" and (mark := other_separator(candidate.shape.names)):
+        return f"its columns are set apart by {mark}; save it with commas"
     word = "column" if candidate.mapping.reader in {"csv", "parquet"} else "key"
     listed = ", ".join(f"'{name}'" for name in missing)
     verb = f"{word} {listed} is" if len(missing) == 1 else f"{word}s {listed} are"

@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS ledger.likely(file_hash VARCHAR, source VARCHAR);
 CREATE TABLE IF NOT EXISTS ledger.limits(source VARCHAR PRIMARY KEY, quarantine_limit DOUBLE, held_from BIGINT);
 CREATE TABLE IF NOT EXISTS ledger.checks(position BIGINT, result VARCHAR);
 CREATE TABLE IF NOT EXISTS ledger.exports(folder VARCHAR);
+CREATE TABLE IF NOT EXISTS ledger.pseudonyms(of_nobody VARCHAR);
 CREATE OR REPLACE VIEW ledger.superseded AS
   SELECT old.file_hash, max_by(new.file_hash, new.run_id) AS by_hash, max_by(new.name, new.run_id) AS by_name
   FROM ledger.arrivals AS old

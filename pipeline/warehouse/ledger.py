@@ -194,6 +194,14 @@ def bind_folder(con: duckdb.DuckDBPyConnection, folder: str) -> str | None:
     return None if first == folder else str(first)
 
 
+def bind_key(con: duckdb.DuckDBPyConnection) -> bool:
+    """Remember what the key makes of a name that nobody bears; return whether it still makes the same."""
+    held = "SELECT of_nobody = pseudonym('nobody') FROM ledger.pseudonyms"
+    if not con.execute(held).fetchall():
+        con.execute("INSERT INTO ledger.pseudonyms VALUES (pseudonym('nobody'))")
+    return bool(con.execute(held).fetchall() == [(True,)])
+
+
 def _scalar(con: duckdb.DuckDBPyConnection, sql: str) -> int:
     row = con.execute(sql).fetchone()
     assert row is not None  # noqa: S101 - an aggregate always gives a row

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import duckdb
 
+from pipeline.errors import Problem
+
+KEY_BYTES = 32
 _BLOCK_BYTES = 64  # SHA-256 works on blocks of 64 bytes (FIPS 180-4); HMAC pads the key to one block (RFC 2104)
 
 
@@ -17,10 +20,19 @@ def load_key(path: Path) -> bytes:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         part = path.with_suffix(".part")
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
+            file.write(secrets.token_bytes(KEY_BYTES))
             os.fsync(file.fileno())
         part.replace(path)
     return path.read_bytes()
+
+
+def key_problem(path: Path) -> Problem | None:
+    """What is wrong with a key that is there, and what to do: anybody could try out all short ones."""
+    size = path.stat().st_size if path.is_file() else KEY_BYTES
+    if size == KEY_BYTES:
+        return None
+    remedy = "put the old one back, or delete it and run `make rebuild`, which gives everybody a new pseudonym"
+    return Problem(str(path), "S006", f"found {size} bytes, expected {KEY_BYTES}; {remedy}")
 
 
 def define_pseudonym(con: duckdb.DuckDBPyConnection, key: bytes) -> None:
