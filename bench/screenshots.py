@@ -1,4 +1,4 @@
-"""`python -m bench.screenshots`: the pictures of the README, taken from the published pages of the sample."""
+"""`python -m bench.screenshots`: pictures for the README, of a narrow screen and of paper, from the sample's pages."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from bench.measure import ROOT
 from pipeline.printing import browser
 
 SHOTS = (
-    ("chief_ai_officer.html", "light", 660, "chief-ai-officer.png"),
-    ("kpi/token_cost_per_session.html", "dark", 840, "kpi.png"),
+    ("chief_ai_officer.html", {"color_scheme": "light"}, 1100, 660, "chief-ai-officer.png"),
+    ("kpi/token_cost_per_session.html", {"color_scheme": "dark"}, 1100, 840, "kpi.png"),
+    ("chief_ai_officer.html", {"color_scheme": "light"}, 320, 1200, "narrow.png"),
+    ("chief_ai_officer.html", {"media": "print"}, 718, 1015, "paper.png"),
 )
-"""Page, colour scheme, height in pixels, picture."""
-WIDTH = 1100
+"""Page, what it is shown on, width and height in pixels, picture; A4 less its margins is 718 by 1015."""
 MOST_BYTES = 200_000
 
 
@@ -32,8 +33,9 @@ def screenshots(
         chromium = driver.chromium.launch(
             executable_path=browser(), args=["--no-sandbox", "--disable-gpu", "--disable-lcd-text"]
         )
-        for name, scheme, height, target in SHOTS:
-            page = chromium.new_page(color_scheme=scheme, viewport={"width": WIDTH, "height": height})
+        for name, shown_on, width, height, target in SHOTS:
+            page = chromium.new_page(viewport={"width": width, "height": height})
+            page.emulate_media(**shown_on)
             page.goto((pages.resolve() / name).as_uri())
             page.screenshot(path=out / target, animations="disabled")
             typer.echo(f"{target}: {(out / target).stat().st_size / 1000:.0f} KB")
