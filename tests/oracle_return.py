@@ -271,7 +271,7 @@ class Return:
             found.append((one["name"], at[0], at[1]))
         return sorted(found, key=lambda swing: (-abs(swing[2] - swing[1]), swing[0]))
 
-    def at_once(self) -> tuple[float, float]:
+    def at_once(self) -> tuple[Decimal, Decimal]:
         """The net benefit with every input at the end of its range that is worse for it, and at the better one."""
         worse, better = {}, {}
         base = {one["name"]: float(one["base"]) for one in self.inputs}
@@ -280,8 +280,26 @@ class Return:
             ends = [min(float(one[end]), most) for end in ("low", "high")]
             net = {end: float(self.nets(base | {name: end})[self.months[-1]]) for end in ends}
             worse[name], better[name] = min(ends, key=lambda end: net[end]), max(ends, key=lambda end: net[end])
-        low, high = (float(self.nets(ends)[self.months[-1]]) for ends in (worse, better))
+        low, high = (self._told(ends) for ends in (worse, better))
         return low, high
+
+    def _told(self, values: dict[str, float]) -> Decimal:
+        """The net benefit for some values of the inputs as a page tells it: every claim and cost to the cent."""
+        held = self.told["simulation"]
+        rate, weight = (values.get(held[name]["name"], float(held[name]["base"])) for name in ("rate", "weight"))
+        found = D(0)
+        for at, month in enumerate(self.months):
+            here = (1 + rate) ** (-at / 12)
+            gained = [float(_cents(drawn(one.amount, values))) * (weight if one.grade == "C" else 1.0)
+                      for one in self.counted if one.month == month]  # fmt: skip
+            spent = [float(one.amount) for one in self.costs if one.month == month]
+            found += sum((_cents(float(_cents(one)) * here) for one in gained), D(0))
+            found -= sum((_cents(one * here) for one in spent), D(0))
+        return found
+
+
+def _cents(amount: float) -> Decimal:
+    return D(repr(round(float(amount), 6))).quantize(D("0.01"), ROUND_HALF_UP)
 
 
 def total(nodes: list[Json | None]) -> Decimal:
