@@ -18,7 +18,7 @@ from pipeline.returns import WhatIf, _changed, parse_changes
 from pipeline.roi.assemble import evaluate
 from pipeline.roi.inputs import Cost, Inputs
 from pipeline.roi.records import RoiResult
-from pipeline.roi.text import scenario_line
+from pipeline.roi.text import difference_lines, scenario_line
 
 D = Decimal
 
@@ -47,6 +47,20 @@ def found() -> WhatIf:
     before = result_of(held)
     changes = {"risk": D("0.28")}
     return WhatIf(3, changes, before, result_of(_changed(held, before, changes)))
+
+
+def test_sums_of_nothing_are_not_known_to_be_zero(found: WhatIf) -> None:
+    """Without evidence, costs nobody recorded and benefits nobody claimed are not available, and it says why."""
+    nothing = {"status": "insufficient evidence", "reason": "nobody asked", "costs": D(0), "cash": D(0)}
+    whole = replace(found.before.programme, **nothing)
+    bare = replace(found.before, programme=whole)
+    lines = list(difference_lines(bare, bare, {}))
+    for label in ("counted benefits, cash", "costs"):
+        (line,) = (one for one in lines if one.startswith(f"{label} "))
+        assert line.split("  ")[-1].strip() == "not available" and "0.00" not in line
+    assert lines[-1] == "! insufficient evidence: nobody asked"
+    known = list(difference_lines(found.before, found.before, {}))
+    assert not [one for one in known if one.startswith("! insufficient")]
 
 
 def test_each_end_by_hand(found: WhatIf) -> None:
