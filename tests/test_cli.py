@@ -162,7 +162,11 @@ def test_doctor_editions_and_report(project: Project) -> None:
     assert all(one["ok"] for one in project.json("doctor", "--exports", exports))
     assert [one["number"] for one in project.json("edition", "list", "--exports", exports)] == [1]
     before = project.digests()
-    project.roi("report", "--exports", exports)
+    assert "Pages drawn of the warehouse exports: " in project.roi("report", "--exports", exports).stdout
+    assert project.digests() == before
+    held = project.reports / "data" / "edition.json"
+    held.write_text(held.read_text("utf-8").replace('"warehouse": "exports"', '"warehouse": "other"'), "utf-8")
+    assert "reports/ showed the warehouse other until now." in project.roi("report", "--exports", exports).stdout
     assert project.digests() == before
 
 

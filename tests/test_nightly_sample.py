@@ -406,6 +406,23 @@ def test_every_number_of_the_return_is_recomputed(nights: Nights) -> None:
     assert [one.partition(":")[0] for one in differences(wrong, wanted)] == ["title"]
 
 
+def test_pages_say_what_a_number_is_of(nights: Nights) -> None:
+    """What is not settled beside what slid, a KPI that never had a value in its title, and what a range is."""
+    folder = nights.project.reports
+    page = (folder / "chief_ai_officer.html").read_text(encoding="utf-8")
+    (still,) = re.findall(r"Missed before as well, and farther [^<]*", page)
+    assert "Chief AI Officer; its last month has all costs, and benefits only when they are settled)" in still
+    assert still.count("when they are settled") == 1, "of the running totals alone"
+    payback = (folder / "kpi" / "payback_months.html").read_text(encoding="utf-8")
+    assert "<h1>Payback time is not available</h1>" in payback
+    heads = {kpi: re.findall(r'<th scope="col" class="num">(P10 to P90|95 . interval)</th>',
+                             (folder / "kpi" / f"{kpi}.html").read_text(encoding="utf-8"))
+             for kpi in ("net_benefit", "availability")}  # fmt: skip
+    assert {kpi: set(found) for kpi, found in heads.items()} == {
+        "net_benefit": {"P10 to P90"}, "availability": {"95 % interval"},
+    }  # fmt: skip
+
+
 def test_every_other_number_of_the_page_is_recomputed(
     nights: Nights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
