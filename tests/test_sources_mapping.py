@@ -99,6 +99,10 @@ def test_scalars_stay_the_text_that_was_written(tmp_path: Path) -> None:
          "part of the key of feedback"),
         ("      kind: kind\n", "", "11:5  M013  found no expression for kind, expected one, as every row of "
          "feedback needs it"),
+        ("      kind: kind", '      kind: "null"', "13:7  M015  found 'null' for kind, expected an expression over the "
+         "export, as every row of feedback needs it: Which question"),
+        ("      feedback_id: id", "      feedback_id: NULL::varchar", "12:7  M015  found 'NULL::varchar' for "
+         "feedback_id, expected an expression over the export, as it is part of the key of feedback: The answer"),
         ("      score: points", "      score: points\n    totals: [score]", "16:14  M014  found 'score', expected "
          "a column of exact amounts or counts"),
         ("      score: points", "      score: points\n    totals: [confirmed]", "16:14  M014  found 'confirmed', "

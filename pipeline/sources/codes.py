@@ -18,6 +18,7 @@ UNKNOWN_COLUMN: Final = "M011"
 MISSING_KEY_COLUMN: Final = "M012"
 MISSING_REQUIRED_COLUMN: Final = "M013"
 WRONG_TOTAL: Final = "M014"
+STILL_TO_FILL: Final = "M015"
 BAD_EXPRESSION: Final = "M020"
 FAILING_EXPRESSION: Final = "M021"
 
@@ -36,6 +37,7 @@ MEANINGS: Final[dict[str, str]] = {
     MISSING_KEY_COLUMN: "a column of the table's key is not mapped",
     MISSING_REQUIRED_COLUMN: "a column every row needs is not mapped",
     WRONG_TOTAL: "a control total of a column that is not mapped or does not add up exactly",
+    STILL_TO_FILL: "a column every row needs is mapped to nothing, as a draft leaves it that nobody has filled",
     BAD_EXPRESSION: "DuckDB cannot bind an expression to the columns of the file",
     FAILING_EXPRESSION: "an expression that chooses or orders records fails on some of them",
 }

@@ -14,6 +14,8 @@ from pipeline.sources import codes
 from pipeline.sources.model import SourceMapping, TableMapping
 from pipeline.tables import Table, load_tables
 
+_NOTHING = re.compile(r"\(*\s*null\s*(::\s*\w+\s*)?\)*", re.IGNORECASE)
+"""An expression that is NULL whatever the row."""
 _RECORDS = re.compile(r"\$(\.[A-Za-z_][A-Za-z0-9_]*)+")
 
 
@@ -108,12 +110,18 @@ def _unknown_columns(mapping: SourceMapping, table: Table, table_mapping: TableM
 def _missing_columns(mapping: SourceMapping, table: Table, table_mapping: TableMapping) -> Iterator[Problem]:
     where = mapping.where("tables", table.name, "columns")
     for column in table.columns:
-        if column.name in table_mapping.columns or not column.required:
-            continue
         is_key = column.name in table.key
-        code = codes.MISSING_KEY_COLUMN if is_key else codes.MISSING_REQUIRED_COLUMN
         why = f"it is part of the key of {table.name}" if is_key else f"every row of {table.name} needs it"
-        yield problem(where, code, found=f"no expression for {column.name}", expected=f"one, as {why}")
+        expression = table_mapping.columns.get(column.name)
+        if not column.required:
+            continue
+        if expression is None:
+            code = codes.MISSING_KEY_COLUMN if is_key else codes.MISSING_REQUIRED_COLUMN
+            yield problem(where, code, found=f"no expression for {column.name}", expected=f"one, as {why}")
+        elif _NOTHING.fullmatch(expression):
+            place = mapping.where("tables", table.name, "columns", column.name)
+            found, expected = f"{quoted(expression)} for {column.name}", f"an expression over the export, as {why}"
+            yield problem(place, codes.STILL_TO_FILL, found=found, expected=f"{expected}: {column.meaning}")
 
 
 def _totals(mapping: SourceMapping, table: Table, table_mapping: TableMapping) -> Iterator[Problem]:
