@@ -33,6 +33,7 @@ _HINTS = (
     ("no source takes", "write a mapping for it: roi sources probe FILE --draft sources/NAME.yaml"),
     ("looks like", "mend the export, or write a mapping: roi sources probe FILE says what it lacks"),
     ("ambiguous", "make `files` of the two mappings differ"),
+    ("not UTF-8 text: it is a", "save the sheet with the rows as CSV (UTF-8, set apart by commas) and put that there"),
     ("not UTF-8", "export it as UTF-8"),
     ("cannot be read: give", "give this user read access"),
     ("The mapping", "mend the mapping; the next run takes the file again"),

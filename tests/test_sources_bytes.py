@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
-from pipeline.sources.bytes_check import Limits, inspect_bytes, inspect_complete, line_facts
+from pipeline.sources.bytes_check import Limits, inspect_bytes, inspect_complete, line_facts, sheet_names
 from pipeline.sources.mapping import SourceMapping
 
 STILL = "(the file may still be being written)"
@@ -42,7 +43,16 @@ def test_good_bytes_pass(tmp_path: Path, content: bytes) -> None:
         (b"a" * 10 + b"\0b\n", "a NUL byte at offset 10; text has none"),
         ("a,b\n".encode("utf-16"), "not UTF-8 text: it looks like UTF-16; export it as UTF-8"),
         (b"\x1f\x8b\x08rest", "not UTF-8 text: it looks like a gzip archive; export it as UTF-8"),
-        (b"PK\x03\x04rest", "not UTF-8 text: it looks like a zip archive or a spreadsheet; export it as UTF-8"),
+        (
+            b"PK\x03\x04rest",
+            "not UTF-8 text: it looks like a zip archive or a spreadsheet; unpack it, or save the "
+            "sheet with the rows as CSV (UTF-8, set apart by commas)",
+        ),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1",
+            "not UTF-8 text: it is an old Excel workbook; save the sheet with the rows as CSV "
+            "(UTF-8, set apart by commas)",
+        ),
         ("café".encode()[:-1], f"incomplete: the file ends inside a character {STILL}"),
         (b"PAR1 half a file", f"incomplete: the Parquet file has no footer {STILL}"),
     ],
@@ -52,6 +62,33 @@ def test_bad_bytes_are_named(tmp_path: Path, content: bytes, reason: str) -> Non
     problem = inspect_bytes(file(tmp_path, content))
     assert problem is not None
     assert str(problem) == reason
+
+
+def workbook(path: Path, *sheets: str) -> Path:
+    """An Excel workbook as far as anybody looks: a zip archive whose directory names its parts."""
+    named = "".join(f'<sheet name="{name}" sheetId="{at}" r:id="rId{at}"/>' for at, name in enumerate(sheets, start=1))
+    with ZipFile(path, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("xl/workbook.xml", f"<workbook><sheets>{named}</sheets></workbook>")
+        for number in range(len(sheets)):
+            archive.writestr(f"xl/worksheets/sheet{number + 1}.xml", "x" * 100_000)
+    return path
+
+
+def test_a_spreadsheet_is_to_be_saved_as_csv(tmp_path: Path) -> None:
+    """The message says which kind it is and what to save; an archive of anything else is none."""
+    found = inspect_bytes(workbook(tmp_path / "a.xlsx", "Tickets", "R&amp;D"))
+    told = "save the sheet with the rows as CSV (UTF-8, set apart by commas)"
+    assert str(found) == f"not UTF-8 text: it is an Excel workbook; {told}"
+    assert sheet_names(tmp_path / "a.xlsx") == ("Tickets", "R&D")
+    with ZipFile(tmp_path / "b.ods", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+    assert str(inspect_bytes(tmp_path / "b.ods")) == f"not UTF-8 text: it is an OpenDocument spreadsheet; {told}"
+    assert sheet_names(tmp_path / "b.ods") == ()
+    with ZipFile(tmp_path / "c.zip", "w") as archive:
+        archive.writestr("a.csv", "a,b")
+    assert "it looks like a zip archive" in str(inspect_bytes(tmp_path / "c.zip"))
+    assert sheet_names(file(tmp_path, b"PK\x03\x04rest")) == ()
 
 
 @pytest.mark.parametrize("before", [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (3 << 20) + 5])

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import re
+import zlib
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from html import unescape
 from pathlib import Path, PurePosixPath
+from zipfile import BadZipFile, ZipFile
 
 from pipeline.errors import RoiError
 from pipeline.sources.model import SourceMapping
@@ -15,12 +19,17 @@ from pipeline.warehouse.ledger import WAITS_FOR
 
 _CHUNK = 1 << 20
 _PARQUET = b"PAR1"
+_AS_CSV = "save the sheet with the rows as CSV (UTF-8, set apart by commas)"
 _MAGIC = {
-    b"\xff\xfe": "it looks like UTF-16",
-    b"\xfe\xff": "it looks like UTF-16",
-    b"\x1f\x8b": "it looks like a gzip archive",
-    b"PK\x03\x04": "it looks like a zip archive or a spreadsheet",
+    b"\xff\xfe": "it looks like UTF-16; export it as UTF-8",
+    b"\xfe\xff": "it looks like UTF-16; export it as UTF-8",
+    b"\x1f\x8b": "it looks like a gzip archive; export it as UTF-8",
+    b"\xd0\xcf\x11\xe0": f"it is an old Excel workbook; {_AS_CSV}",
+    b"PK\x03\x04": f"it looks like a zip archive or a spreadsheet; unpack it, or {_AS_CSV}",
 }
+_SPREADSHEETS = {b"xl/workbook": "an Excel workbook", b"opendocument.spreadsheet": "an OpenDocument spreadsheet"}
+"""What the directory of a zip archive, or its first member, names; nothing is unpacked to know it."""
+_DIRECTORY_BYTES = 1 << 16
 _OTHER_BLANKS = (b"\t", b"\v", b"\f", b"\x1c", b"\x1d", b"\x1e", b"\x1f")
 _STILL = "(the file may still be being written)"
 
@@ -86,7 +95,9 @@ def inspect_bytes(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> FileProblem
 def _inspect_text(path: Path, start: bytes) -> FileProblem | None:
     for magic, looks in _MAGIC.items():
         if start.startswith(magic):
-            return FileProblem("encoding", f"not UTF-8 text: {looks}; export it as UTF-8")
+            kind = spreadsheet_kind(path)
+            told = f"it is {kind}; {_AS_CSV}" if kind else looks
+            return FileProblem("encoding", f"not UTF-8 text: {told}")
     decoder, offset = codecs.getincrementaldecoder("utf-8")(), 0
     for chunk in _chunks(path):
         pending = len(decoder.getstate()[0])
@@ -103,6 +114,25 @@ def _inspect_text(path: Path, start: bytes) -> FileProblem | None:
             return FileProblem("encoding", f"a NUL byte at offset {offset + nul}; text has none")
         offset += len(chunk)
     return incomplete("the file ends inside a character") if decoder.getstate()[0] else None
+
+
+def spreadsheet_kind(path: Path) -> str:
+    """What kind of spreadsheet a zip archive is, by its first bytes and its directory, which is last; '' if none."""
+    with path.open("rb") as stream:
+        head = stream.read(_DIRECTORY_BYTES)
+        stream.seek(max(path.stat().st_size - _DIRECTORY_BYTES, 0))
+        ends = head + stream.read(_DIRECTORY_BYTES)
+    return next((kind for name, kind in _SPREADSHEETS.items() if head.startswith(b"PK") and name in ends), "")
+
+
+def sheet_names(path: Path) -> tuple[str, ...]:
+    """The names of the sheets of an Excel workbook, as far as they can be read; they are of the file, for its user."""
+    try:
+        with ZipFile(path) as archive, archive.open("xl/workbook.xml") as member:
+            text = member.read(_CHUNK).decode("utf-8", errors="replace")
+    except (OSError, BadZipFile, KeyError, RuntimeError, NotImplementedError, zlib.error):
+        return ()
+    return tuple(unescape(name) for name in re.findall(r'<(?:\w+:)?sheet\s[^>]*?\bname="([^"]*)"', text))
 
 
 def _not_utf8(chunk: bytes, index: int, offset: int) -> FileProblem:
@@ -181,6 +211,22 @@ def _line_facts(path: Path, _inode: int, _size: int, _changed_ns: int) -> LineFa
     for chunk in _chunks(path):
         facts.take(chunk)
     return facts
+
+
+def lines_of_refused(path: Path) -> int:
+    """Lines of a file that is refused, the last one too when no line end closes it.
+
+    An archive that does not unpack counts as packed. A file without lines, or whose lines nobody may read, counts as
+    one, so that it is not overlooked.
+    """
+    lines, last = 0, b"\n"
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                lines, last = lines + chunk.count(b"\n"), chunk[-1:]
+    except OSError:
+        return 1
+    return max(lines + (last != b"\n"), 1)
 
 
 def mark_of(mapping: SourceMapping, name: str) -> str | None:
