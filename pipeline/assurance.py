@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from pipeline.errors import Problem, RoiError
+from pipeline.errors import ConfigurationError, Problem, RoiError, in_file_order
 from pipeline.settings import Settings
 from pipeline.warehouse.connection import open_warehouse
 from pipeline.warehouse.pseudonym import key_problem
@@ -29,8 +29,7 @@ def check_definitions(
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[Problem], dict[str, int]]:
     """Check a catalogue against facts bound on an empty warehouse, its examples, and every mapping with its SQL."""
-    from pipeline.sources.binding import bind_problems
-    from pipeline.sources.mapping import examine_mappings
+    from pipeline.sources.binding import examine_bound
 
     counts = {"kpis": 0, "roles": 0, "examples": 0, "sources": 0}
     catalog, problems = _catalog_problems(file or settings.catalog, with_examples=with_examples, progress=progress)
@@ -41,9 +40,9 @@ def check_definitions(
             "examples": sum(len(metric.examples) for metric in catalog.metrics.values()),
         }
     progress("Reading the source mappings")
-    mappings, wrong = examine_mappings([path for path in settings.mapping_folders if path.is_dir()])
+    mappings, wrong = examine_bound([path for path in settings.mapping_folders if path.is_dir()])
     counts["sources"] = len(mappings)
-    return [*problems, *wrong, *bind_problems(mappings)], counts
+    return [*problems, *wrong], counts
 
 
 def _catalog_problems(
@@ -52,7 +51,6 @@ def _catalog_problems(
     """What is wrong with a catalogue: its text, its meaning, and the examples whose values rest on nothing wrong."""
     from pipeline.catalog.check import examine as examine_catalog
     from pipeline.catalog.check import wrong_keys
-    from pipeline.catalog.load import in_file_order
     from pipeline.warehouse.connection import create_schemas, warehouse
 
     progress("Reading the catalogue")
@@ -120,17 +118,21 @@ def probe(settings: Settings, path: Path) -> dict[str, Any]:
     """Say which source a file is taken for, and what would become of its rows, without loading it.
 
     `file`, `source` ('' when it is refused), `note` (why, or what to know), and `tables`: for each table it fills the
-    `rows`, how many are `good` and `bad`, and for each of the `reasons` the `rows` and the `first_line`. Records that
-    cannot be read at all stand under the table ''. Rows that contradict others show only when they are loaded.
+    `rows`, how many are `good` and `bad`, and for each of the `reasons` the `rows` and the `first_line`; those that a
+    `where` has `left_out` come on top of `rows`. Records that cannot be read at all stand under the table ''. Rows that
+    contradict others show only when they are loaded.
     """
-    from pipeline.errors import RoiError
+    from pipeline.sources.binding import examine_bound
     from pipeline.sources.bytes_check import mark_of
-    from pipeline.sources.mapping import load_mappings
+    from pipeline.sources.mapping import examine_mappings
     from pipeline.warehouse.connection import warehouse
     from pipeline.warehouse.ledger import WAITS_FOR
     from pipeline.warehouse.receive import UNREADABLE, unpacked
 
-    mappings = load_mappings([folder for folder in settings.mapping_folders if folder.is_dir()])
+    folders = [folder for folder in settings.mapping_folders if folder.is_dir()]
+    mappings, wrong = examine_mappings(folders)
+    if wrong:
+        raise ConfigurationError("The source mappings cannot be used.", examine_bound(folders)[1])
     whole = path.resolve()
     name = whole.relative_to(settings.exports).as_posix() if whole.is_relative_to(settings.exports) else path.name
     tables: list[dict[str, Any]] = []
@@ -156,14 +158,15 @@ def _probed(
     con: duckdb.DuckDBPyConnection, path: Path, name: str, mappings: tuple[SourceMapping, ...], *, now: datetime
 ) -> tuple[str, list[str], list[dict[str, Any]]]:
     """The source of a file, what to say about it, and the verdicts on its rows."""
-    from pipeline.judging import judge_table
-    from pipeline.sources.bytes_check import inspect_bytes, inspect_complete
+    from pipeline.judging import emptied, judge_tables
+    from pipeline.sources.bytes_check import inspect_bytes, inspect_complete, sheet_names
     from pipeline.sources.readers import read_raw
     from pipeline.sources.recognise import recognise
 
     problem = inspect_bytes(path)
     if problem is not None:
-        return "", [problem.reason], []
+        sheets = sheet_names(path)
+        return "", [problem.reason, f"its sheets: {', '.join(map(repr, sheets))}" if sheets else ""], []
     recognition = recognise(path, name, mappings, con=con)
     mapping, notes = recognition.mapping, [recognition.reason, *recognition.warnings]
     problem = inspect_complete(path, mapping=mapping) if mapping else None
@@ -172,13 +175,13 @@ def _probed(
     if mapping.ignore:
         return mapping.source, [*notes, mapping.ignore], []
     raw = read_raw(con, path, name=name, mapping=mapping)
-    for table in mapping.tables:
-        judge_table(con, mapping, table, now=now)
+    judged = judge_tables(con, mapping, now=now)
     found = [_judged(con, table, rows=f"typed_{table}", bad=f"verdicts_{table} JOIN typed_{table} USING (_row)")
-             for table in mapping.tables]  # fmt: skip
+             | {"left_out": one.left_out} for table, one in judged.items()]  # fmt: skip
     if raw.malformed:
-        found.insert(0, _judged(con, "", rows="raw_malformed", bad="raw_malformed", line="line"))
-    return mapping.source, notes, found
+        unreadable = _judged(con, "", rows="raw_malformed", bad="raw_malformed", line="line")
+        found.insert(0, unreadable | {"left_out": 0})
+    return mapping.source, [*notes, *map(str, emptied(mapping, judged))], found
 
 
 def _judged(con: duckdb.DuckDBPyConnection, table: str, *, rows: str, bad: str, line: str = "_line") -> dict[str, Any]:

@@ -31,6 +31,7 @@ SELECT a.name AS file, {_SOURCE} AS source,
   CASE WHEN a.duplicate_of IS NULL THEN coalesce(l.loaded, 0) ELSE 0 END AS loaded,
   CASE WHEN a.duplicate_of IS NULL THEN coalesce(l.duplicate, 0) ELSE 0 END AS duplicate,
   CASE WHEN a.duplicate_of IS NULL THEN coalesce(l.quarantined, 0) ELSE 0 END AS quarantined,
+  CASE WHEN a.duplicate_of IS NOT NULL OR l.rows_in IS NULL THEN 0 ELSE l.left_out END AS left_out,
   CASE WHEN a.duplicate_of IS NOT NULL THEN 'same content as ' || a.duplicate_of
        WHEN f.reason <> '' THEN f.reason
        ELSE coalesce((SELECT string_agg(warning, '; ' ORDER BY warning) FROM ledger.warnings AS w
@@ -40,12 +41,21 @@ SELECT a.name AS file, {_SOURCE} AS source,
 FROM ledger.arrivals AS a
 JOIN ledger.files AS f USING (file_hash)
 LEFT JOIN (SELECT file_hash, sum(rows_in)::BIGINT AS rows_in, sum(loaded)::BIGINT AS loaded,
-             sum(duplicate)::BIGINT AS duplicate, sum(quarantined)::BIGINT AS quarantined
-           FROM ledger.loads GROUP BY file_hash) AS l USING (file_hash)
+             sum(duplicate)::BIGINT AS duplicate, sum(quarantined)::BIGINT AS quarantined,
+             if(count(left_out) = count(*), sum(left_out), NULL)::BIGINT AS left_out
+           FROM $loads GROUP BY file_hash) AS l USING (file_hash)
 LEFT JOIN ledger.superseded AS s USING (file_hash)
 ORDER BY a.name, a.run_id
 """
 """One row per file that arrived. The rows of a file with the content of another are counted with that other one."""
+
+_LEFT_OUT = """
+SELECT f.source, l.table_name AS "table", sum(l.left_out)::BIGINT AS rows,
+  sum(l.rows_in + l.left_out)::BIGINT AS "of", count(DISTINCT l.file_hash) AS files
+FROM $loads AS l JOIN ledger.files AS f USING (file_hash)
+WHERE l.table_name <> '' GROUP BY ALL HAVING sum(l.left_out) > 0 ORDER BY f.source, l.table_name
+"""
+"""Per source and table the rows that the `where` of the mapping leaves out, of those it chose from."""
 
 _QUARANTINE = f"""
 SELECT {_SOURCE} AS source, q.table_name AS "table", q.reason,
@@ -126,6 +136,7 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
         },
         sources=_sources(con),
         loads=_loads(con),
+        left_out=rows(con, _LEFT_OUT.replace("$loads", _counted_loads(con))),
         quarantine=rows(con, _QUARANTINE),
         checks=checks,
         restatements=rows(con, _RESTATEMENTS, [number]),
@@ -198,8 +209,16 @@ def _loads(con: duckdb.DuckDBPyConnection) -> list[Record]:
     nothing: Record = {"first_line": None, "last_line": None, "tables": 0}
     return [
         load | {name: spans.get(str(load["file_hash"]), nothing)[name] for name in nothing}
-        for load in rows(con, _LOADS)
+        for load in rows(con, _LOADS.replace("$loads", _counted_loads(con)))
     ]
+
+
+def _counted_loads(con: duckdb.DuckDBPyConnection) -> str:
+    """The loads of the ledger; in a warehouse from before rows left out were counted, how many is unknown of each."""
+    sql = """SELECT 1 FROM duckdb_columns()
+        WHERE (schema_name, table_name, column_name) = ('ledger', 'loads', 'left_out')"""
+    is_counted = con.execute(sql).fetchone() is not None
+    return "ledger.loads" if is_counted else "(SELECT *, NULL::BIGINT AS left_out FROM ledger.loads)"
 
 
 def _lines_sql(con: duckdb.DuckDBPyConnection) -> str:

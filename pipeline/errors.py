@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -28,6 +28,18 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}  {self.code}  {self.message}"
+
+
+def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Problems by file, line, column and code."""
+    return tuple(sorted(problems, key=_place))
+
+
+def _place(found: Problem) -> tuple[str, int, int, str, str]:
+    file, *numbers = found.where.rsplit(":", 2)
+    if len(numbers) == 2 and all(map(str.isdigit, numbers)):
+        return file, int(numbers[0]), int(numbers[1]), found.code, found.message
+    return found.where, 0, 0, found.code, found.message
 
 
 class RoiError(Exception):

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
 from pipeline.errors import ConfigurationError
-from pipeline.judging import judge_table
-from pipeline.sources.bytes_check import FileProblem, FileRefusedError, inspect_bytes, inspect_complete, inspect_mark
+from pipeline.judging import Emptied, emptied, judge_tables
+from pipeline.sources.bytes_check import (
+    FileProblem,
+    FileRefusedError,
+    inspect_bytes,
+    inspect_complete,
+    inspect_mark,
+    lines_of_refused,
+)
 from pipeline.sources.readers import RawFile, read_raw
 from pipeline.sources.recognise import named_sources, recognise
 from pipeline.straight import NotStraightError, load_straight, straight_file
@@ -26,6 +32,7 @@ from pipeline.warehouse.receive import unreadable_hash
 if TYPE_CHECKING:
     from pipeline.sources.mapping import SourceMapping
     from pipeline.sources.recognise import Recognition
+    from pipeline.sources.stage import Staged
     from pipeline.warehouse.receive import Arrival
 
 
@@ -41,9 +48,13 @@ class Taken:
     loaded: int = 0
     duplicate: int = 0
     quarantined: int = 0
+    left_out: int = 0
+    """Rows that a `where` leaves out, which are not among `rows_in`."""
     sources: set[str] = field(default_factory=set)
     retried: Counter[str] = field(default_factory=Counter)
     """Of files that were tried again: `files`, and their rows by fate; rows still refused are not counted above."""
+    emptied: dict[str, list[Emptied]] = field(default_factory=dict)
+    """File -> tables of it that a `where` leaves without any row."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +175,8 @@ def _read_as(
         return problem
     if keep is not _keep or not _take_straight(ingest, arrival, mapping, recognition.warnings, taken):
         raw = read_raw(ingest.con, arrival.stored, name=arrival.name, mapping=mapping)
-        ambiguous = sum(judge_table(ingest.con, mapping, name, now=ingest.now) for name in mapping.tables)
-        keep(ingest, arrival, _Read(mapping, raw, [*recognition.warnings, *_twice(ambiguous)]), taken)
+        judged = judge_tables(ingest.con, mapping, now=ingest.now)
+        keep(ingest, arrival, _Read(mapping, raw, judged, recognition.warnings), taken)
     return ""
 
 
@@ -188,11 +199,23 @@ def _problem(found: FileProblem | None) -> str:
 
 @dataclass(frozen=True)
 class _Read:
-    """A file that was read and judged: by which mapping, how many records, and what to warn of."""
+    """A file that was read and judged: by which mapping, how many records and rows, and what was seen before."""
 
     mapping: SourceMapping
     raw: RawFile
-    warnings: list[str]
+    judged: Mapping[str, Staged]
+    seen: Sequence[str]
+
+    @property
+    def emptied(self) -> list[Emptied]:
+        """Tables that a `where` leaves without any row."""
+        return list(emptied(self.mapping, self.judged))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What to warn of."""
+        twice = _twice(sum(one.ambiguous_times for one in self.judged.values()))
+        return [*self.seen, *twice, *map(str, self.emptied)]
 
 
 Keep = Callable[["Ingest", "Arrival", _Read, Taken], None]
@@ -220,8 +243,10 @@ def _keep(ingest: Ingest, arrival: Arrival, read: _Read, taken: Taken) -> None:
     with _transaction(con):
         _enter_file(ingest, arrival, source=mapping.source, status="loaded", reason="", records_in=raw.records_in)
         _enter_what_was_read(ingest, arrival, read)
-        loads = [_load_table(ingest, arrival, mapping, name) for name in mapping.tables]
+        loads = [_load_table(ingest, arrival, mapping, name, one.left_out) for name, one in read.judged.items()]
     _count_loaded(read, loads, taken)
+    if read.emptied:
+        taken.emptied[arrival.name] = read.emptied
 
 
 def _enter_what_was_read(ingest: Ingest, arrival: Arrival, read: _Read) -> None:
@@ -238,6 +263,7 @@ def _count_loaded(read: _Read, loads: list[Load], taken: Taken) -> None:
     taken.loaded += sum(load.loaded for load in loads)
     taken.duplicate += sum(load.duplicate for load in loads)
     taken.quarantined += read.raw.malformed + sum(load.quarantined for load in loads)
+    taken.left_out += sum(load.left_out for load in loads)
 
 
 def _take_straight(
@@ -261,9 +287,9 @@ def _take_straight(
             if _above(mapping, load.rows_in + raw.malformed, load.quarantined + raw.malformed):
                 raise NotStraightError
             ledger.count_records(con, arrival.file_hash, raw.records_in)
-            read = _Read(mapping, raw, [*warnings, *_twice(loaded.ambiguous_times)])
-            _enter_what_was_read(ingest, arrival, read)
             (name,) = mapping.tables
+            read = _Read(mapping, raw, {name: loaded.judged}, warnings)
+            _enter_what_was_read(ingest, arrival, read)
             enter_totals(con, load_tables()[name], mapping.tables[name].totals, file_hash=arrival.file_hash)
     except (NotStraightError, FileRefusedError, ConfigurationError, duckdb.Error):
         return False
@@ -300,11 +326,12 @@ def _hold(ingest: Ingest, arrival: Arrival, read: _Read, taken: Taken) -> None:
             ingest, arrival, source=mapping.source, status="quarantined", reason=reason, records_in=raw.records_in
         )
         ledger.enter_unreadable(con, arrival.file_hash, run_id=ingest.run_id, rows=raw.malformed)
-        held = [again.enter_held(con, name, file_hash=arrival.file_hash, run_id=ingest.run_id)
-                for name in mapping.tables]  # fmt: skip
+        held = [again.enter_held(con, name, file_hash=arrival.file_hash, run_id=ingest.run_id, left_out=one.left_out)
+                for name, one in read.judged.items()]  # fmt: skip
     taken.files_quarantined += 1
     taken.rows_in += raw.malformed + sum(held)
     taken.quarantined += raw.malformed + sum(held)
+    taken.left_out += sum(one.left_out for one in read.judged.values())
 
 
 def _keep_again(ingest: Ingest, arrival: Arrival, read: _Read, taken: Taken) -> None:
@@ -317,17 +344,19 @@ def _keep_again(ingest: Ingest, arrival: Arrival, read: _Read, taken: Taken) -> 
         con.execute("DELETE FROM ledger.totals WHERE file_hash = ?", [file_hash])
         for name in mapping.tables:
             again.keep_released(con, load_tables()[name], f"typed_{name}", file_hash=file_hash)
-            _load_table(ingest, arrival, mapping, name)
+            gone = again.left_out_now(con, name, f"typed_{name}") if mapping.tables[name].where else 0
+            _load_table(ingest, arrival, mapping, name, gone)
         left = again.put_back(con, file_hash, since_load=since_load)
-        loaded, duplicate = again.settled(con, file_hash, since_load=since_load)
+        loaded, duplicate, left_out = again.settled(con, file_hash, since_load=since_load)
     taken.sources |= {mapping.source} if loaded else set()
     taken.rows_in += loaded + duplicate
     taken.loaded += loaded
     taken.duplicate += duplicate
+    taken.left_out += left_out
     taken.retried["quarantined"] += left
 
 
-def _load_table(ingest: Ingest, arrival: Arrival, mapping: SourceMapping, name: str) -> Load:
+def _load_table(ingest: Ingest, arrival: Arrival, mapping: SourceMapping, name: str, left_out: int) -> Load:
     table = load_tables()[name]
     load = load_rows(
         ingest.con,
@@ -336,34 +365,20 @@ def _load_table(ingest: Ingest, arrival: Arrival, mapping: SourceMapping, name: 
         verdicts=f"verdicts_{name}",
         file_hash=arrival.file_hash,
         run_id=ingest.run_id,
+        left_out=left_out,
     )
     enter_totals(ingest.con, table, mapping.tables[name].totals, file_hash=arrival.file_hash)
     return load
 
 
 def _refuse(ingest: Ingest, arrival: Arrival, reason: str, likely: Iterable[str], taken: Taken) -> None:
-    rows = _lines(arrival.stored)
+    rows = lines_of_refused(arrival.stored)
     _enter_file(ingest, arrival, source="", status="quarantined", reason=reason, records_in=rows)
     ledger.enter_likely(ingest.con, arrival.file_hash, likely)
     ledger.enter_unreadable(ingest.con, arrival.file_hash, run_id=ingest.run_id, rows=rows, reason=reason)
     taken.files_quarantined += 1
     taken.rows_in += rows
     taken.quarantined += rows
-
-
-def _lines(path: Path) -> int:
-    """Lines of a file, the last one too when no line end closes it; an archive that does not unpack counts as packed.
-
-    A file without lines, or whose lines nobody may read, counts as one, so that it is not overlooked.
-    """
-    lines, last = 0, b"\n"
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                lines, last = lines + chunk.count(b"\n"), chunk[-1:]
-    except OSError:
-        return 1
-    return max(lines + (last != b"\n"), 1)
 
 
 def _enter_file(ingest: Ingest, arrival: Arrival, *, source: str, status: str, reason: str, records_in: int) -> None:

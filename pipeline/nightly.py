@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pipeline.sources.mapping import SourceMapping
 
 Progress = Callable[[str], None]
+_ROWS = ("rows_in", "loaded", "duplicate", "quarantined", "left_out")
 _RETRIED = ("files", "loaded", "duplicate", "quarantined")
 
 
@@ -93,14 +94,12 @@ def run_nightly(
 
     Raises ConfigurationError (nothing run), LockedError, BlockedError (old edition kept) or RoiError.
     """
-    from pipeline.sources.binding import bind_problems
-    from pipeline.sources.mapping import load_mappings
+    from pipeline.sources.binding import examine_bound
 
     _preflight(settings)
     progress("Checking definitions")
     catalog = load_checked(settings.catalog, facts=bound_facts())
-    mappings = load_mappings([folder for folder in settings.mapping_folders if folder.is_dir()])
-    problems = bind_problems(mappings)
+    mappings, problems = examine_bound([folder for folder in settings.mapping_folders if folder.is_dir()])
     if problems:
         raise ConfigurationError("The source mappings cannot be used; nothing was run.", problems)
     with run_lock(settings.lock):
@@ -240,7 +239,7 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
 
     as_of = as_of_day(con, run.catalog)
     if as_of is None:
-        raise _nothing_usable(con, run, run_id=run_id)
+        raise _nothing_usable(con, run, taken, run_id=run_id)
     create_editions(con)
     roll_up(con, run.catalog, as_of=as_of, anew=False)
     told = compute_values(con, run.catalog, as_of=as_of)
@@ -265,9 +264,9 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
     summary.files = {
         fate: getattr(taken, f"files_{fate}") for fate in ("loaded", "duplicate", "quarantined", "ignored")
     }
-    summary.rows = {fate: getattr(taken, fate) for fate in ("rows_in", "loaded", "duplicate", "quarantined")}
+    summary.rows = {fate: getattr(taken, fate) for fate in _ROWS}
     summary.retried = {key: taken.retried[key] for key in _RETRIED} if taken.retried else {}
-    summary.warnings += result.problems
+    summary.warnings += [*result.problems, *_emptied(run, taken)]
     summary.warnings += [f"a note stands on no chart: {one}" for one in misplaced(con, run.catalog)]
     summary.still_quarantined = _still_quarantined(con)
     if summary.still_quarantined:
@@ -345,14 +344,21 @@ def _reasons(con: duckdb.DuckDBPyConnection, *, run_id: int) -> list[Problem]:
     return [one.problem() for one in ledger.refusals(con, run_id=run_id)[:10]]
 
 
-def _nothing_usable(con: duckdb.DuckDBPyConnection, run: _Run, *, run_id: int) -> RoiError:
+def _emptied(run: _Run, taken: Taken) -> list[str]:
+    """Files of which a `where` took nothing."""
+    from pipeline.judging import emptied_files
+
+    return list(emptied_files(taken.emptied, exports=run.settings.exports_named))
+
+
+def _nothing_usable(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id: int) -> RoiError:
     what = "could be used" if run.arrivals else "was found"
-    return RoiError(
+    message = (
         f"Nothing below {run.settings.exports} {what}, so there is nothing to publish. `roi sources list` names what "
         "can be read; `roi sources probe FILE` says what a file lacks; "
-        f"`roi quarantine list{run.settings.exports_asked}` what to do.",
-        _reasons(con, run_id=run_id),
+        f"`roi quarantine list{run.settings.exports_asked}` what to do."
     )
+    return RoiError("\n".join([message, *_emptied(run, taken)]), _reasons(con, run_id=run_id))
 
 
 def _input_hash(con: duckdb.DuckDBPyConnection) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pipeline.sources.file_source import FileSource, file_source
 from pipeline.sources.model import SourceMapping
 from pipeline.sources.plan import Plan
 from pipeline.sources.readers import RawFile, read_some
+from pipeline.sources.stage import Staged
 from pipeline.sources.straight import Straight, straight
 from pipeline.tables import load_tables
 from pipeline.warehouse import ledger
@@ -31,11 +32,11 @@ class NotStraightError(Exception):
 
 @dataclass(frozen=True)
 class Loaded:
-    """A file of which every row is settled: its load, its records, and local times that occurred twice."""
+    """A file of which every row is settled: its load, its records, and its rows as they were staged."""
 
     load: Load
     raw: RawFile
-    ambiguous_times: int
+    judged: Staged
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def load_straight(con: duckdb.DuckDBPyConnection, file: StraightFile, *, file_ha
     odd = _odd_rows(con)
     if inserted + odd != source.records:
         raise NotStraightError
-    raw, ambiguous, rest = RawFile(inserted, 0), 0, None
+    raw, judged, rest = RawFile(inserted, 0), Staged(inserted, 0), None
     if odd:
         first = source.header_lines + 1
         lines = missing_lines(con, table, load_id, first=first, last=source.header_lines + source.records)
@@ -100,12 +101,22 @@ def load_straight(con: duckdb.DuckDBPyConnection, file: StraightFile, *, file_ha
             con, file.path, name=file.name, mapping=file.mapping, lines=lines, header_lines=source.header_lines
         )
         raw = RawFile(inserted + some.records_in, some.malformed)
-        ambiguous = judge_table(con, file.mapping, table.name, now=file.now, by_sql=True)
+        found = judge_table(con, file.mapping, table.name, now=file.now, by_sql=True)
+        judged = replace(found, rows=inserted + found.rows)
         rest = (f"typed_{table.name}", f"verdicts_{table.name}")
-    load = finish_load(con, table, load_id, inserted=inserted, rest=rest, file_hash=file_hash, run_id=run_id)
+    load = finish_load(
+        con,
+        table,
+        load_id,
+        inserted=inserted,
+        rest=rest,
+        file_hash=file_hash,
+        run_id=run_id,
+        left_out=judged.left_out,
+    )
     if load is None:
         raise NotStraightError
-    return Loaded(load, raw, ambiguous)
+    return Loaded(load, raw, judged)
 
 
 def _odd_rows(con: duckdb.DuckDBPyConnection) -> int:

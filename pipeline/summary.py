@@ -89,6 +89,8 @@ def _stages(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "files", ", ".join(f"{count} {fate}" for fate, count in summary.files.items())
     rows = summary.rows
     yield "rows", "{rows_in} in = {loaded} loaded + {duplicate} duplicate + {quarantined} quarantined".format(**rows)
+    if rows["left_out"]:
+        yield "left out", f"{rows['left_out']} rows more, by the `where` of mappings: reports/run.html says of which"
     if summary.retried:
         yield (
             "retried",
@@ -112,6 +114,8 @@ def print_probe(found: dict[str, Any]) -> None:
     for table in found["tables"]:
         name = table["table"] or "unreadable records"
         typer.echo(f"  {name}: {table['rows']} rows, {table['good']} good, {table['bad']} bad")
+        if table["left_out"]:
+            typer.echo(f"    `where` leaves out {table['left_out']} of {table['left_out'] + table['rows']} rows")
         for reason in table["reasons"]:
             typer.echo(f"    line {reason['first_line']}: {reason['reason']} ({reason['rows']} rows)")
 

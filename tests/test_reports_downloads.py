@@ -125,7 +125,7 @@ def test_notes_say_why_each_value_is_not_available(data: EditionData, folder: Pa
 def test_loads_balance_and_have_the_contract_columns(folder: Path) -> None:
     """rows_in = loaded + duplicate + quarantined in every line."""
     rows = _rows(folder / "loads.csv")
-    assert list(rows[0]) == ["file", "source", "rows_in", "loaded", "duplicate", "quarantined", "reason"]
+    assert list(rows[0]) == ["file", "source", "rows_in", "loaded", "duplicate", "quarantined", "left_out", "reason"]
     for row in rows:
         assert int(row["rows_in"]) == sum(int(row[name]) for name in ("loaded", "duplicate", "quarantined"))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from project import ROOT
+from test_sources_bytes import workbook
 
 from pipeline.assurance import examine, no_exports, probe, unwritable
 from pipeline.settings import Settings
@@ -57,7 +59,7 @@ def test_a_probe_judges_the_rows_and_names_the_columns_of_the_file(project: Sett
     assert (found["file"], found["source"], found["note"]) == (str(path), "answers", "")
     unreadable, feedback = found["tables"]
     assert unreadable == {
-        "table": "", "rows": 1, "good": 0, "bad": 1,
+        "table": "", "rows": 1, "good": 0, "bad": 1, "left_out": 0,
         "reasons": [{"reason": "3 columns where 4 were expected", "rows": 1, "first_line": 6}],
     }  # fmt: skip
     assert {key: feedback[key] for key in ("table", "rows", "good", "bad")} == {
@@ -79,6 +81,25 @@ def test_a_probe_of_a_mapping_that_does_not_bind_says_where(project: Settings) -
     assert "sources/answers.yaml:11:7  M020  table feedback, column variant: found the unknown column 'harm'" in str(
         found
     )
+
+
+def test_a_probe_tells_all_mistakes_of_the_mapping_at_once(project: Settings) -> None:
+    """Two columns of one table, one of another: three problems in the order of the file, not the first alone."""
+    text = ANSWERS.replace("arm\n", "harm\n").replace("score: points", "score: pointz")
+    text += "  identities:\n    columns:\n      alias_id: response_idd\n      person_id: arm\n"
+    (project.root / "sources" / "answers.yaml").write_text(text, encoding="utf-8")
+    (project.exports / "answers.csv").write_text(ROWS, encoding="utf-8")
+    found = probe(project, project.exports / "answers.csv")
+    places = re.findall(r"sources/answers\.yaml:(\d+):\d+  M020  table (\w+), column (\w+)", found["note"])
+    assert places == [("11", "feedback", "variant"), ("13", "feedback", "score"), ("16", "identities", "alias_id")]
+
+
+def test_a_probe_of_a_workbook_names_its_sheets(project: Settings) -> None:
+    """Which of them holds the rows is for its user to know."""
+    found = probe(project, workbook(project.exports / "answers.xlsx", "Answers", "Notes"))
+    assert found["source"] == ""
+    assert found["note"].endswith("save the sheet with the rows as CSV (UTF-8, set apart by commas); "
+                                  "its sheets: 'Answers', 'Notes')")  # fmt: skip
 
 
 def test_a_probe_of_a_file_that_cannot_be_read_says_so(project: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,6 +131,35 @@ def test_types_of_a_parquet_file_are_not_guessed(tmp_path: Path) -> None:
     assert only.endswith("did you mean thema?")
 
 
+def test_mistakes_are_told_in_the_order_of_the_file(tmp_path: Path) -> None:
+    """A `where` that stands below the columns comes after them, whatever is bound first."""
+    found = told(
+        tmp_path,
+        ("    where: bot is not null\n", ""),
+        ("      ai_involved: bot = 'ja'\n", "      ai_involved: bott = 'ja'\n    where: bottt is not null\n"),
+        ("topic: thema", "topic: themma"),
+    )
+    assert [line.split("  ")[0] for line in found] == [f"sources/helpdesk.yaml:{at}" for at in ("13:7", "16:7", "17:5")]
+
+
+def test_a_check_of_the_definitions_tells_every_file_from_top_to_bottom(tmp_path: Path) -> None:
+    """What does not bind stands between what breaks a rule of the tables: 9:3, 11:7, 13:7, then the next file."""
+    shutil.copyfile(ROOT / "metrics_catalog.yaml", tmp_path / "metrics_catalog.yaml")
+    told(tmp_path)
+    path = tmp_path / "sources" / "helpdesk.yaml"
+    text = HELPDESK.replace("created_at: opened", "created_at: openned").replace("topic: thema", "topik: thema")
+    path.write_text(text.replace("contact_id: ticket", "contact_id: 'null'"), encoding="utf-8")
+    (tmp_path / "sources" / "second.yaml").write_text("source: second\n", encoding="utf-8")
+    settings = Settings(root=tmp_path, exports=tmp_path, now=None)  # type: ignore[arg-type]
+    problems, _ = check_definitions(settings, with_examples=False)
+    assert [(one.where, one.code) for one in problems] == [
+        ("sources/helpdesk.yaml:11:7", "M015"),
+        ("sources/helpdesk.yaml:12:7", "M020"),
+        ("sources/helpdesk.yaml:14:7", "M011"),
+        *(("sources/second.yaml:1:1", code) for code in ("M002", "M002", "M002")),
+    ]
+
+
 def test_a_check_of_the_definitions_tells_all_problems_of_all_mappings(tmp_path: Path) -> None:
     """SQL that does not bind stands beside a mapping that cannot be read at all, and shipped ones are fine."""
     shutil.copyfile(ROOT / "metrics_catalog.yaml", tmp_path / "metrics_catalog.yaml")

@@ -223,7 +223,7 @@ def test_rows_equal_in_their_gaps_are_duplicates(con: duckdb.DuckDBPyConnection)
 def test_the_ledger_refuses_counts_that_do_not_add_up(con: duckdb.DuckDBPyConnection) -> None:
     """rows_in = loaded + duplicate + quarantined is a constraint of the database."""
     with pytest.raises(duckdb.ConstraintException):
-        con.execute("INSERT INTO ledger.loads VALUES (1, 1, 'x', 'calls', 3, 1, 1, 0)")
+        con.execute("INSERT INTO ledger.loads VALUES (1, 1, 'x', 'calls', 3, 1, 1, 0, 0)")
 
 
 def test_times_are_handed_out_in_utc_without_pytz(

@@ -9,11 +9,11 @@ from pipeline.catalog import codes
 from pipeline.catalog.benefit_checks import check_benefits
 from pipeline.catalog.columns import check_columns, identifying_columns
 from pipeline.catalog.document import NOWHERE, KeyPath, Positions
-from pipeline.catalog.load import Reading, configuration_error, in_file_order, read_catalog
+from pipeline.catalog.load import Reading, configuration_error, read_catalog
 from pipeline.catalog.model import AnyMetric, Catalog, Median, Percentile
 from pipeline.catalog.units import check_target, check_unit
 from pipeline.catalog.wording import near, one_of, problem, quoted
-from pipeline.errors import Problem
+from pipeline.errors import Problem, in_file_order
 
 Facts = Mapping[str, Mapping[str, str]]
 """Fact name -> {column name: SQL type}."""

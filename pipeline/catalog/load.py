@@ -12,7 +12,7 @@ from pipeline.catalog.mending import Draft
 from pipeline.catalog.model import Catalog
 from pipeline.catalog.salvage import parse_what_can_be
 from pipeline.catalog.wording import problem
-from pipeline.errors import ConfigurationError, Problem
+from pipeline.errors import ConfigurationError, Problem, in_file_order
 
 
 @dataclass(frozen=True)
@@ -51,19 +51,8 @@ def read_catalog(path: Path) -> Reading:
     return Reading(draft.catalog, draft.positions, problems, draft.set_aside, document.doubled)
 
 
-def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Problems by line, column and code."""
-    return tuple(sorted(problems, key=_place))
-
-
 def configuration_error(path: Path, problems: Iterable[Problem]) -> ConfigurationError:
     """The one error that carries all problems of a catalogue."""
     found = in_file_order(problems)
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
     return ConfigurationError(f"{path.name}: {count}; nothing was run", found)
-
-
-def _place(found: Problem) -> tuple[int, int, str, str]:
-    numbers = [int(part) for part in found.where.rsplit(":", 2)[1:] if part.isdigit()]
-    line, column = numbers if len(numbers) == 2 else (0, 0)
-    return line, column, found.code, found.message

@@ -25,7 +25,7 @@ Table = dict[str, list[str | None]]
 """Columns of printed cells; None is unknown."""
 
 ORDER = ["kpi_id", "grain", "period_start", "period_end", "dimension", "dimension_value"]
-LOAD_COLUMNS = ("file", "source", "rows_in", "loaded", "duplicate", "quarantined", "reason")
+LOAD_COLUMNS = ("file", "source", "rows_in", "loaded", "duplicate", "quarantined", "left_out", "reason")
 NOTE_COLUMNS = ("kpi_id", "grain", "period_start", "dimension", "dimension_value", "status", "reason")
 QUARANTINE_COLUMNS = ("file", "line", "table", "reason")
 CHECK_COLUMNS = ("check", "layer", "subject", "expectation", "observed", "expected", "passed", "severity", "kpis")
@@ -41,7 +41,7 @@ _WHAT = {
     "kpi_values.csv.gz": "every KPI value, by period and slice (CSV, gzip)",
     "kpi_values.parquet": "the same values, typed",
     "notes.csv.gz": "why values are not available (CSV, gzip)",
-    "loads.csv": "what became of every file",
+    "loads.csv": "what became of every file; rows that a mapping leaves out are on top of rows_in",
     "quarantine.csv": "every quarantined row by file and line, with the reason; no line means the whole file",
     "checks.csv": "results of the data checks",
     "restatements.csv": "values that read differently than in the last edition",

@@ -44,6 +44,8 @@ class EditionData:
     restatements: list[Record]
     totals: list[Record]
     quarantined_rows: list[Record] = field(default_factory=list)
+    left_out: list[Record] = field(default_factory=list)
+    """Per source and table the `rows` that the `where` of the mapping leaves out, `of` so many that it chose from."""
     definitions: list[Record] = field(default_factory=list)
     versions: list[Record] = field(default_factory=list)
     """Each definition of each KPI, with the edition that first used it and how far that one's data reached."""

@@ -111,12 +111,18 @@ def _load(load: Record, exports: str) -> Record:
     return {
         **load,
         **{name: formats.grouped(int(load[name])) for name in _COUNTS},
+        "left_out": _known(load.get("left_out")),
         "reason": reason,
         "fate": fate,
         "mark": words.LOADS.get(fate, words.LOADS["quarantined"]),
         "command": f".venv/bin/roi sources probe {shlex.quote(path)}" if fate == "quarantined" else "",
         "todo": MEND if fate == "in part" else "",
     }
+
+
+def _known(count: object) -> str:
+    """A count as printed; what was not counted is not available."""
+    return "not available" if count is None else formats.grouped(int(str(count)))
 
 
 def _by_need(loads: list[Record], exports: str) -> dict[str, list[Record]]:
@@ -135,6 +141,8 @@ def _run_page(edition: Edition) -> dict[str, Any]:
     sources = sorted(data.sources, key=lambda source: str(source["source"]))
     sums = {name: sum(int(load[name]) for load in data.loads) for name in _COUNTS}
     is_mended = any(load.get("mended_by") for load in data.loads)
+    counted = [int(load["left_out"]) for load in data.loads if load.get("left_out") is not None]
+    left_out = sum(counted)
     return {
         **_by_need(data.loads, str(data.edition.get("exports") or "")),
         "arrived": len(data.loads),
@@ -142,6 +150,11 @@ def _run_page(edition: Edition) -> dict[str, Any]:
         "mended_rows": formats.grouped(sums["quarantined"] - data.quarantined) if is_mended else "",
         "mend": MEND,
         "sums": {name: formats.grouped(total) for name, total in sums.items()},
+        "left_out": formats.grouped(left_out),
+        "read": formats.grouped(sums["rows_in"] + left_out),
+        "uncounted": len(data.loads) - len(counted),
+        "left": [{**row, "rows": formats.grouped(int(row["rows"])), "of": formats.grouped(int(row["of"])),
+                  "share": formats.percent(int(row["rows"]) / int(row["of"]))} for row in data.left_out],
         "balances": sums["rows_in"] == sums["loaded"] + sums["duplicate"] + sums["quarantined"],
         "quarantine": [{**row, "rows": formats.grouped(int(row["rows"]))} for row in by_reason],
         "sources": [lineage.source_row(source, edition.catalog, edition.as_of) for source in sources],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import duckdb
 
 from pipeline.catalog.wording import near, quoted
-from pipeline.errors import Problem
+from pipeline.errors import Problem, in_file_order
 from pipeline.sources import codes
+from pipeline.sources.mapping import examine_mappings
 from pipeline.sources.model import SourceMapping
 from pipeline.sources.plan import Part, Plan
 from pipeline.sources.shapes import raw_names
@@ -23,6 +25,12 @@ _MEANT = re.compile(r'Did you mean "([^"]+)"')
 _QUOTED = re.compile(r'"([^"]+)"')
 
 
+def examine_bound(directories: Sequence[Path]) -> tuple[tuple[SourceMapping, ...], tuple[Problem, ...]]:
+    """The mappings that could be read, and every problem of every file, of what they say and of their SQL."""
+    mappings, wrong = examine_mappings(directories)
+    return mappings, in_file_order([*wrong, *bind_problems(mappings)])
+
+
 def bind_problems(mappings: Sequence[SourceMapping]) -> list[Problem]:
     """Every expression of the mappings that cannot bind to an empty relation of the declared columns.
 
@@ -31,7 +39,7 @@ def bind_problems(mappings: Sequence[SourceMapping]) -> list[Problem]:
     with duckdb.connect(config={"enable_external_access": False, "threads": 1}) as con:
         define_pseudonym(con, b"")
         formats = (one for mapping in mappings for one in mapping.formats())
-        return list(dict.fromkeys(problem for one in formats for problem in _of_mapping(con, one)))
+        return list(in_file_order(dict.fromkeys(problem for one in formats for problem in _of_mapping(con, one))))
 
 
 def expression_problem(mapping: SourceMapping, table: str, part: Part, error: duckdb.Error) -> Problem:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.catalog.document import MAX_BYTES, Document, KeyPath, read_document
 from pipeline.catalog.wording import near, one_of, problem, quoted
-from pipeline.errors import ConfigurationError, Problem
+from pipeline.errors import ConfigurationError, Problem, in_file_order
 from pipeline.sources import codes
 from pipeline.sources.judgement import judge_mapping
 from pipeline.sources.model import SourceMapping, TableMapping
@@ -49,7 +49,7 @@ def _examined(files: tuple[tuple[Path, bytes], ...]) -> tuple[tuple[SourceMappin
     """What the files say; a run asks several times, and the contents tell whether they are still the same."""
     read = [_read_mapping(path) for path, _ in files]
     mappings = tuple(mapping for mapping, _ in read if mapping is not None)
-    return mappings, tuple(one for _, found in read for one in found)
+    return mappings, in_file_order(one for _, found in read for one in found)
 
 
 def _content(path: Path) -> bytes:

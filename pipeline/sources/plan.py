@@ -75,6 +75,10 @@ class Plan:
         where = f"\nWHERE (\n{self.told.where}\n)" if self.told.where else ""
         return f"FROM {self.told.from_}{where}"
 
+    def considered_sql(self) -> str:
+        """Count of the rows that `where` chooses from."""
+        return f"{self.with_sql()}SELECT count(*) FROM {self.told.from_}"
+
     def ambiguous_sql(self) -> str:
         """Count of local times that occurred twice."""
         counts = " + ".join(ambiguous_sql(identifier(name), zone=self.mapping.time_zone) for name in self.times())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipeline.errors import ConfigurationError, Problem
+from pipeline.errors import ConfigurationError, Problem, in_file_order
 from pipeline.sources import codes
 from pipeline.sources.binding import expression_problem
 from pipeline.sources.model import SourceMapping
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Staged:
-    """Rows staged, and how many local times among them occurred twice that day (the later one was taken)."""
+    """Rows staged, local times among them that occurred twice that day (the later one was taken), and rows left out."""
 
     rows: int
     ambiguous_times: int
+    left_out: int = 0
+    """Rows that `where` leaves out."""
 
 
 def stage(con: DuckDBPyConnection, mapping: SourceMapping, table_name: str, *, staged: str) -> Staged:
@@ -42,13 +44,18 @@ def stage(con: DuckDBPyConnection, mapping: SourceMapping, table_name: str, *, s
     plan = Plan(mapping, table, mapping.tables[table_name])
     with explained(con, plan):
         con.execute(parsed(f"CREATE OR REPLACE TEMP TABLE {identifier(staged)} AS {plan.sql()}"))
-        ambiguous = ambiguous_times(con, plan)
-    return Staged(count(con, f"SELECT count(*) FROM {identifier(staged)}"), ambiguous)
+        rows = count(con, f"SELECT count(*) FROM {identifier(staged)}")
+        return Staged(rows, ambiguous_times(con, plan), left_out(con, plan, rows))
 
 
 def ambiguous_times(con: DuckDBPyConnection, plan: Plan) -> int:
     """How many local times of a plan occurred twice that day."""
     return count(con, plan.ambiguous_sql()) if plan.has_local_times else 0
+
+
+def left_out(con: DuckDBPyConnection, plan: Plan, rows: int) -> int:
+    """How many rows `where` leaves out, when it leaves so many; rows of other relations than `raw` are counted anew."""
+    return count(con, plan.considered_sql()) - rows if plan.told.where else 0
 
 
 @contextmanager
@@ -63,20 +70,40 @@ def explained(con: DuckDBPyConnection, plan: Plan) -> Iterator[None]:
 
 
 def _explained(con: DuckDBPyConnection, plan: Plan, error: duckdb.Error) -> ConfigurationError:
-    """The failure of a plan as a problem of its mapping, without any value of the file.
+    """The failure of a plan as problems of its mapping in the order of its file, without any value of the file.
 
-    What fails to bind is shown by the names in it; what binds but fails on some record is not.
+    What fails to bind is shown by the names in it, each expression of its own; what binds but fails on some record is
+    not. Where `from` does not bind, nothing after it can.
     """
     table, mapping = plan.table.name, plan.mapping
+    found: list[Problem] = []
     for part in plan.parts():
         try:
             con.execute(f"DESCRIBE {part.query}")
         except duckdb.Error as reason:
-            return _refusal(mapping, expression_problem(mapping, table, part, reason))
+            found.append(expression_problem(mapping, table, part, reason))
+            if part.name == "from":
+                break
+    if found:
+        return _refusal(mapping, *in_file_order(found))
     kind = type(error).__name__.removesuffix("Exception")
     message = f"table {table}: from or where fails on some record ({kind}); use try_cast or try() there"
     return _refusal(mapping, Problem(mapping.where("tables", table), codes.FAILING_EXPRESSION, message))
 
 
-def _refusal(mapping: SourceMapping, problem: Problem) -> ConfigurationError:
-    return ConfigurationError(f"The mapping {literal(mapping.source)} does not fit the file.", [problem])
+def of_all_tables(mapping: SourceMapping, staged: Callable[[str], Staged]) -> dict[str, Staged]:
+    """What `staged` finds of each table of a mapping; raises ConfigurationError with what is wrong in any of them."""
+    found: dict[str, Staged] = {}
+    wrong: list[Problem] = []
+    for name in mapping.tables:
+        try:
+            found[name] = staged(name)
+        except ConfigurationError as error:
+            wrong.extend(error.problems)
+    if wrong:
+        raise _refusal(mapping, *in_file_order(wrong))
+    return found
+
+
+def _refusal(mapping: SourceMapping, *problems: Problem) -> ConfigurationError:
+    return ConfigurationError(f"The mapping {literal(mapping.source)} does not fit the file.", problems)

@@ -42,6 +42,20 @@ def keep_released(con: duckdb.DuckDBPyConnection, table: Table, typed: str, *, f
     )
 
 
+def left_out_now(con: duckdb.DuckDBPyConnection, table: str, typed: str) -> int:
+    """How many released rows of a table the mapping leaves out by now: those that `typed` holds no more.
+
+    Released records, which could not be read before, are rows of every table; `raw_malformed` holds those that cannot
+    be read still.
+    """
+    ((gone,),) = con.execute(
+        f"""SELECT (SELECT count(*) FROM released WHERE table_name IN (?, '')) - (SELECT count(*) FROM raw_malformed)
+              - (SELECT count(*) FROM {typed})""",
+        [table],
+    ).fetchall()
+    return max(int(gone), 0)
+
+
 def keep_released_records(con: duckdb.DuckDBPyConnection) -> int:
     """Leave in `raw_malformed` only released lines; how many."""
     con.execute("DELETE FROM raw_malformed WHERE line NOT IN (SELECT line FROM released WHERE table_name = '')")
@@ -63,7 +77,8 @@ def put_back(con: duckdb.DuckDBPyConnection, file_hash: str, *, since_load: int)
         if old is not None:
             _move(con, table, rows, source=load_id, target=old)
     con.execute(
-        "DELETE FROM ledger.loads WHERE file_hash = ? AND load_id >= ? AND rows_in = 0", [file_hash, since_load]
+        "DELETE FROM ledger.loads WHERE file_hash = ? AND load_id >= ? AND rows_in = 0 AND left_out = 0",
+        [file_hash, since_load],
     )
     ((left,),) = con.execute("SELECT count(*) FROM ledger.quarantine WHERE file_hash = ?", [file_hash]).fetchall()
     return int(left)
@@ -80,20 +95,21 @@ def _move(con: duckdb.DuckDBPyConnection, table: str, rows: int, *, source: int,
         )
 
 
-def settled(con: duckdb.DuckDBPyConnection, file_hash: str, *, since_load: int) -> tuple[int, int]:
-    """How many rows of a file were loaded, and found to be duplicates, from a load on."""
-    ((loaded, duplicate),) = con.execute(
-        "SELECT coalesce(sum(loaded), 0)::BIGINT, coalesce(sum(duplicate), 0)::BIGINT FROM ledger.loads "
-        "WHERE file_hash = ? AND load_id >= ?",
+def settled(con: duckdb.DuckDBPyConnection, file_hash: str, *, since_load: int) -> tuple[int, int, int]:
+    """How many rows of a file were loaded, found to be duplicates, and left out, from a load on."""
+    ((loaded, duplicate, left_out),) = con.execute(
+        "SELECT coalesce(sum(loaded), 0)::BIGINT, coalesce(sum(duplicate), 0)::BIGINT, "
+        "coalesce(sum(left_out), 0)::BIGINT FROM ledger.loads WHERE file_hash = ? AND load_id >= ?",
         [file_hash, since_load],
     ).fetchall()
-    return int(loaded), int(duplicate)
+    return int(loaded), int(duplicate), int(left_out)
 
 
-def enter_held(con: duckdb.DuckDBPyConnection, table: str, *, file_hash: str, run_id: int) -> int:
+def enter_held(con: duckdb.DuckDBPyConnection, table: str, *, file_hash: str, run_id: int, left_out: int) -> int:
     """Enter every row of a table as quarantined with its file: the bad ones by line and reason, the others together.
 
-    Reads the judged rows `typed_<table>` and `verdicts_<table>`; returns how many rows there are.
+    Those that the mapping has `left_out` stay so. Reads the judged rows `typed_<table>` and `verdicts_<table>`; returns
+    how many rows there are.
     """
     load_id = ledger.next_load(con)
     ((rows,),) = con.execute(f"SELECT count(*) FROM typed_{table}").fetchall()
@@ -108,7 +124,8 @@ def enter_held(con: duckdb.DuckDBPyConnection, table: str, *, file_hash: str, ru
             WHERE EXISTS (SELECT 1 FROM typed_{table} ANTI JOIN verdicts_{table} USING (_row))""",
         values,
     )
-    con.execute("INSERT INTO ledger.loads VALUES (?, ?, ?, ?, ?, 0, 0, ?)", [load_id, run_id, *values[1:], rows, rows])
+    counts = (rows, 0, 0, rows, left_out)
+    ledger.enter_load(con, load_id, run_id=run_id, file_hash=file_hash, table=table, counts=counts)
     return int(rows)
 
 

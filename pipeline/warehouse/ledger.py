@@ -125,6 +125,23 @@ def first_load(con: duckdb.DuckDBPyConnection, *, run_id: int) -> int:
     return int(row[0]) if row and row[0] is not None else next_load(con)
 
 
+def enter_load(
+    con: duckdb.DuckDBPyConnection,
+    load_id: int,
+    *,
+    run_id: int,
+    file_hash: str,
+    table: str,
+    counts: tuple[int, int, int, int, int],
+) -> None:
+    """Enter one load; its counts are rows in, loaded, duplicate, quarantined, and left out by `where` on top."""
+    con.execute(
+        "INSERT INTO ledger.loads(load_id, run_id, file_hash, table_name, rows_in, loaded, duplicate, quarantined, "
+        "left_out) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [load_id, run_id, file_hash, table, *counts],
+    )
+
+
 def enter_unreadable(
     con: duckdb.DuckDBPyConnection, file_hash: str, *, run_id: int, rows: int, reason: str | None = None
 ) -> None:
@@ -139,7 +156,7 @@ def enter_unreadable(
         con.execute(
             "INSERT INTO ledger.quarantine SELECT ?, ?, '', line, reason FROM raw_malformed ORDER BY line", values
         )
-    con.execute("INSERT INTO ledger.loads VALUES (?, ?, ?, '', ?, 0, 0, ?)", [load_id, run_id, file_hash, rows, rows])
+    enter_load(con, load_id, run_id=run_id, file_hash=file_hash, table="", counts=(rows, 0, 0, rows, 0))
 
 
 @dataclass(frozen=True)

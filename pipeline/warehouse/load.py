@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
@@ -14,23 +14,32 @@ from pipeline.warehouse.connection import parsed
 
 @dataclass(frozen=True)
 class Load:
-    """Counts of one file's rows of one table: rows_in = loaded + duplicate + quarantined."""
+    """Counts of one file's rows of one table: rows_in = loaded + duplicate + quarantined; those left out on top."""
 
     load_id: int
     rows_in: int
     loaded: int
     duplicate: int
     quarantined: int
+    left_out: int = 0
 
 
 def load_rows(
-    con: duckdb.DuckDBPyConnection, table: Table, *, typed: str, verdicts: str, file_hash: str, run_id: int
+    con: duckdb.DuckDBPyConnection,
+    table: Table,
+    *,
+    typed: str,
+    verdicts: str,
+    file_hash: str,
+    run_id: int,
+    left_out: int = 0,
 ) -> Load:
     """Load the good rows of relation `typed` into `core.<table>` and enter the load in the ledger.
 
     A row equal to one already there is a duplicate. A row with the key of another and a newer version replaces it
     (the old one moves to `history`), an older version goes to `history` at once, and a row that contradicts another
-    without saying which is newer is quarantined with the place of the other.
+    without saying which is newer is quarantined with the place of the other. Rows that were `left_out` before are
+    entered as that.
     """
     load_id = ledger.next_load(con)
     good = _good_rows(con, typed, verdicts)
@@ -38,14 +47,12 @@ def load_rows(
         load = _load_new(con, table, load_id, good=good, typed=typed, verdicts=verdicts, file_hash=file_hash)
     else:
         load = _load_compared(con, table, load_id, typed=typed, verdicts=verdicts, file_hash=file_hash)
-    return _entered(con, table, load, file_hash=file_hash, run_id=run_id)
+    return _entered(con, table, replace(load, left_out=left_out), file_hash=file_hash, run_id=run_id)
 
 
 def _entered(con: duckdb.DuckDBPyConnection, table: Table, load: Load, *, file_hash: str, run_id: int) -> Load:
-    con.execute(
-        "INSERT INTO ledger.loads VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [load.load_id, run_id, file_hash, table.name, load.rows_in, load.loaded, load.duplicate, load.quarantined],
-    )
+    counts = (load.rows_in, load.loaded, load.duplicate, load.quarantined, load.left_out)
+    ledger.enter_load(con, load.load_id, run_id=run_id, file_hash=file_hash, table=table.name, counts=counts)
     return load
 
 
@@ -69,6 +76,7 @@ def finish_load(
     rest: tuple[str, str] | None,
     file_hash: str,
     run_id: int,
+    left_out: int = 0,
 ) -> Load | None:
     """Load the rest of a file of which rows are inserted, and enter the load; None when some row has a rival.
 
@@ -84,7 +92,7 @@ def finish_load(
     held = f"(SELECT * FROM core.{table.name} WHERE _load_id <> {load_id})"
     if not _are_all_new(con, table, new, held):
         return None
-    return _entered(con, table, load, file_hash=file_hash, run_id=run_id)
+    return _entered(con, table, replace(load, left_out=left_out), file_hash=file_hash, run_id=run_id)
 
 
 def has_rivals(con: duckdb.DuckDBPyConnection, table: Table, rows: str) -> bool:
