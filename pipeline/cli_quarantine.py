@@ -15,7 +15,7 @@ from pipeline.settings import Settings, settings
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from pipeline.quarantine import Fault, HeldFile
+    from pipeline.quarantine import Entry, Fault, HeldFile
     from pipeline.sources.mapping import SourceMapping
 
 app = typer.Typer(no_args_is_help=True, help="Rows and files that were refused: why, and how they get in.")
@@ -30,8 +30,9 @@ def quarantine_list(exports: Exports = None, as_json: Json = False) -> None:
     from pipeline.summary import print_table
     from pipeline.warehouse.connection import warehouse
 
-    with warehouse(with_ledger(settings(exports=exports)), read_only=True) as con:
-        found = entries(con)
+    chosen = settings(exports=exports)
+    with warehouse(with_ledger(chosen), read_only=True) as con:
+        found = entries(con, _mappings(chosen))
     if as_json:
         print_json([asdict(one) for one in found])
     elif not found:
@@ -53,25 +54,49 @@ def quarantine_show(
 
     Letters and digits of what might be about a person are shown as a and 9; `export` writes the rows as they came.
     """
-    from pipeline.quarantine import faults, held_files
+    from pipeline.quarantine import entries, faults, held_files
     from pipeline.summary import print_table
     from pipeline.warehouse.connection import warehouse
 
     chosen = settings(exports=exports)
+    mappings = _mappings(chosen)
     with warehouse(with_ledger(chosen), read_only=True) as con:
         found = [
             (held, fault)
             for held in held_files(con, file)
-            for fault in faults(con, held, chosen.received, _mappings(chosen), reason=reason, limit=limit)
+            for fault in faults(con, held, chosen.received, mappings, reason=reason, limit=limit)
         ]
+        steps = next_steps(found, entries(con, mappings))
     if as_json:
-        print_json([{"file": held.name} | asdict(fault) for held, fault in found])
+        print_json([{"file": held.name} | asdict(fault) | {"next_step": step}
+                    for (held, fault), step in zip(found, steps, strict=True)])  # fmt: skip
         return
     whole, single = fault_rows(found)
     if whole:
         print_table(("where", "why it was refused"), whole)
     if single:
         print_table(("where", "table", "column", "found", "expected"), single)
+    for step, reasons in _by_step(found, steps).items():
+        typer.echo(f"What to do about {'; '.join(reasons)}:\n  {step}")
+
+
+def next_steps(found: Sequence[tuple[HeldFile, Fault]], listed: Sequence[Entry]) -> list[str]:
+    """What to do about each fault, as the list of what is quarantined says it."""
+    return [
+        next((one.next_step for one in listed if (one.file_hash, one.table) == (held.file_hash, fault.table)
+              and (one.reason == fault.reason or fault.reason in one.reason.split("; "))), "")
+        for held, fault in found
+    ]  # fmt: skip
+
+
+def _by_step(found: Sequence[tuple[HeldFile, Fault]], steps: Sequence[str]) -> dict[str, list[str]]:
+    """Each thing to do once, with the reasons that it is for."""
+    told: dict[str, list[str]] = {}
+    for (_, fault), step in zip(found, steps, strict=True):
+        reasons = told.setdefault(step, [])
+        if step and fault.reason not in reasons:
+            reasons.append(fault.reason)
+    return {step: reasons for step, reasons in told.items() if step}
 
 
 def fault_rows(found: Sequence[tuple[HeldFile, Fault]]) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:

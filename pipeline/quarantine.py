@@ -36,18 +36,29 @@ _HINTS = (
     ("not UTF-8 text: it is a", "save the sheet with the rows as CSV (UTF-8, set apart by commas) and put that there"),
     ("not UTF-8", "export it as UTF-8"),
     ("cannot be read: give", "give this user read access"),
-    ("The mapping", "mend the mapping; the next run takes the file again"),
+    ("The mapping", "mend the mapping{at}, then roi quarantine retry: it takes the file again"),
+    (
+        "the file cannot be read as its source says",
+        "mend the mapping{at}, then roi quarantine retry; or mend the export and put it back under the same name",
+    ),
     (
         "other values under the same key",
         "decide which row is right, put it into the file it came from, and make rebuild",
     ),
     ("held back with its file", "nothing: they are taken with the file"),
 )
+_RETRY = "mend the mapping{at}, then roi quarantine retry"
 _HELD = (
-    "export, mend the rows and put the file back; or raise quarantine_limit in the mapping, if the rows are right to go"
+    "export, mend the rows and put the file back; "
+    f"or {_RETRY}, with a higher quarantine_limit if the rows are right to go"
 )
-_FUTURE = "right once its day has come: then roi quarantine retry; else mend the clock or the time_zone of the mapping"
-_ROWS = "roi quarantine export DIR, mend the rows, put them back; or mend the mapping: the next run takes them again"
+_FUTURE = (
+    "right once its day has come: then roi quarantine retry; else mend the clock, or mend the mapping{at} (time_zone), "
+    "then roi quarantine retry"
+)
+_ROWS = f"roi quarantine export DIR, mend the rows, put them back; or {_RETRY}"
+_EVERY = f"every row of the file breaks it: {_RETRY}; if it is the rows that are wrong, mend the export"
+"""Of a rule that no row keeps the mapping is the likely cause: a form of dates, a word, the wrong column."""
 
 
 @dataclass(frozen=True)
@@ -86,25 +97,59 @@ class HeldFile:
     is_whole: bool
 
 
-def entries(con: duckdb.DuckDBPyConnection) -> list[Entry]:
-    """Everything that is quarantined and not mended, by file, table and reason."""
+def entries(con: duckdb.DuckDBPyConnection, mappings: Iterable[SourceMapping] = ()) -> list[Entry]:
+    """Everything that is quarantined and not mended, by file, table and reason; what to do names the mappings given."""
     found = con.execute(
         """SELECT f.name, q.file_hash, f.source, q.table_name, coalesce(nullif(f.reason, ''), '') AS whole, q.reason,
              sum(q.rows)::BIGINT, min(q.line)
            FROM ledger.counted_quarantine AS q JOIN ledger.files AS f USING (file_hash)
            GROUP BY ALL ORDER BY f.name, q.file_hash, q.table_name, min(q.line) NULLS FIRST, q.reason"""
     ).fetchall()
-    return [
-        Entry(name, file_hash, source, table, reason, rows, line, next_step(whole, reason))
-        for name, file_hash, source, table, whole, reason, rows, line in found
-    ]
+    none, by_source = _rules_that_no_row_keeps(con), {one.source: one for one in mappings}
+    listed = []
+    for name, file_hash, source, table, whole, reason, rows, line in found:
+        every = [rule for rule in reason.split("; ") if (file_hash, table, rule) in none]
+        at = _place(by_source.get(source), table, every[0] if every else reason)
+        step = next_step(whole, reason, is_every=bool(every), at=at)
+        listed.append(Entry(name, file_hash, source, table, reason, rows, line, step))
+    return listed
 
 
-def next_step(whole: str, reason: str) -> str:
-    """What to do about a reason; `whole` is why the whole file is refused, '' when it is not."""
+def _rules_that_no_row_keeps(con: duckdb.DuckDBPyConnection) -> frozenset[tuple[str, str, str]]:
+    """Files of two rows and more with a table and one reason that each of these rows has."""
+    found = con.execute(
+        """WITH said AS (SELECT file_hash, table_name, unnest(string_split(reason, '; ')) AS rule
+                         FROM ledger.open_quarantine WHERE line IS NOT NULL AND table_name <> ''),
+             brought AS (SELECT file_hash, table_name, sum(rows_in) AS rows FROM ledger.loads GROUP BY ALL)
+           SELECT file_hash, table_name, rule FROM said JOIN brought USING (file_hash, table_name)
+           GROUP BY ALL HAVING count(*) = any_value(rows) AND count(*) > 1"""
+    ).fetchall()
+    return frozenset((file_hash, table, rule) for file_hash, table, rule in found)
+
+
+def _place(mapping: SourceMapping | None, table: str, reason: str) -> str:
+    """Where the mapping says what the first column of a reason is, in brackets; '' for one that is not at hand."""
+    if mapping is None:
+        return ""
+    column = re.match(r"\w*", reason)
+    where = mapping.where("tables", table, "columns", column[0] if column else "") if table else mapping.where()
+    return f" ({where})"
+
+
+def next_step(whole: str, reason: str, *, is_every: bool = False, at: str = "") -> str:
+    """What to do about a reason; `whole` is why the whole file is refused, '' when it is not.
+
+    `is_every` says that no row keeps the rule, `at` where the mapping stands.
+    """
+    return _hint(whole, reason, is_every=is_every).replace("{at}", at)
+
+
+def _hint(whole: str, reason: str, *, is_every: bool) -> str:
     for begin, hint in _HINTS:
         if reason.startswith(begin):
             return hint
+    if is_every:
+        return _EVERY
     if whole and "held back whole" in whole:
         return _HELD
     if whole:

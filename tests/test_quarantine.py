@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
@@ -432,11 +433,56 @@ def test_a_value_is_told_by_the_kind_of_its_characters(value: str | None, is_tex
         ("", "created_at: in the future (opened in the file)", "once its day has come"),
         ("", "created_at: in the future", "once its day has come"),
         ("", "created_at: missing", "quarantine export"),
+        ("", "created_at: missing", "or mend the mapping, then roi quarantine retry"),
+        ("", "created_at: in the future", "mend the mapping (time_zone), then roi quarantine retry"),
+        ("x", "The mapping 'a' does not fit the file.", "mend the mapping, then roi quarantine retry"),
+        ("x", "the file cannot be read as its source says (Conversion)", "mend the mapping, then roi quarantine retry"),
+        ("3 of 4 rows break a rule: the file is held back whole", "a: missing", "or mend the mapping, then roi quar"),
     ],
 )
 def test_each_reason_has_its_next_step(whole: str, reason: str, step: str) -> None:
     """What to do depends on why."""
     assert step in next_step(whole, reason)
+
+
+def test_a_rule_that_no_row_keeps_is_a_fault_of_the_mapping(tmp_path: Path) -> None:
+    """Three tickets with local dates: the place in the mapping and the retry come first; of one bad row of two, not."""
+    project = Project.new(tmp_path / "project")
+    (project.root / "sources").mkdir()
+    (project.root / "sources" / "helpdesk.yaml").write_text(TICKETS, encoding="utf-8")
+    exports = project.root / "exports"
+    write(exports, "deployments-1.csv", GOOD)
+    write(exports, "helpdesk-1.csv", [f"{'' if i == 2 else i},0{i}.10.2026,anna," for i in (1, 2, 3)], COLUMNS)
+    write(exports, "helpdesk-2.csv", ["T-8,2026-10-01,anna,", "T-9,1.10.2026,anna,"], COLUMNS)
+    project.roi("nightly", "--exports", exports, exit_code=3)
+    steps = {
+        (one["file"], one["line"]): one["next_step"] for one in project.json("quarantine", "list", "--exports", exports)
+    }
+    every = (
+        "every row of the file breaks it: mend the mapping (sources/helpdesk.yaml:11:7), then roi quarantine retry; "
+        "if it is the rows that are wrong, mend the export"
+    )
+    some = (
+        "roi quarantine export DIR, mend the rows, put them back; or mend the mapping (sources/helpdesk.yaml:11:7), "
+        "then roi quarantine retry"
+    )
+    assert steps == {("helpdesk-1.csv", 2): every, ("helpdesk-1.csv", 3): every, ("helpdesk-2.csv", 3): some}
+    shown = project.roi("quarantine", "show", "helpdesk-1.csv", "--exports", exports).stdout
+    reasons = re.search(rf"What to do about (.*):\n  {re.escape(every)}\n", shown)
+    assert reasons is not None
+    assert sorted(reasons[1].split("; ")) == [
+        "contact_id: missing (ticket in the file)",
+        "created_at: not a time (opened in the file)",
+    ]
+    assert {one["next_step"] for one in project.json("quarantine", "show", "helpdesk-2.csv", "--exports", exports)} == {
+        some
+    }
+    mapping = TICKETS.replace(
+        "created_at: opened", "created_at: coalesce(try_strptime(opened, '%d.%m.%Y')::varchar, opened)"
+    )
+    (project.root / "sources" / "helpdesk.yaml").write_text(mapping, encoding="utf-8")
+    retried = project.json("quarantine", "retry", "--exports", exports, exit_code=3)["retried"]
+    assert retried == {"files": 2, "loaded": 3, "duplicate": 0, "quarantined": 1}
 
 
 def test_csv_records_keep_their_line_ends_quotes_and_lines(tmp_path: Path) -> None:
