@@ -64,16 +64,29 @@ def _write_draft(files: list[Path], target: Path, *, as_json: bool) -> None:
         raise RoiError("A draft is made from one file.")
     if target.exists():
         raise RoiError(f"{target} is there already; name another file, or move it away.")
+    own = settings().mapping_folders[-1]
+    is_made = not target.parent.exists() and target.parent.resolve() == own.resolve()
+    if not is_made and not target.parent.is_dir():
+        expected = f"expected one, such as {own}, where mappings are read"
+        raise RoiError(f"{target.parent} is not a folder that is there; {expected}: make it, or name another file.")
     made = draft(files[0], source=target.stem)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if is_made:
+        target.parent.mkdir()
     target.write_text(made.yaml, encoding="utf-8")
     if as_json:
-        print_json({"written": target, "reader": made.reader, "table": made.table, "matched": made.matched,
-                    "missing": made.missing})  # fmt: skip
+        told = {name: one for name, one in vars(made).items() if name != "yaml"}
+        print_json({"written": target, "made_folder": target.parent if is_made else None} | told)
         return
+    if is_made:
+        typer.echo(f"Made the folder {target.parent}")
     typer.echo(f"{target}: {made.table} from {made.reader}, {len(made.matched)} columns guessed")
+    for words, listed in (("Look at", made.guesses), ("Decide", made.doubts)):
+        for one in listed:
+            typer.echo(f"{words}: {one}")
     if made.missing:
-        typer.echo(f"Missing: {', '.join(made.missing)}")
+        typer.echo(f"Fill in: {', '.join(made.missing)}")
+    if target.parent.resolve() != own.resolve():
+        typer.echo(f"It counts once it stands in {own}")
     typer.echo(f"Read it through, then: roi sources probe {files[0]}")
 
 

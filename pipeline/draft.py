@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,17 @@ from typing import Any
 import duckdb
 
 from pipeline.errors import RoiError
+from pipeline.sources.bytes_check import inspect_bytes
+from pipeline.sources.guess import (
+    Guess,
+    Way,
+    flag_guess,
+    has_local_times,
+    in_unit,
+    is_named_like_id,
+    number_guess,
+    time_guess,
+)
 from pipeline.sources.model import Reader, SourceMapping
 from pipeline.sources.readers import read_raw
 from pipeline.sources.recognise import other_separator
@@ -24,6 +35,8 @@ from pipeline.warehouse.connection import warehouse
 SAMPLE_ROWS = 500
 LEAST_LIKENESS = 0.72
 """How alike names must be, by the measure of Ratcliff and Obershelp (1988)."""
+LIKE_ID = 0.85
+"""How alike an id and a column are that is unique and named like an id, whatever it is the id of."""
 LONG_TEXT = 80
 """A column whose values are longer on average holds texts of people, and is never proposed."""
 
@@ -60,10 +73,15 @@ _TEXTS = ("prompt", "answer", "body", "message", "comment", "description", "cont
 
 @dataclass(frozen=True)
 class Seen:
-    """A column of the export: its name in `raw`, and what its first values are."""
+    """A column of the export: its name in `raw`, what its first values are, and as what SQL names it."""
 
     name: str
     values: tuple[str, ...]
+    sql: str
+    is_unique: bool = False
+    """Every row of the file has a value of its own there."""
+    days: tuple[str, ...] = ()
+    """Where times have a local form, the days of all rows."""
 
     @property
     def is_text_of_people(self) -> bool:
@@ -74,12 +92,12 @@ class Seen:
 
 @dataclass(frozen=True)
 class Match:
-    """A canonical column and the expression proposed for it; `note` says what was guessed."""
+    """A canonical column, the one of the export that is like it, and the ways in which that may be meant."""
 
     column: Column
     seen: Seen
-    expression: str
-    note: str
+    guess: Guess
+    likeness: float
 
 
 @dataclass(frozen=True)
@@ -90,11 +108,18 @@ class Draft:
     table: str
     matched: tuple[str, ...]
     missing: tuple[str, ...]
+    guesses: tuple[str, ...]
+    """What was guessed from values and units, and is to be looked at."""
+    doubts: tuple[str, ...]
+    """What has two meanings; the draft has both, and somebody is to take one."""
     yaml: str
 
 
 def draft(path: Path, *, source: str) -> Draft:
     """Propose a mapping named `source` for a file; raises RoiError when it is of no kind that can be read."""
+    problem = inspect_bytes(path)
+    if problem is not None:
+        raise RoiError(f"{path.name}: {problem.reason}; nothing can be drafted.")
     with warehouse(Path(":memory:")) as con:
         con.execute("CREATE TEMP MACRO pseudonym(x) AS x")
         reader, records, shape = _kind(con, path)
@@ -103,8 +128,11 @@ def draft(path: Path, *, source: str) -> Draft:
         ((table, match(table, columns)) for table in load_tables().values()), key=lambda one: _fit(*one)
     )
     missing = [one.name for one in table.columns if one.required and one.name not in {m.column.name for m in matches}]
-    text = "\n".join(_yaml(path, source, reader, records, columns, table, matches, missing)) + "\n"
-    return Draft(reader, table.name, tuple(one.column.name for one in matches), tuple(missing), text)
+    text = "\n".join(_yaml(path, source, reader, records, columns, table, matches)) + "\n"
+    told = [(f"{one.column.name} from {one.seen.name}: ", one.guess) for one in matches]
+    guesses = tuple(said + guess.ways[0].note for said, guess in told if guess.ways[0].note and not guess.doubt)
+    doubts = tuple(said + guess.doubt for said, guess in told if guess.doubt)
+    return Draft(reader, table.name, tuple(one.column.name for one in matches), tuple(missing), guesses, doubts, text)
 
 
 def _kind(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[Reader, str | None, Shape]:
@@ -147,19 +175,39 @@ def _columns(
     told = {"source": "draft", "describes": "draft", "reader": reader, "files": ["*"], "required": names,
             "records": records, "ignore": "draft"}  # fmt: skip
     read_raw(con, path, name=path.name, mapping=SourceMapping.model_validate(told))
-    return [Seen(name, _values(con, name)) for name in raw_names(names)]
+    return [_seen(con, name) for name in raw_names(names)]
 
 
-def _values(con: duckdb.DuckDBPyConnection, name: str) -> tuple[str, ...]:
-    column = identifier(name)
-    sql = f"SELECT trim({column}::VARCHAR) FROM raw WHERE trim({column}::VARCHAR) <> '' LIMIT {SAMPLE_ROWS}"
-    return tuple(value for (value,) in con.execute(sql).fetchall())
+def _seen(con: duckdb.DuckDBPyConnection, name: str) -> Seen:
+    """A column with its first values; of one whose days can be read in two ways, the days of all rows."""
+    text = f"trim({identifier(name)}::VARCHAR)"
+    filled = f"FROM (SELECT {text} AS value FROM raw) WHERE value <> ''"
+    values = tuple(value for (value,) in con.execute(f"SELECT value {filled} LIMIT {SAMPLE_ROWS}").fetchall())
+    unique = f"SELECT count(*) = count(DISTINCT nullif({text}, '')) FROM raw"
+    ((is_unique,),) = con.execute(unique).fetchall()
+    guess, days = time_guess("x", values), ()
+    if guess and guess.doubt:
+        days = tuple(
+            day for (day,) in con.execute(f"SELECT DISTINCT regexp_extract(value, '^\\S+') {filled}").fetchall()
+        )
+    return Seen(name, values, _named(con, name), bool(is_unique), days)
+
+
+def _named(con: duckdb.DuckDBPyConnection, name: str) -> str:
+    """A column as SQL names it: bare where that is understood."""
+    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+        return identifier(name)
+    try:
+        con.execute(f"SELECT {name}::VARCHAR FROM raw LIMIT 0")
+    except duckdb.Error:
+        return identifier(name)
+    return name
 
 
 def match(table: Table, columns: Sequence[Seen]) -> list[Match]:
     """The best column of the export for each canonical one, each used once, the most alike first."""
     pairs = sorted(
-        (-likeness(column.name, seen.name), at, number)
+        (-_likeness(table, column, seen), at, number)
         for at, column in enumerate(table.columns)
         for number, seen in enumerate(columns)
         if not seen.is_text_of_people
@@ -169,10 +217,22 @@ def match(table: Table, columns: Sequence[Seen]) -> list[Match]:
     for unlike, at, number in pairs:
         if -unlike < LEAST_LIKENESS or at in taken or number in used:
             continue
-        found = _expression(table.columns[at], columns[number])
+        found = _guess(table.columns[at], columns[number])
         if found is not None:
-            taken[at], used = found, used | {number}
+            taken[at], used = Match(table.columns[at], columns[number], found, -unlike), used | {number}
     return [taken[at] for at in sorted(taken)]
+
+
+def _likeness(table: Table, column: Column, seen: Seen) -> float:
+    """How alike two columns are; the id of a table is a column that is unique and named like one, or named the same."""
+    alike = likeness(column.name, seen.name)
+    if not _is_id_of(table, column) or alike == 1:
+        return alike
+    return max(alike, LIKE_ID if is_named_like_id(seen.name) else 0) if seen.is_unique else 0
+
+
+def _is_id_of(table: Table, column: Column) -> bool:
+    return table.key == (column.name,) and column.type == "id"
 
 
 def likeness(canonical: str, name: str) -> float:
@@ -180,7 +240,8 @@ def likeness(canonical: str, name: str) -> float:
     wanted, has = _folded(_UNIT.sub("", canonical)), _folded(_UNIT.sub("", name))
     if wanted == has:
         return 1.0
-    if has in _SAME.get(canonical, ()) or (canonical.endswith("_id") and has in _SAME["id"]):
+    same = _SAME.get(canonical, ())
+    if has in same or _MOMENT.sub("", has) in same or (canonical.endswith("_id") and has in _SAME["id"]):
         return 0.9
     return SequenceMatcher(None, wanted, has).ratio()
 
@@ -192,62 +253,31 @@ _UNIT = re.compile(
 """The unit at the end of a name, which is no part of what it names."""
 
 
+_MOMENT = re.compile(r"(on|at|date|time|timestamp)$")
+"""The end of a folded name that says no more than that it is a time."""
+
+
 def _folded(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
-def _expression(column: Column, seen: Seen) -> Match | None:
-    """The expression that fills a column from one of the export, None when the values are of another kind."""
-    name = seen.name if re.fullmatch(r"[A-Za-z_]\w*", seen.name) else identifier(seen.name)
-    if column.type == "time":
-        return _time(column, seen, name)
-    if column.column_type.is_number and not all(_is_number(value) for value in seen.values):
-        return None
-    for pattern, kinds, formula, note in _UNITS:
-        if column.type in kinds and re.search(pattern, seen.name, re.IGNORECASE):
-            return Match(column, seen, f"try_cast({name} as {_cast(column)}) {formula}", note)
-    return Match(column, seen, name, "")
-
-
-_UNITS = (
-    (r"(_|^)(ms|millis|milliseconds)$|[a-z]Ms$", ("seconds",), "/ 1000", "milliseconds by its name"),
-    (r"(_|^)(ms|millis|milliseconds)$|[a-z]Ms$", ("minutes",), "/ 60000", "milliseconds by its name"),
-    (r"(_|^)(s|sec|secs|seconds)$", ("milliseconds",), "* 1000", "seconds by its name"),
-    (r"(_|^)(s|sec|secs|seconds)$", ("minutes",), "/ 60", "seconds by its name"),
-    (r"cents?(_|$)", ("money", "price"), "/ 100", "cents by its name"),
-    (r"per_?(1k|1000|thousand)", ("price",), "/ 1000", "per thousand by its name"),
-    (r"per_?(1m|million|mtok)", ("price",), "/ 1000000", "per million by its name"),
-)  # fmt: skip
-
-
-def _cast(column: Column) -> str:
-    return "decimal(38, 14)" if column.type in ("money", "price", "minutes") else "double"
-
-
-def _time(column: Column, seen: Seen, name: str) -> Match | None:
-    if seen.values and all(re.fullmatch(r"\d{10}(\.\d+)?", value) for value in seen.values):
-        return Match(column, seen, f"to_timestamp(try_cast({name} as double))", "Unix seconds by its values")
-    if seen.values and all(re.fullmatch(r"\d{13}", value) for value in seen.values):
-        return Match(
-            column, seen, f"to_timestamp(try_cast({name} as double) / 1000)", "Unix milliseconds by its values"
-        )
-    is_time = all(re.match(r"\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{4}", value) for value in seen.values)
-    return Match(column, seen, name, "") if is_time else None
-
-
-def _is_number(value: str) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True
+def _guess(column: Column, seen: Seen) -> Guess | None:
+    """How a column is filled from one of the export, None when the values are of another kind."""
+    if column.column_type.is_moment:
+        return time_guess(seen.sql, seen.values, seen.days)
+    if column.type == "flag":
+        return flag_guess(seen.sql, seen.values)
+    if not column.column_type.is_number:
+        return Guess((Way(seen.sql),))
+    found = number_guess(seen.sql, seen.values, is_whole=column.sql_type == "BIGINT")
+    return found and replace(found, ways=tuple(in_unit(column, seen.name, way) for way in found.ways))
 
 
 def _fit(table: Table, matches: Sequence[Match]) -> tuple[float, int]:
     """Required columns that were found, then how sure all of them are, and how many."""
     required = [column.name for column in table.columns if column.required]
     found = {one.column.name for one in matches}
-    sure = sum(likeness(one.column.name, one.seen.name) for one in matches)
+    sure = sum(one.likeness for one in matches)
     share = sum(name in found for name in required) / len(required) if required else 0.0
     return share * 2 + sure / 4, len(matches)
 
@@ -260,7 +290,6 @@ def _yaml(  # noqa: PLR0917 - the parts of one text
     columns: Sequence[Seen],
     table: Table,
     matches: Sequence[Match],
-    missing: Sequence[str],
 ) -> Iterator[str]:
     used = {one.seen.name for one in matches}
     yield f"# Drafted from {path.name}: every line is a guess until somebody who knows the export has read it."
@@ -272,23 +301,79 @@ def _yaml(  # noqa: PLR0917 - the parts of one text
         yield f"records: {records}"
     yield f"required: {_listed([one.name for one in columns if one.name in used] or [columns[0].name])}"
     yield f"optional: {_listed([one.name for one in columns if one.name not in used])}"
-    yield "time_zone: UTC  # of times without an offset"
+    local = [one.seen.name for one in matches if one.column.type == "time" and has_local_times(one.seen.values)]
+    yield "time_zone: UTC  # of times without an offset" + (f", as in {', '.join(local)}" if local else "")
     yield "tables:"
     yield f"  {table.name}:  # {table.meaning}"
     yield "    columns:"
+    left = [one for one in columns if one.name not in used and not one.is_text_of_people]
     proposed = {one.column.name: one for one in matches}
     for column in table.columns:
         if column.name in proposed:
-            one = proposed[column.name]
-            yield f"      {column.name}: {json.dumps(one.expression)}" + (f"  # {one.note}" if one.note else "")
-        elif column.name in missing:
-            yield f'      {column.name}: "null"  # missing: {column.meaning}'
-    left = [one.name for one in columns if one.name not in used and not one.is_text_of_people]
+            yield from _proposed(proposed[column.name])
+        elif column.required:
+            yield f'      {column.name}: "null"  # missing: {_wanted(column)}'
+            for seen, guess in _candidates(table, column, left):
+                yield f"      # {column.name}: {_scalar(guess.ways[0].expression)}  # may be {seen.name}{_told(guess)}"
+    rest = [one for one in table.columns if one.name not in proposed and not one.required]
+    if rest:
+        yield "      # Optional, and not filled; without the number sign they are:"
+        yield from (f'      # {one.name}: "null"  # {_wanted(one)}{_could_be(table, one, left)}' for one in rest)
     if left:
-        yield f"# Not used: {', '.join(left)}"
+        yield f"# Not used: {', '.join(one.name for one in left)}"
     texts = [one.name for one in columns if one.is_text_of_people]
     if texts:
         yield f"# Texts of people, better not read: {', '.join(texts)}"
+
+
+def _proposed(match: Match) -> Iterator[str]:
+    """The line of a column; where it may mean two things each of them as a comment, and nothing that stands."""
+    name, guess = match.column.name, match.guess
+    if not guess.doubt:
+        note = guess.ways[0].note
+        yield f"      {name}: {_scalar(guess.ways[0].expression)}" + (f"  # {note}" if note else "")
+        return
+    yield f"      # {name} from {match.seen.name}: {guess.doubt}; take one of these:"
+    yield from (f"      # {name}: {_scalar(way.expression)}  # {way.note.removesuffix(' by its values')}"
+                for way in guess.ways)  # fmt: skip
+    if match.column.required:
+        yield f'      {name}: "null"  # to be decided'
+
+
+def _told(guess: Guess) -> str:
+    """What is to be known of a guess, behind what it is of."""
+    said = guess.doubt or guess.ways[0].note
+    return f": {said}" if said else ""
+
+
+def _wanted(column: Column) -> str:
+    """What a column holds: its type, which says the unit, and its meaning."""
+    return f"{column.type}: {column.meaning}" + (f"; one of {', '.join(column.values)}" if column.values else "")
+
+
+def _could_be(table: Table, column: Column, left: Sequence[Seen]) -> str:
+    """What of the unused columns of the export a column may be."""
+    found = [seen.name for seen, _ in _candidates(table, column, left)]
+    return f"; may be {' or '.join(found)}" if found else ""
+
+
+def _candidates(table: Table, column: Column, left: Sequence[Seen]) -> Iterator[tuple[Seen, Guess]]:
+    """The columns whose values are of the kind that is wanted, where that is a special one, and how they are read."""
+    is_special = column.type == "flag" or column.column_type.is_moment or _is_id_of(table, column)
+    for seen in left if is_special else ():
+        guess = _guess(column, seen) if seen.values else None
+        is_one = len(set(seen.values)) == 2 if column.type == "flag" else seen.is_unique or column.type != "id"
+        if guess and is_one:
+            yield seen, guess
+
+
+def _scalar(text: str) -> str:
+    """A text as YAML, in the quotes that need the fewest signs of escape."""
+    if '"' not in text:
+        return json.dumps(text, ensure_ascii=False)
+    if not text.startswith('"') and not re.search(r": |\s#|[{}\[\]]", text):
+        return text
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,0 +1,197 @@
+"""A draft mapping: what is guessed of dates, flags, numbers and ids, what is left to decide, and what is not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from project import Project
+from test_sources_bytes import workbook
+
+from pipeline.draft import draft
+from pipeline.errors import RoiError
+from pipeline.sources.guess import flag_guess, is_named_like_id, number_guess, time_guess
+
+HEADER = "Ticket No,Opened on,Closed at,Customer,Queue,AI involved,Handle Minutes,Junk,order"
+ROWS = """\
+T-1,20.09.2026 09:12,09/10/2026,4711,billing,Y,"12,5",no,1
+T-2,05.10.2026 10:40,09/11/2026,0815,login,N,"1.003,25",no,2
+T-3,06.10.2026 08:03,09/12/2026,4711,billing,Y,4,yes,3
+"""
+
+
+def read(expression: str, *values: str) -> list[str | None]:
+    """What an expression over the column x makes of texts."""
+    with duckdb.connect() as con:
+        con.execute("CREATE TABLE raw AS SELECT unnest(?::VARCHAR[]) AS x", [list(values)])
+        return [row[0] for row in con.execute(f"SELECT ({expression})::VARCHAR FROM raw").fetchall()]
+
+
+@pytest.mark.parametrize(
+    ("values", "note", "expected"),
+    [
+        (("20.09.2026 09:12",), "day first", "2026-09-20 09:12:00"),
+        (("1.2.2026",), "day first", "2026-02-01 00:00:00"),
+        (("20.09.26",), "day first", "2026-09-20 00:00:00"),
+        (("20/09/2026", "01/02/2026"), "day first", "2026-09-20 00:00:00"),
+        (("09/20/2026 1:05 PM", "01/02/2026 11:00 AM"), "month first", "2026-09-20 13:05:00"),
+        (("2026/09/20", "2026/01/02"), "year first", "2026-09-20 00:00:00"),
+        (("20 Sep 2026",), "names of months", "2026-09-20 00:00:00"),
+        (("20.09.2026 09:12", "20.09.2026", "20.09.2026 09:12:30"), "day first", "2026-09-20 09:12:00"),
+    ],
+)
+def test_local_forms_of_days_are_read(values: tuple[str, ...], note: str, expected: str) -> None:
+    """One way, told, and the expression reads the first value so; what is no time is handed on to be refused."""
+    guess = time_guess("x", values)
+    assert guess is not None
+    assert (guess.doubt, [way.note for way in guess.ways]) == ("", [f"{note} by its values"])
+    assert read(guess.ways[0].expression, values[0], "soon") == [expected, "soon"]
+    assert None not in read(guess.ways[0].expression, *values)
+
+
+def test_days_that_may_be_months_are_not_guessed() -> None:
+    """3/4 is the third of April or the fourth of March: both are told; a 20th somewhere else in the file settles it."""
+    guess = time_guess("x", ("03/04/2026", "05/06/2026"))
+    assert guess is not None
+    assert guess.doubt.startswith("day first and month first both fit")
+    assert [read(way.expression, "03/04/2026") for way in guess.ways] == [
+        ["2026-04-03 00:00:00"], ["2026-03-04 00:00:00"],
+    ]  # fmt: skip
+    settled = time_guess("x", ("03/04/2026",), days=("03/04/2026", "06/20/2026"))
+    assert settled is not None
+    assert [way.note for way in settled.ways] == ["month first by its values"]
+    assert time_guess("x", ("20/09/2026", "09/20/2026")) is None
+    assert time_guess("x", ("yesterday",)) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (("Y", "n"), ("true", "false")),
+        (("yes", "No"), ("true", "false")),
+        (("1", "0"), ("true", "false")),
+        (("ja", "NEIN"), ("true", "false")),
+        (("TRUE", "false"), ("TRUE", "false")),
+    ],
+)
+def test_yes_and_no_are_read(values: tuple[str, str], said: tuple[str, str]) -> None:
+    """Whatever their case; another word is handed on, so that the contract refuses it."""
+    guess = flag_guess("x", values)
+    assert guess is not None
+    assert read(guess.ways[0].expression, *values, "maybe") == [*said, "maybe"]
+    assert flag_guess("x", (*values, "maybe")) is None
+
+
+def test_numbers_with_commas_are_read() -> None:
+    """Decimal commas, commas between thousands, and three digits after one comma, which may be either."""
+    decimal, thousands = (
+        number_guess("x", ("1.234,5", "7"), is_whole=False),
+        number_guess("x", ("1,234.5",), is_whole=False),
+    )
+    assert decimal is not None
+    assert thousands is not None
+    assert read(decimal.ways[0].expression, "1.234,5", "7") == ["1234.5", "7"]
+    assert read(thousands.ways[0].expression, "1,234.5") == ["1234.5"]
+    either = number_guess("x", ("1,234",), is_whole=False)
+    assert either is not None
+    assert either.doubt.startswith("a comma may begin decimals or set thousands apart")
+    assert [read(way.expression, "1,234") for way in either.ways] == [["1.234"], ["1234"]]
+    whole = number_guess("x", ("1,234",), is_whole=True)
+    assert whole is not None
+    assert (whole.doubt, read(whole.ways[0].expression, "1,234")) == ("", ["1234"])
+    assert number_guess("x", ("many",), is_whole=False) is None
+
+
+def test_names_of_ids_are_known() -> None:
+    """By their last word."""
+    assert all(map(is_named_like_id, ("id", "Ticket No", "ticketId", "case-number", "TICKET_ID", "Ticket #")))
+    assert not any(map(is_named_like_id, ("paid", "Customer", "casino", "")))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project without a folder of mappings, and an export beside it."""
+    made = Project.new(tmp_path / "project")
+    (tmp_path / "Help Desk.csv").write_text(f"{HEADER}\n{ROWS}", encoding="utf-8")
+    return made
+
+
+def test_a_draft_says_what_it_guessed_and_what_is_to_be_done(project: Project) -> None:
+    """The folder it made, guesses to look at, what has two meanings, what is to be filled in; filled it is taken."""
+    export, target = project.root.parent / "Help Desk.csv", project.root / "sources" / "helpdesk.yaml"
+    printed = project.roi("sources", "probe", export, "--draft", target).stdout
+    assert f"Made the folder {target.parent}\n" in printed
+    assert "Look at: created_at from Opened on: day first by its values\n" in printed
+    assert "Look at: handle_minutes from Handle Minutes: decimal commas by its values\n" in printed
+    assert "Decide: closed_at from Closed at: day first and month first both fit" in printed
+    assert "Fill in: is_eligible\n" in printed
+    text = target.read_text(encoding="utf-8")
+    assert """contact_id: '"Ticket No"'""" in text
+    assert "      # is_eligible: \"case lower(trim(Junk)) when 'yes' then 'true'" in text
+    assert '      # reopens: "null"  # count: How often it was reopened\n' in text
+    assert '      # ai_claimed_resolved: "null"  # flag: ' in text and "; may be Junk\n" in text
+    assert "# of times without an offset, as in Opened on\n" in text
+    refused = project.roi("sources", "probe", export, exit_code=2).stderr
+    assert "M015  found 'null' for is_eligible" in refused
+    target.write_text(text.replace('is_eligible: "null"', "is_eligible: \"Junk = 'no'\""), encoding="utf-8")
+    (found,) = project.json("sources", "probe", export)
+    assert (found["source"], found["note"]) == ("helpdesk", "")
+    assert [(one["rows"], one["bad"]) for one in found["tables"]] == [(3, 0)]
+
+
+def test_the_line_that_settles_a_doubt_works_as_it_stands(project: Project) -> None:
+    """Without its number sign, day first: 09/10/2026 is the ninth of October."""
+    made = draft(project.root.parent / "Help Desk.csv", source="helpdesk")
+    (line,) = [one for one in made.yaml.splitlines() if one.endswith("# day first") and "closed_at" in one]
+    expression = line.removeprefix("      # closed_at: ").removesuffix("  # day first").replace('"Closed at"', "x")
+    assert read(expression, "09/10/2026") == ["2026-10-09 00:00:00"]
+    assert "\n      closed_at: " not in made.yaml
+
+
+def test_a_required_day_that_may_be_a_month_is_to_be_decided(tmp_path: Path) -> None:
+    """It stays null, so that the check refuses the draft until one of both lines is taken."""
+    (tmp_path / "a.csv").write_text("ticket_id,opened,customer\n1,03/04/2026,a\n2,05/06/2026,b\n", encoding="utf-8")
+    made = draft(tmp_path / "a.csv", source="a")
+    assert '      created_at: "null"  # to be decided\n' in made.yaml
+    assert made.doubts[0].startswith("created_at from opened: day first and month first both fit")
+
+
+def test_a_day_far_down_the_file_settles_what_comes_first(tmp_path: Path) -> None:
+    """The 20th stands behind the rows that are looked at first."""
+    rows = [f"{number},{number % 12 + 1:02d}/07/2026,a" for number in range(600)]
+    (tmp_path / "a.csv").write_text(
+        "\n".join(["ticket_id,opened,customer", *rows, "601,12/20/2026,b", ""]), encoding="utf-8"
+    )
+    made = draft(tmp_path / "a.csv", source="a")
+    assert made.doubts == ()
+    assert "created_at from opened: month first by its values" in made.guesses
+
+
+def test_an_id_is_unique(tmp_path: Path) -> None:
+    """Of two columns that are named like ids the one with a value of its own in every row is that of the table."""
+    (tmp_path / "a.csv").write_text(
+        "Account No,Case No,opened,queue,customer\n7,1,2026-01-01,a,b\n7,2,2026-01-02,a,b\n", encoding="utf-8"
+    )
+    assert """contact_id: '"Case No"'""" in draft(tmp_path / "a.csv", source="a").yaml
+
+
+def test_a_draft_makes_no_folder_but_that_of_mappings(project: Project) -> None:
+    """A slip in the path is told, with the folder that is meant; nothing is written."""
+    export = project.root.parent / "Help Desk.csv"
+    done = project.roi("sources", "probe", export, "--draft", project.root / "srces" / "a.yaml", exit_code=1)
+    expected = (
+        f"{project.root / 'srces'} is not a folder that is there; expected one, such as {project.root / 'sources'}"
+    )
+    assert expected in done.stderr
+    assert not (project.root / "srces").exists()
+    elsewhere = project.roi("sources", "probe", export, "--draft", project.root.parent / "a.yaml").stdout
+    assert f"It counts once it stands in {project.root / 'sources'}\n" in elsewhere
+
+
+def test_no_draft_is_made_of_a_workbook(tmp_path: Path) -> None:
+    """It is told what to save."""
+    with pytest.raises(
+        RoiError, match=r"a\.xlsx: not UTF-8 text: it is an Excel workbook; save the sheet with the rows"
+    ):
+        draft(workbook(tmp_path / "a.xlsx", "Tickets"), source="a")
