@@ -240,6 +240,21 @@ def test_rows_of_lists_and_of_several_tables_are_counted_by_table(taking: Taking
     assert (taken.rows_in, taken.left_out, taken.emptied) == (2, 3, {})
 
 
+@pytest.mark.parametrize(
+    ("where", "rows", "left"),
+    [("true", 3, 0), ("false", 0, 3), ("null", 0, 3), ("nr > 1", 2, 1), ("nr = 2 or nr is null", 1, 2)],
+)
+@pytest.mark.parametrize("source", ["raw", "(select *, row_number() over (order by ticket) as nr from raw)"])
+def test_what_is_not_true_is_left_out(taking: Taking, source: str, where: str, rows: int, left: int) -> None:
+    """Of three rows, whatever relation they come from; false and unknown leave out alike."""
+    lines = [f"{number},2026-10-05T10:00:00Z,anna," for number in (1, 2, 3)]
+    write(taking.root / "exports", "helpdesk-1.csv", lines, COLUMNS)
+    condition = where.replace("nr", "ticket::int") if source == "raw" else where
+    told = f"  contacts:\n    from: {source}\n    where: {condition}\n"
+    taking.take(TICKETS.replace("  contacts:\n", told))
+    assert counts(taking.con, "helpdesk-1.csv") == [("contacts", rows, rows, 0, 0, left)]
+
+
 def test_a_large_file_that_is_loaded_while_it_is_read_counts_them_too(
     taking: Taking, monkeypatch: pytest.MonkeyPatch
 ) -> None:

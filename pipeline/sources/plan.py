@@ -10,6 +10,9 @@ from pipeline.sources.sql import identifier
 from pipeline.sources.values import ambiguous_sql, text_sql, trimmed_sql, value_sql, version_sql
 from pipeline.tables import Column, Table
 
+LEFT_OUT = "left_out_rows"
+"""The sequence that a plan takes a number from for every row that it leaves out."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -43,7 +46,7 @@ class Plan:
         """Rows in file order; of several rows of one line the values decide, for unnesting keeps no order."""
         columns = ", ".join(f"{self._value(column)} AS {identifier(column.name)}" for column in self.table.columns)
         version = version_sql("_version") if self.told.version else "NULL::VARCHAR"
-        values = f"SELECT _line, {version} AS _version, {columns} FROM ({self.raw_sql()})"
+        values = f"SELECT _line, {version} AS _version, {columns} FROM ({self._texts_sql(self._counting_sql())})"
         told = ", ".join(identifier(name) for name in self.told.columns)
         order = "" if self.told.from_ == "raw" else f"ORDER BY _line, _version, {told}"
         return f"SELECT row_number() OVER ({order}) AS _row, * FROM ({values})"
@@ -54,7 +57,11 @@ class Plan:
         return value_sql(column, identifier(column.name), zone=self.mapping.time_zone)
 
     def raw_sql(self) -> str:
-        """Every mapped expression as trimmed text, with the line it comes from.
+        """Every mapped expression as trimmed text, with the line it comes from."""
+        return self._texts_sql(self.source_sql())
+
+    def _texts_sql(self, source: str) -> str:
+        """The same from a source.
 
         One step a subquery: DuckDB plans `nullif(f(x), '')` with `f(x)` twice, and planning is what small files cost.
         """
@@ -62,7 +69,7 @@ class Plan:
         texts = {name: text_sql(expression) for name, expression in told.items() if expression}
         trimmed = _select("_line", {name: trimmed_sql(identifier(name)) for name in texts})
         filled = _select("_line", {name: f"nullif({identifier(name)}, '')" for name in texts})
-        inner = f"{self.with_sql()}{_select('line AS _line', texts)} {self.source_sql()}"
+        inner = f"{self.with_sql()}{_select('line AS _line', texts)} {source}"
         return f"{filled} FROM ({trimmed} FROM ({inner}))"
 
     def with_sql(self) -> str:
@@ -75,9 +82,17 @@ class Plan:
         where = f"\nWHERE (\n{self.told.where}\n)" if self.told.where else ""
         return f"FROM {self.told.from_}{where}"
 
-    def considered_sql(self) -> str:
-        """Count of the rows that `where` chooses from."""
-        return f"{self.with_sql()}SELECT count(*) FROM {self.told.from_}"
+    @property
+    def counts_left_out(self) -> bool:
+        """The rows that `where` chooses from are not those of `raw`, of which it is known how many there are."""
+        return bool(self.told.where) and self.told.from_ != "raw"
+
+    def _counting_sql(self) -> str:
+        """FROM and WHERE; where rows must be counted to know how many are left out, a sequence does it on the way."""
+        if not self.counts_left_out:
+            return self.source_sql()
+        wanted = f"CASE WHEN (\n{self.told.where}\n) THEN TRUE ELSE nextval('{LEFT_OUT}') < 0 END"
+        return f"FROM {self.told.from_}\nWHERE {wanted}"
 
     def ambiguous_sql(self) -> str:
         """Count of local times that occurred twice."""
