@@ -327,6 +327,19 @@ def test_run_page_accounts_for_every_row(data: EditionData, site: Path) -> None:
     assert needy < whole
 
 
+def test_run_page_adds_what_a_mapping_leaves_out(data: EditionData, site: Path, tmp_path: Path) -> None:
+    """With the 1 200 rows of a `where` all rows read; per source and table of how many; what is unknown is not 0."""
+    said = " ".join("".join(parsed(site / "run.html").text).split()).replace(formats.THIN, " ")
+    read = formats.grouped(120_450 + 4_800 + 1_200).replace(formats.THIN, " ")
+    assert f"With the 1 200 that the where of a mapping leaves out, {read} rows were read." in said
+    assert re.search(r"helpdesk_tickets ?contacts ?1 200 ?6 000 ?20\.?0? %", said)
+    unknown = [{**data.loads[0], "left_out": None}, *data.loads[1:]]
+    render(replace(data, loads=unknown, left_out=[]), tmp_path)
+    said = " ".join("".join(parsed(tmp_path / "run.html").text).split())
+    assert "how many were left out of 1 file loaded before that was counted is not available" in said
+    assert "Left out by" not in said
+
+
 def test_run_page_says_when_the_ledger_does_not_add_up(data: EditionData, tmp_path: Path) -> None:
     """A lost row is a banner, not a footnote."""
     render(replace(data, loads=[{**data.loads[0], "loaded": 1}]), tmp_path)
