@@ -181,7 +181,8 @@ def test_a_draft_is_a_mapping_that_binds(tmp_path: Path) -> None:
     (tmp_path / "maps" / "helpdesk.yaml").write_text(made.yaml, encoding="utf-8")
     found, problems = examine_mappings([tmp_path / "maps"])
     assert bind_problems(found) == []
-    places = [number for number, line in enumerate(made.yaml.splitlines(), start=1) if '"null"' in line]
+    lines = enumerate(made.yaml.splitlines(), start=1)
+    places = [number for number, line in lines if re.match(r' {6}\w+: "null"', line)]
     assert [one.where for one in problems] == [f"maps/helpdesk.yaml:{line}:7" for line in places]
     told = [re.search(r" for (\w+), expected", one.message) for one in problems if one.code == "M015"]
     assert [one[1] for one in told if one] == list(made.missing)
