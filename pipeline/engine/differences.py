@@ -7,7 +7,7 @@ taking them away is made of whole pieces, so when no piece has one to four peopl
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import pairwise
@@ -45,6 +45,9 @@ class Crowd(Protocol):
 
     def is_small(self, first: int, end: int, level: int) -> bool:
         """Whether fewer than five people are counted between two days, in slice `level` or in those before it."""
+
+    def is_ever_small(self, level: int, until: int) -> bool:
+        """Whether there may be two such days up to one."""
 
 
 def is_small(people: People) -> NDArray[np.bool_]:
@@ -99,6 +102,10 @@ class Counts:
         """Whether fewer than five people are counted between two days, in slice `level` or in those before it."""
         return self._between.small(first, end)[level]
 
+    def is_ever_small(self, level: int, until: int) -> bool:
+        """Whether there may be two such days up to one: the fullest window between them may be any window."""
+        return self._between.is_ever_small(level, until)
+
 
 class Between:
     """Whether fewer than five people are counted between two days: as many as in the fullest window between them.
@@ -121,6 +128,15 @@ class Between:
             found = self._known[first, end] = self._look(first, end)
         return found
 
+    @cached_property
+    def _ever(self) -> list[bool]:
+        found: list[bool] = np.any(is_small(self._people), axis=(0, 1)).tolist()
+        return found
+
+    def is_ever_small(self, level: int, until: int) -> bool:
+        """Whether that may be so at a level of any two days up to one."""
+        return until > self._until or self._ever[level]
+
     def _look(self, first: int, end: int) -> list[bool]:
         if end > self._until:
             return [True] * self._people.shape[2]
@@ -141,16 +157,18 @@ class Cuts:
     def __init__(
         self, is_small: Callable[[int, int], bool], told: Sequence[Sequence[int]], to_come: Sequence[Sequence[int]] = ()
     ) -> None:
-        self._is_small, self._days = is_small, sorted({day for days in (*told, *to_come) for day in days})
+        self._is_small, self._there = is_small, {day for days in (*told, *to_come) for day in days}
+        self._days = sorted(self._there)
         self._small = [self._is_small(*piece) for piece in pairwise(self._days)]
         self._has_small = True in self._small and not to_come
         self._linked: dict[int, set[int]] = {}
-        for days in told:
-            self._link(days)
+        if self._has_small:
+            for days in told:
+                self._link(days)
 
     def _linked_by(self, days: Sequence[int]) -> tuple[set[int], set[int]] | None:
         """The days that two of them are linked with, where these are not linked yet."""
-        if not self._has_small or len(days) < 2:
+        if len(days) < 2:
             return None
         one, other = (self._linked.get(day, {day}) for day in (days[0], days[-1]))
         return (one, other) if days[-1] not in one else None
@@ -167,27 +185,25 @@ class Cuts:
 
     def add(self, *days: int) -> None:
         """Note what is told."""
-        self._link(days)
+        if self._has_small:
+            self._link(days)
         for day in days:
-            at = bisect_left(self._days, day)
-            if at == len(self._days) or self._days[at] != day:
+            if day not in self._there:
+                self._there.add(day)
+                at = bisect_left(self._days, day)
                 self._days.insert(at, day)
                 beside = self._days[max(at - 1, 0) : at + 2]
                 self._small[max(at - 1, 0) : at] = [self._is_small(*piece) for piece in pairwise(beside)]
 
     def may_tell(self, *days: int) -> bool:
         """Whether no piece that these days would cut anew is small; if they cut nothing, none between them."""
-        if self._links_small(days):
+        if self._has_small and self._links_small(days):
             return False
-        new = [day for day in days if not self._is_there(day)]
+        new = [day for day in days if day not in self._there]
         if not new:
             return True not in self._small[bisect_left(self._days, days[0]) : bisect_left(self._days, days[-1])]
         edges = sorted({*new, *(beside for day in new for beside in self._beside(day))})
         return not any(self._is_small(*piece) for piece in pairwise(edges) if not {*new}.isdisjoint(piece))
-
-    def _is_there(self, day: int) -> bool:
-        at = bisect_left(self._days, day)
-        return at < len(self._days) and self._days[at] == day
 
     def _beside(self, day: int) -> list[int]:
         at = bisect_left(self._days, day)
@@ -248,24 +264,48 @@ def _both(first: int, end: int) -> list[int]:
     return [first, end]
 
 
+@dataclass(frozen=True)
+class _Level:
+    """What is known of a slice and those before it, and of their `remainders`: nothing of what is never of few."""
+
+    itself: tuple[_Known, ...]
+    remainders: list[_Known]
+
+    def is_few(self, span: tuple[int, int]) -> bool:
+        """Whether a window alone would tell of few people who remain."""
+        return any(one.is_few(*span) for one in self.remainders)
+
+    def may_tell(self, span: tuple[int, int], *, is_foremost: bool) -> bool:
+        """Whether a window may be told beside the others."""
+        return all(one.may_tell(*span, is_foremost=is_foremost) for one in (*self.itself, *self.remainders))
+
+    def add(self, span: tuple[int, int]) -> None:
+        """Note what is told."""
+        for one in (*self.itself, *self.remainders):
+            one.add(*span)
+
+
 def _known(
     crowd: Crowd,
     told: Sequence[tuple[int, int, int]],
     to_come: Sequence[tuple[int, int]],
     remainders: Iterable[Remainder],
-) -> list[list[_Known]]:
-    """By level, what is known of a slice and those before it, and then what is of their remainders."""
+) -> list[_Level]:
+    """By level, what is known when nothing of these windows is told yet."""
+    until = max((end for _, end in (*zip(crowd.starts, crowd.ends, strict=True), *to_come)), default=0)
+    until = int(max((until, *(end for _, end, _ in told))))
 
     def spans(level: int) -> list[tuple[int, int]]:
         return [(first, end) for first, end, least in told if least <= level]
 
-    found = [
-        [_Known(partial(crowd.is_small, level=level), _both, spans(level), to_come)]
-        for level in range(crowd.height + 1)
-    ]
+    def itself(level: int) -> Iterator[_Known]:
+        if crowd.is_ever_small(level, until):
+            yield _Known(partial(crowd.is_small, level=level), _both, spans(level), to_come)
+
+    found = [_Level(tuple(itself(level)), []) for level in range(crowd.height + 1)]
     for one in remainders:
         rest = replace(one, days=one.days | {one.alike(day) for span in to_come for day in span})
-        found[one.level].append(_Known(rest.is_small, rest.cuts, spans(one.level), to_come))
+        found[one.level].remainders.append(_Known(rest.is_small, rest.cuts, spans(one.level), to_come))
     return found
 
 
@@ -297,11 +337,11 @@ def levels(
 
     def may_tell(window: int, level: int, *, is_foremost: bool) -> bool:
         span = starts[window], ends[window]
-        if alone[window][level] or any(rest.is_few(*span) for rest in known[level][1:]):
+        if alone[window][level] or known[level].is_few(span):
             return False
         if not is_running or stood.get(span, height + 1) <= level:
             return True
-        return all(one.may_tell(*span, is_foremost=is_foremost) for one in known[level])
+        return known[level].may_tell(span, is_foremost=is_foremost)
 
     found = np.full(len(starts), height + 1)
     for place, window in enumerate(order):
@@ -309,7 +349,7 @@ def levels(
         while level and may_tell(window, level - 1, is_foremost=place < foremost):
             level -= 1
         found[window] = level
+        for one in known[level : stood.get(span, height + 1)] if is_running else ():
+            one.add(span)
         stood[span] = min(level, stood.get(span, height + 1))
-        for some in (some for of in known[level:] for some in of) if is_running else ():
-            some.add(*span)
     return found

@@ -71,6 +71,11 @@ class Seen:
         return cls([frozenset()] * days, [0] * days)
 
     @cached_property
+    def _is_busy(self) -> NDArray[np.bool_]:
+        """Whether anybody known was there, by day."""
+        return np.array([one is None or bool(one) for one in self.known], dtype=bool)
+
+    @cached_property
     def enough(self) -> dict[int, NDArray[np.int64]]:
         """How many days have as many known by name as are enough, up to the beginning of each day."""
         many = [_MANY if one is None else len(one) for one in self.known]
@@ -118,6 +123,15 @@ class Seen:
     def is_anybody(self) -> bool:
         """Whether there ever is anybody."""
         return any(self.strangers) or any(one is None or one for one in self.known)
+
+    def is_ever_few(self, enough: int) -> bool:
+        """Whether there are days with anybody, and neither enough people nor as many deeds of nobody known.
+
+        If a day has none or enough, several have.
+        """
+        deeds = np.diff(self._deeds)
+        many = np.diff(self.enough[enough]) > 0
+        return bool(np.any(~many & (deeds < enough) & (self._is_busy | (deeds > 0))))
 
 
 def _both(one: Few, other: Few) -> Few:
@@ -170,7 +184,8 @@ class Doers:
                     for some in shared or ():
                         left = (one for (_, part), one in within.items() if not some <= days.get(part, frozenset()))
                         people = reduce(or_, left, Seen.nobody(self.rest.days))
-                        yield Remainder(level, some, alike, partial(self._is_small, people))
+                        if people.is_ever_few(_MANY):
+                            yield Remainder(level, some, alike, partial(self._is_small, people))
 
     def _last_alike(self) -> Callable[[int], int]:
         """Which day is the last that is the same as another, for there is nobody between them."""
@@ -243,6 +258,11 @@ class OrderedDoers:
             span = (first - self.first, end - self.first)
             found = self._known[first, end, level] = any(seen.has_few(*span) for seen in self.levels[level])
         return found
+
+    def is_ever_small(self, level: int, until: int) -> bool:
+        """Whether there may be two such days up to one."""
+        enough = _MANY if until > self.first + self.rest.days else SMALLEST_GROUP
+        return any(seen.is_ever_few(least) for seen in self.levels[level] for least in {SMALLEST_GROUP, enough})
 
 
 def doers_by_day(con: duckdb.DuckDBPyConnection, fact: str, chain: Chain) -> Doers:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TYPE_CHECKING
+from functools import reduce
+from itertools import chain as joined
+from operator import or_
+from typing import TYPE_CHECKING, Self
 
 import duckdb
 import numpy as np
@@ -23,12 +26,20 @@ if TYPE_CHECKING:
 REASON = f"{WITHHELD}: fewer than {SMALLEST_GROUP} people, or kept back to protect such a group"
 """One for all, so that nobody can tell a small group, or nobody, from what is withheld for its sake."""
 _HIDDEN = ["value", "numerator", "denominator", "n", "interval_low", "interval_high"]
-_TOLD = f"""
-SELECT v.kpi_id, v.dimension, v.dimension_value, v.period_start::DATE AS first,
-  least(v.period_end, e.as_of + 1)::DATE AS "end", starts_with(v.reason, '{WITHHELD}') AS is_withheld
-FROM kpi.values AS v JOIN kpi.editions AS e ON e.number = v.first_edition
-WHERE list_contains(?, v.kpi_id)
+_SAID = f"""
+WITH said AS (
+  SELECT DISTINCT v.kpi_id, v.dimension, coalesce(v.dimension_value, '') AS value,
+    starts_with(v.reason, '{WITHHELD}') AS is_withheld,
+    v.period_start::DATE - DATE '1970-01-01' AS first,
+    least(v.period_end, e.as_of + 1)::DATE - DATE '1970-01-01' AS "end"
+  FROM kpi.values AS v JOIN kpi.editions AS e ON e.number = v.first_edition
+  WHERE list_contains(?, v.kpi_id)
+)
+SELECT kpi_id, dimension, value, is_withheld, list(first ORDER BY first, "end"), list("end" ORDER BY first, "end")
+FROM said GROUP BY ALL ORDER BY ALL
 """
+Spans = set[tuple[int, int]]
+"""First days of periods, and the days after the last one of which there were data."""
 
 
 def suppress(
@@ -46,13 +57,12 @@ def suppress(
 
     parts = dict(iter(frame.groupby("kpi_id", sort=False)))
     groups = [*groups_of_people(con, parts, catalog, end), *([] if made_up else groups_of_deeds(con, parts, catalog))]
-    told = _told(con, [kpi_id for group in groups for kpi_id in group.kpis])
+    said = _said(con, [kpi_id for group in groups for kpi_id in group.kpis])
     slots: dict[str, list[pd.DataFrame]] = {}
     decided: dict[str, _Decided] = {}
     for group in groups:
-        found = _decided(
-            group, told[told["kpi_id"].isin(group.kpis)], decided.get(group.after) if group.after else None
-        )
+        of_them = [said.get(kpi_id, _Said()) for kpi_id in group.kpis]
+        found = _decided(group, of_them, decided.get(group.after) if group.after else None)
         decided[group.fact] = found
         hidden = list(found.hidden())
         totals = pd.concat(rows for dimension, rows in hidden if not dimension)
@@ -69,37 +79,75 @@ def _slices_of(part: pd.DataFrame, totals: pd.DataFrame) -> pd.DataFrame:
     return slices.merge(totals[WINDOW], on=WINDOW)
 
 
-def _told(con: duckdb.DuckDBPyConnection, kpis: Sequence[str]) -> pd.DataFrame:
+def _said(con: duckdb.DuckDBPyConnection, kpis: Sequence[str]) -> dict[str, _Said]:
     """What editions told and withheld of these KPIs, none where there are no editions yet."""
-    import pandas as pd
-
     exists = "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'kpi' AND table_name IN ('values', 'editions')"
     if con.execute(exists).fetchall() != [(2,)]:
-        return pd.DataFrame(columns=["kpi_id", "dimension", "dimension_value", "first", "end", "is_withheld"])
-    return con.execute(_TOLD, [list(kpis)]).df().astype({"is_withheld": bool})
+        return {}
+    found: dict[str, _Said] = {}
+    for kpi_id, dimension, value, is_withheld, firsts, ends in con.execute(_SAID, [list(kpis)]).fetchall():
+        said = found.setdefault(kpi_id, _Said())
+        if is_withheld:
+            said.withheld[dimension, value] = len(firsts)
+        else:
+            said.told[dimension, value] = {*zip(firsts, ends, strict=True)}
+    return found
 
 
-def _in_order(sizes: dict[str, float], before: pd.DataFrame, needed: frozenset[str]) -> list[str]:
+@dataclass(frozen=True)
+class _Said:
+    """What editions said of some deeds or people."""
+
+    told: dict[Slice, Spans] = field(default_factory=dict)
+    withheld: dict[Slice, int] = field(default_factory=dict)
+    """In how many periods slices were withheld."""
+
+    def __or__(self, other: Self) -> Self:
+        """What either told, and this one withheld."""
+        told = {one: self.told.get(one, set()) | other.told.get(one, set()) for one in {**self.told, **other.told}}
+        return replace(self, told=told)
+
+    def levels(self, chain: Chain, names: list[str]) -> list[tuple[int, int, int]]:
+        """(first day, end, level) of what was told of a chain; a level is that of its smallest slice told.
+
+        A slice that there is no more counts as the smallest.
+        """
+        place = {name: at for at, name in enumerate(names)}
+        parts = [name for dimension, name in self.told if dimension == chain.dimension != "" and chain.holds(name)]
+        level = {(chain.dimension, name): place.get(name, 0) for name in parts} | {chain.within: len(names)}
+        least: dict[tuple[int, int], int] = {}
+        for name in sorted(level, key=lambda one: (-level[one], one)):
+            least |= dict.fromkeys(self.told.get(name, ()), level[name])
+        return [(*span, found) for span, found in sorted(least.items())]
+
+
+def _in_order(sizes: dict[str, float], dimension: str, said: _Said, needed: frozenset[str]) -> list[str]:
     """Slices from the first to be withheld to the last.
 
     Those that editions told stand last, in the order they had: one that was withheld in more periods stood before. Were
     two to change places, what is told of one now and of the other before could leave a third. Of the others those that
     benefits need stand last, for one must be withheld for the sake of another, and the fewest people first.
     """
-    told = set(before.loc[~before["is_withheld"], "dimension_value"])
-    withheld = before.loc[before["is_withheld"], ["dimension_value", "first", "end"]].drop_duplicates()
-    times = withheld["dimension_value"].value_counts().to_dict()
-    return sorted(
-        sizes, key=lambda one: (one in told, -times.get(one, 0) * (one in told), one in needed, sizes[one], one)
-    )
+
+    def rank(name: str) -> tuple[bool, int, bool, float, str]:
+        is_told = (dimension, name) in said.told
+        times = said.withheld.get((dimension, name), 0)
+        return is_told, -times * is_told, name in needed, sizes[name], name
+
+    return sorted(sizes, key=rank)
 
 
 @dataclass(frozen=True)
 class _Decided:
-    """In which windows slices of a group are withheld, and what editions said of it `before`."""
+    """In which windows slices of a group are withheld."""
 
     windows: pd.DataFrame
-    before: pd.DataFrame
+    leading: _Said
+    """What editions said by its first KPI."""
+    said: _Said
+    """And by all of them."""
+    alike: _Said
+    """And of the same deeds, by another group."""
     withheld: dict[Slice, NDArray[np.bool_]]
 
     def hidden(self) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -114,35 +162,29 @@ class _Decided:
         return {one: np.append(some, True)[found] for one, some in self.withheld.items()}
 
 
-def _decided(group: Group, before: pd.DataFrame, first: _Decided | None) -> _Decided:
-    """What of a group is not to be told after what editions said of it, and what was decided of another one first."""
-    decided = _Decided(group.windows, before, {})
+def _decided(group: Group, said: Sequence[_Said], first: _Decided | None) -> _Decided:
+    """What of a group is not to be told, after what editions `said` by KPI and what was decided `first` of another."""
+    every = reduce(or_, said)
+    decided = _Decided(group.windows, said[0], every, first.said if first and group.is_alike else every, {})
     elsewhere = first.at(group.windows) if first else {}
-    said = first.before if first and group.is_alike else before
     for chain in group.chains:
-        decided.withheld.update(_withheld(group, chain, decided, elsewhere, said))
+        decided.withheld.update(_withheld(group, chain, decided, elsewhere))
     return decided
 
 
 def _withheld(
-    group: Group,
-    chain: Chain,
-    decided: _Decided,
-    elsewhere: Mapping[Slice, NDArray[np.bool_]],
-    said: pd.DataFrame,
+    group: Group, chain: Chain, decided: _Decided, elsewhere: Mapping[Slice, NDArray[np.bool_]]
 ) -> dict[Slice, NDArray[np.bool_]]:
     """In which windows the slices of a chain are not to be told, or were not to be for the sake of another chain.
 
     That is so before the first slice that is told, whether they have anybody or not, and where the whole is not told.
     Of a whole that is told as nobody each slice is nobody. Of slices that lie across those of another dimension one
     with somebody is not told where anything is withheld that would tell which part of a slice they are.
-    `said` is what editions said of the same deeds, and `elsewhere` what else is withheld of them.
+    `elsewhere` is what is withheld of the fact before.
     """
-    leading = decided.before[decided.before["kpi_id"] == group.kpis[0]]
-    told = decided.before[~decided.before["is_withheld"].astype(bool)]
     starts, ends = group.spans
     slices = group.people(chain)
-    names = _in_order(slices.sizes, leading[leading["dimension"] == chain.dimension], group.needed)
+    names = _in_order(slices.sizes, chain.dimension, decided.leading, group.needed)
     crowd = slices.in_order(names, starts, ends)
 
     def is_hidden(one: Slice) -> NDArray[np.bool_]:
@@ -152,11 +194,11 @@ def _withheld(
     is_told = ~is_hidden(chain.within)
     order, foremost = _order(group, is_told)
     same = elsewhere if group.is_alike else {}
-    inside = {part: _told_days(part, ~same.get(part, is_hidden(part)), group, said) for _, part in chain.parts}
+    inside = {part: _told_days(part, ~same.get(part, is_hidden(part)), group, decided.alike) for _, part in chain.parts}
     level = levels(
         crowd,
         order,
-        told=list(_before(told, chain, names)),
+        told=decided.said.levels(chain, names),
         to_come=list(_to_come(group)),
         foremost=foremost,
         remainders=slices.remainders(names, inside),
@@ -174,13 +216,10 @@ def _withheld(
     return {one: windows | decided.withheld.get(one, False) for one, windows in found.items()}
 
 
-def _told_days(one: Slice, is_told: NDArray[np.bool_], group: Group, said: pd.DataFrame) -> frozenset[int]:
+def _told_days(one: Slice, is_told: NDArray[np.bool_], group: Group, said: _Said) -> frozenset[int]:
     """The days on which windows begin or end in which a slice is told, now or by an edition."""
-    told = said[~said["is_withheld"].astype(bool)]
-    told = told[(told["dimension"] == one[0]) & (told["dimension_value"] == one[1])]
     starts, ends = group.spans
-    days = (starts[is_told], ends[is_told], days_since_1970(told["first"]), days_since_1970(told["end"]))
-    return frozenset(np.concatenate(days).tolist())
+    return frozenset((*starts[is_told].tolist(), *ends[is_told].tolist(), *joined(*said.told.get(one, ()))))
 
 
 def _order(group: Group, is_told: NDArray[np.bool_]) -> tuple[list[int], int]:
@@ -207,22 +246,6 @@ def _to_come(group: Group) -> Iterator[tuple[int, int]]:
         is_grain = (group.windows["grain"] == grain).to_numpy()
         for at in np.flatnonzero(is_grain & ~is_over) if (is_grain & is_over).any() else ():
             yield int(starts[at]), int(ends[at])
-
-
-def _before(told: pd.DataFrame, chain: Chain, names: list[str]) -> Iterator[tuple[int, int, int]]:
-    """(first day, end, level) of what editions told of a chain; a level is that of its smallest slice told.
-
-    A slice that there is no more counts as the smallest.
-    """
-    place = {name: at for at, name in enumerate(names)}
-    value = told["dimension_value"].fillna("")
-    is_whole = (told["dimension"] == chain.within[0]) & (value == chain.within[1])
-    known = told[is_whole | ((told["dimension"] == chain.dimension) & value.map(chain.holds).astype(bool))]
-    is_part = (known["dimension"] == chain.dimension) & (chain.dimension != "")
-    level = known["dimension_value"].map(place).fillna(0).where(is_part, len(names)).astype(int)
-    spans = known.assign(level=level, first=days_since_1970(known["first"]), end=days_since_1970(known["end"]))
-    least = spans.groupby(["first", "end"])["level"].min()
-    yield from ((int(first), int(end), int(found)) for (first, end), found in least.items())
 
 
 def _put_in(frame: pd.DataFrame, parts: dict[str, pd.DataFrame], slots: dict[str, list[pd.DataFrame]]) -> pd.DataFrame:
