@@ -26,15 +26,22 @@ from pipeline.facts import Fact, load_facts
 if TYPE_CHECKING:
     import pandas as pd
 
-WINDOW = ["grain", "period_start", "period_end"]
-SLICE = [*WINDOW, "dimension", "dimension_value"]
-"""Columns that name a value of a KPI."""
+PERIOD = ["grain", "period_start", "period_end"]
+WINDOW = ["window", *PERIOD]
+"""Columns of a period of some KPI, and its number in their order."""
 GRAINS = ("day", "week", "month", "quarter")
 
 
 def days_since_1970(dates: pd.Series) -> NDArray[np.int64]:
     """Dates as numbers of days, shape (dates,)."""
     return np.asarray(dates.to_numpy().astype("datetime64[D]").astype(np.int64))
+
+
+def places(numbers: NDArray[np.int64], among: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where windows stand among others, by their numbers; -1 for those that do not."""
+    found = np.full(max(numbers.max(initial=0), among.max(initial=0)) + 1, -1)
+    found[among] = np.arange(len(among))
+    return np.asarray(found[numbers])
 
 
 class Slices(Protocol):
@@ -112,6 +119,8 @@ def groups_of_people(
         adds_up = isinstance(kind, Sums) and not isinstance(kind, DistinctKind)
         totals = part[part["dimension"] == ""]
         chains = tuple(chains_of(con, metric.counted_facts[0], metric.dimensions))
+        slices = part[["dimension", "dimension_value"]].fillna({"dimension_value": ""})
+        slices = slices.assign(place=places(part["window"].to_numpy(), totals["window"].to_numpy()))
         for people in (one.fillna(0) for one in many if one.notna().any()):
             yield Group(
                 fact="",
@@ -121,7 +130,7 @@ def groups_of_people(
                 followers=(),
                 windows=totals[WINDOW].reset_index(drop=True),
                 chains=chains,
-                people=partial(_CountedSlices.of, part[SLICE].assign(people=people), totals.index),
+                people=partial(_CountedSlices.of, slices.assign(people=people), len(totals)),
                 grain=metric.grain,
                 cadences=frozenset({metric.grain}),
                 is_running=is_running,
@@ -140,20 +149,20 @@ class _CountedSlices:
     names: list[str]
 
     @classmethod
-    def of(cls, people: pd.DataFrame, totals: pd.Index, chain: Chain) -> Self:
-        """From `people` by `SLICE`, of which `totals` are the rows of the windows; no name is told as ''."""
+    def of(cls, slices: pd.DataFrame, windows: int, chain: Chain) -> Self:
+        """From `people` by dimension, dimension_value and `place` of their window; no name is told as ''."""
         import pandas as pd
 
-        windows = people.loc[totals, WINDOW].reset_index(drop=True).reset_index(names="window")
-        named = people.fillna({"dimension_value": ""}).merge(windows, on=WINDOW)
-        slices = named[(named["dimension"] == chain.dimension) & (chain.dimension != "")]
-        slices = slices[slices["dimension_value"].map(chain.holds).astype(bool)]
-        whole = named[(named["dimension"] == chain.within[0]) & (named["dimension_value"] == chain.within[1])]
-        total = whole.set_index("window")["people"].reindex(windows["window"], fill_value=0)
-        codes, names = pd.factorize(slices["dimension_value"])
-        wide = np.zeros((len(windows), len(names)))
-        wide[slices["window"], codes] = slices["people"]
-        return cls(total.to_numpy(dtype=float), wide, names.tolist())
+        names = slices["dimension_value"]
+        is_whole = (slices["dimension"] == chain.within[0]) & (names == chain.within[1])
+        is_part = (slices["dimension"] == chain.dimension) & (chain.dimension != "")
+        is_part[is_part] = names[is_part].map(chain.holds).astype(bool)
+        whole, part = (slices[one & (slices["place"] >= 0)] for one in (is_whole, is_part))
+        codes, found = pd.factorize(part["dimension_value"])
+        total, wide = np.zeros(windows), np.zeros((windows, len(found)))
+        total[whole["place"]] = whole["people"]
+        wide[part["place"], codes] = part["people"]
+        return cls(total, wide, found.tolist())
 
     @property
     def sizes(self) -> dict[str, float]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.catalog.model import Catalog
 from pipeline.catalog.people import SMALLEST_GROUP, WITHHELD
-from pipeline.engine.crowds import GRAINS, SLICE, WINDOW, Group, days_since_1970, groups_of_deeds, groups_of_people
+from pipeline.engine.crowds import GRAINS, PERIOD, Group, days_since_1970, groups_of_deeds, groups_of_people, places
 from pipeline.engine.differences import levels
 from pipeline.engine.nesting import TOTAL, Chain, Slice
 
@@ -53,30 +53,22 @@ def suppress(
     one with a few, and gets a row for that. `end` is the day after the last one with data. What people did in rows that
     are `made_up` is told of however few.
     """
-    import pandas as pd
-
+    frame = frame.assign(window=frame.groupby(PERIOD).ngroup())
     parts = dict(iter(frame.groupby("kpi_id", sort=False)))
     groups = [*groups_of_people(con, parts, catalog, end), *([] if made_up else groups_of_deeds(con, parts, catalog))]
     said = _said(con, [kpi_id for group in groups for kpi_id in group.kpis])
-    slots: dict[str, list[pd.DataFrame]] = {}
+    slots: dict[tuple[str, Slice], list[NDArray[np.int64]]] = {}
     decided: dict[str, _Decided] = {}
     for group in groups:
         of_them = [said.get(kpi_id, _Said()) for kpi_id in group.kpis]
         found = _decided(group, of_them, decided.get(group.after) if group.after else None)
         decided[group.fact] = found
-        hidden = list(found.hidden())
-        totals = pd.concat(rows for dimension, rows in hidden if not dimension)
         for kpi_id in (*group.kpis, *group.followers):
             dimensions = ("", *catalog.metrics[kpi_id].dimensions)
-            slots.setdefault(kpi_id, []).extend(rows for dimension, rows in hidden if dimension in dimensions)
-            slots[kpi_id].append(_slices_of(parts[kpi_id], totals))
-    return _put_in(frame, parts, slots)
-
-
-def _slices_of(part: pd.DataFrame, totals: pd.DataFrame) -> pd.DataFrame:
-    """The slices of a KPI (`SLICE`) in periods of which the total is withheld: together they would tell it."""
-    slices = part.loc[part["dimension"] != "", SLICE].fillna({"dimension_value": ""})
-    return slices.merge(totals[WINDOW], on=WINDOW)
+            for one, windows in found.hidden():
+                if one[0] in dimensions:
+                    slots.setdefault((kpi_id, one), []).append(windows)
+    return _put_in(frame, {one: np.concatenate(windows) for one, windows in slots.items()})
 
 
 def _said(con: duckdb.DuckDBPyConnection, kpis: Sequence[str]) -> dict[str, _Said]:
@@ -150,15 +142,15 @@ class _Decided:
     """And of the same deeds, by another group."""
     withheld: dict[Slice, NDArray[np.bool_]]
 
-    def hidden(self) -> Iterator[tuple[str, pd.DataFrame]]:
-        """By dimension, the periods and slices (`SLICE`) that are not to be told."""
-        for (dimension, name), windows in self.withheld.items():
-            yield dimension, self.windows[windows].assign(dimension=dimension, dimension_value=name)
+    def hidden(self) -> Iterator[tuple[Slice, NDArray[np.int64]]]:
+        """Slices, and the numbers of the windows in which they are not to be told."""
+        numbers = self.windows["window"].to_numpy()
+        for one, windows in self.withheld.items():
+            yield one, numbers[windows]
 
     def at(self, windows: pd.DataFrame) -> dict[Slice, NDArray[np.bool_]]:
         """What is withheld in other windows; in those that the group has not, everything."""
-        place = windows.merge(self.windows[WINDOW].reset_index(names="at"), on=WINDOW, how="left")["at"]
-        found = place.fillna(-1).to_numpy(dtype=int)
+        found = places(windows["window"].to_numpy(), self.windows["window"].to_numpy())
         return {one: np.append(some, True)[found] for one, some in self.withheld.items()}
 
 
@@ -248,27 +240,35 @@ def _to_come(group: Group) -> Iterator[tuple[int, int]]:
             yield int(starts[at]), int(ends[at])
 
 
-def _put_in(frame: pd.DataFrame, parts: dict[str, pd.DataFrame], slots: dict[str, list[pd.DataFrame]]) -> pd.DataFrame:
-    """Blank the rows of these periods and slices by KPI, and add those there are none of, in the order of the rows."""
+def _put_in(frame: pd.DataFrame, slots: Mapping[tuple[str, Slice], NDArray[np.int64]]) -> pd.DataFrame:
+    """Blank the rows of windows by KPI and slice, and add those there are none of, in the order of the rows.
+
+    Where the total is withheld every slice is, for together they would tell it.
+    """
     import pandas as pd
 
-    found = [_place(parts[kpi_id], pd.concat(hidden).drop_duplicates()) for kpi_id, hidden in slots.items() if hidden]
-    rows = [at for there, _ in found for at in there]
-    frame = pd.concat([frame, *(new for _, new in found if len(new))], ignore_index=True)
-    rows += range(len(frame) - sum(len(new) for _, new in found), len(frame))
-    frame.loc[rows, _HIDDEN] = None
-    frame.loc[rows, "status"] = "not_available"
-    frame.loc[rows, "reason"] = REASON
-    frame.loc[rows, "verdict"] = ""
-    order = frame["kpi_id"].map({kpi_id: at for at, kpi_id in enumerate(parts)})
-    return frame.assign(order=order).sort_values(["order", *SLICE], kind="stable", ignore_index=True)
-
-
-def _place(part: pd.DataFrame, hidden: pd.DataFrame) -> tuple[list[int], pd.DataFrame]:
-    """Index of the rows of one KPI that are hidden, and rows made of the totals for those that are not there."""
-    there = part[SLICE].fillna({"dimension_value": ""}).reset_index(names="row")
-    both = hidden.merge(there, on=SLICE, how="left")
-    totals = part[part["dimension"] == ""].drop(columns=["dimension", "dimension_value"])
-    is_missing = both["row"].isna() & ((both["dimension"] == "") | (both["dimension_value"] != ""))
-    missing = both.loc[is_missing, SLICE].merge(totals, on=WINDOW)
-    return both["row"].dropna().astype(int).tolist(), missing
+    kpis, numbers = pd.factorize(frame["kpi_id"])[1], frame["window"].to_numpy()
+    by_slice = frame.fillna({"dimension_value": ""}).groupby(["kpi_id", "dimension", "dimension_value"]).indices
+    is_hidden, missing = np.zeros(len(frame), dtype=bool), []
+    for (kpi_id, (dimension, name)), windows in slots.items():
+        there = by_slice.get((kpi_id, dimension, name), np.empty(0, dtype=int))
+        is_hidden[there[np.isin(numbers[there], windows)]] = True
+        if dimension and name:
+            totals = by_slice[kpi_id, *TOTAL]
+            without = np.setdiff1d(windows, numbers[there])
+            rows = frame.iloc[totals[np.isin(numbers[totals], without)]]
+            missing.append(rows.assign(dimension=dimension, dimension_value=name))
+    place = pd.Series(frame["kpi_id"].map({kpi_id: at for at, kpi_id in enumerate(kpis)}))
+    window = place.to_numpy() * (numbers.max(initial=0) + 1) + numbers
+    is_hidden |= np.isin(window, window[is_hidden & (frame["dimension"] == "").to_numpy()])
+    both = pd.concat([frame, *(rows for rows in missing if len(rows))], ignore_index=True)
+    is_hidden = np.append(is_hidden, np.ones(len(both) - len(frame), dtype=bool))
+    both.loc[is_hidden, _HIDDEN] = None
+    both.loc[is_hidden, "status"] = "not_available"
+    both.loc[is_hidden, "reason"] = REASON
+    both.loc[is_hidden, "verdict"] = ""
+    order = both["kpi_id"].map({kpi_id: at for at, kpi_id in enumerate(kpis)})
+    both = both.assign(order=order).sort_values(
+        ["order", "window", "dimension", "dimension_value"], kind="stable", ignore_index=True
+    )
+    return both.drop(columns=["order", "window"])
