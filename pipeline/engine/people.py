@@ -82,6 +82,17 @@ class Seen:
         return {least: np.concatenate([[0], np.cumsum(np.array(many) >= least)]) for least in (SMALLEST_GROUP, _MANY)}
 
     @cached_property
+    def _enough_so_far(self) -> dict[int, list[int]]:
+        return {least: days.tolist() for least, days in self.enough.items()}
+
+    @cached_property
+    def _few_days(self) -> dict[int, list[bool]]:
+        """Whether a day has anybody, and neither enough people nor as many deeds of nobody known."""
+        deeds = np.diff(self._deeds)
+        is_clear = {least: (np.diff(days) > 0) | (deeds >= least) for least, days in self.enough.items()}
+        return {least: (~clear & (self._is_busy | (deeds > 0))).tolist() for least, clear in is_clear.items()}
+
+    @cached_property
     def _deeds(self) -> list[int]:
         """How many deeds of strangers there are up to the beginning of each day."""
         return [*accumulate(map(int.bit_count, self.strangers), initial=0)]
@@ -113,7 +124,9 @@ class Seen:
         ago = -(-max(end - self.days, 0) // FOUR_WEEKS) * FOUR_WEEKS
         enough = _MANY if ago else SMALLEST_GROUP
         first, end = max(first - ago, 0), max(end - ago, 0)
-        days = self.enough[enough]
+        if end - first == 1:
+            return self._few_days[enough][first]
+        days = self._enough_so_far[enough]
         if days[end] > days[min(first, end)]:
             return False
         known, strangers = self.within(first, end)
@@ -125,13 +138,8 @@ class Seen:
         return any(self.strangers) or any(one is None or one for one in self.known)
 
     def is_ever_few(self, enough: int) -> bool:
-        """Whether there are days with anybody, and neither enough people nor as many deeds of nobody known.
-
-        If a day has none or enough, several have.
-        """
-        deeds = np.diff(self._deeds)
-        many = np.diff(self.enough[enough]) > 0
-        return bool(np.any(~many & (deeds < enough) & (self._is_busy | (deeds > 0))))
+        """Whether there is a day of too few; where each has nobody or enough, so do all runs of days."""
+        return any(self._few_days[enough])
 
 
 def _both(one: Few, other: Few) -> Few:
@@ -314,5 +322,9 @@ def _seen(
 
 
 def _members(bits: bytes | None) -> frozenset[int]:
-    """The numbers of the bits that are set."""
-    return frozenset(np.flatnonzero(np.unpackbits(np.frombuffer(bits or b"", dtype=np.uint8))).tolist())
+    """A number for each bit that is set, the same for the same bit; they are few."""
+    left, found = int.from_bytes(bits or b"", "little"), []
+    while left:
+        found.append(left & -left)
+        left ^= found[-1]
+    return frozenset(map(int.bit_length, found))
