@@ -153,26 +153,30 @@ def by_slice(
 
 
 def running_by_slice(
-    con: duckdb.DuckDBPyConnection, state: str, dimensions: tuple[str, ...], *, span: Span, by: str, amount: str
+    con: duckdb.DuckDBPyConnection, state: str, *, span: Span, by: str, amount: str
 ) -> Iterator[tuple[str, str, Whole]]:
-    """(dimension, value, totals): amounts up to the beginning of each day by the values of `by` in their order.
+    """(dimension, value, totals) of a state by slice: amounts up to the beginning of each day by the values of `by`.
 
-    Totals have the shape (values of `by`, days + 1). The total comes first.
+    Totals have the shape (values of `by` in their order, days + 1). The total comes first.
     """
-    held = _entries(con, state, (by, *dimensions), span=span, columns=f"{amount} AS amount")
-    rows, width = int(held[f"no_{by}"].max()) + 1, span.days + 1
-    for dimension in ("", *dimensions):
-        values = values_of(con, state, dimension, span=span) if dimension else [""]
-        of = held[f"no_{dimension}"] if dimension else np.zeros_like(held["day"])
-        many = max(1, _MOST_CELLS // (rows * width))
-        for begin in range(0, len(values), many):
-            some = values[begin : begin + many]
-            part = slice(None) if many >= len(values) and dimension == "" else (of >= begin) & (of < begin + many)
-            place = ((of[part] - begin) * rows + held[f"no_{by}"][part]) * width + held["day"][part] + 1
-            totals = np.zeros(len(some) * rows * width, dtype=np.int64)
-            np.add.at(totals, place, held["amount"][part])
-            running = np.cumsum(totals.reshape(len(some), rows, width), axis=2)
-            yield from ((dimension, str(value), running[at]) for at, value in enumerate(some))
+    where = f"dimension_value IS NOT NULL AND {span.condition}"
+    slices = con.execute(
+        f"SELECT DISTINCT dimension, dimension_value FROM {state} WHERE {where} ORDER BY ALL"
+    ).fetchall()
+    found = con.execute(
+        f"WITH slices AS (SELECT unnest($1::VARCHAR[]) AS dimension, unnest($2::VARCHAR[]) AS dimension_value, "
+        f"unnest(range(len($1))) AS slice) SELECT slice, no_{by} * {span.days + 1} + (day - DATE '{span.first}') + 1 "
+        f"AS place, {amount} AS amount FROM {state} JOIN slices USING (dimension, dimension_value) "
+        f"JOIN {numbered(state, by, f'no_{by}', where=span.condition)} USING ({by}) WHERE {where} ORDER BY slice",
+        [list(column) for column in zip(*slices, strict=True)],
+    ).fetchnumpy()
+    place, amounts = (np.asarray(found[name], dtype=np.int64) for name in ("place", "amount"))
+    edges = np.searchsorted(found["slice"], np.arange(len(slices) + 1))
+    rows = int(place.max()) // (span.days + 1) + 1
+    for key, begin, end in zip(slices, edges, edges[1:], strict=False):
+        totals = np.zeros(rows * (span.days + 1), dtype=np.int64)
+        np.add.at(totals, place[begin:end], amounts[begin:end])
+        yield *key, np.cumsum(totals.reshape(rows, span.days + 1), axis=1)
 
 
 def _entries(

@@ -16,6 +16,7 @@ from pipeline.engine.kinds.base import (
     Leaf,
     Look,
     Measured,
+    each_slice,
     floats,
     from_rows,
     nothing,
@@ -102,14 +103,13 @@ class PercentileKind(Distribution):
 
     def leaves(self, kpi_id: str, m: Any) -> Iterator[Leaf]:
         """Events per bucket."""
-        keys = ", ".join(["day", *m.dimensions])
-        inner = f"SELECT {keys}, {bucket_sql(m.value)} AS bucket FROM {from_rows(m.fact)}"
-        yield Leaf(
-            f"buckets_{kpi_id}",
-            m.fact,
-            f"SELECT {keys}, bucket, count(*) AS events FROM ({inner}) AS x GROUP BY {keys}, bucket "
-            "HAVING bucket IS NOT NULL",
-        )
+
+        def buckets(keys: str, columns: str) -> str:
+            inner = f"SELECT {keys}, {bucket_sql(m.value)} AS bucket FROM {from_rows(m.fact)}"
+            counted = f"SELECT {columns}, bucket, count(*) AS events FROM ({inner}) AS x"
+            return f"{counted} GROUP BY {keys}, bucket HAVING bucket IS NOT NULL"
+
+        yield Leaf(f"buckets_{kpi_id}", m.fact, each_slice(m.dimensions, buckets))
 
     def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:
         """The quantile and the interval of order statistics."""
@@ -120,7 +120,7 @@ class PercentileKind(Distribution):
         buckets = np.array(values_of(con, state, "bucket", span=span))
         wanted = frame.groupby(["dimension", "dimension_value"], sort=True).indices
         found: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = [(np.zeros(0),) * 3]
-        for *key, running in running_by_slice(con, state, m.dimensions, span=span, by="bucket", amount="events"):
+        for *key, running in running_by_slice(con, state, span=span, by="bucket", amount="events"):
             if tuple(key) in wanted:
                 found.append(_counted(running, buckets, wanted[tuple(key)], frame, span))
         place, bucket, events = (np.concatenate(part) for part in zip(*found, strict=True))
