@@ -328,28 +328,30 @@ def levels(
     pool, and pools of all windows stand in a chain: per level, pool and slice j between any two cuts are all that can
     be worked out, and `remainders` of them where other slices are told.
     """
-    height, starts, ends = crowd.height, crowd.starts.tolist(), crowd.ends.tolist()
+    height, spans = crowd.height, [*zip(crowd.starts.tolist(), crowd.ends.tolist(), strict=True)]
     before, free = (told, to_come) if is_running else ((), ())
-    alone, known = crowd.small().tolist(), _known(crowd, before, free, remainders if is_running else ())
+    known = _known(crowd, before, free, remainders if is_running else ())
+    lowest = (height + 1 - np.cumprod(~crowd.small()[:, ::-1], axis=1).sum(axis=1)).tolist()
     stood: dict[tuple[int, int], int] = {}
     for first, end, least in before:
         stood[first, end] = min(least, stood.get((first, end), height + 1))
 
-    def may_tell(window: int, level: int, *, is_foremost: bool) -> bool:
-        span = starts[window], ends[window]
-        if alone[window][level] or known[level].is_few(span):
+    def may_tell(span: tuple[int, int], level: int, *, is_foremost: bool) -> bool:
+        if known[level].is_few(span):
             return False
         if not is_running or stood.get(span, height + 1) <= level:
             return True
         return known[level].may_tell(span, is_foremost=is_foremost)
 
-    found = np.full(len(starts), height + 1)
+    found, remains = np.full(len(spans), height + 1), any(one.remainders for one in known)
     for place, window in enumerate(order):
-        level, span = height + 1, (starts[window], ends[window])
-        while level and may_tell(window, level - 1, is_foremost=place < foremost):
+        span = spans[window]
+        before_it = stood.get(span, height + 1) if is_running else 0
+        level = height + 1 if remains else max(before_it, lowest[window])
+        while level > lowest[window] and may_tell(span, level - 1, is_foremost=place < foremost):
             level -= 1
         found[window] = level
-        for one in known[level : stood.get(span, height + 1)] if is_running else ():
+        for one in known[level:before_it]:
             one.add(span)
-        stood[span] = min(level, stood.get(span, height + 1))
+        stood[span] = min(level, before_it)
     return found

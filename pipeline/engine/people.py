@@ -86,7 +86,7 @@ class Seen:
         return {least: days.tolist() for least, days in self.enough.items()}
 
     @cached_property
-    def _few_days(self) -> dict[int, list[bool]]:
+    def few_days(self) -> dict[int, list[bool]]:
         """Whether a day has anybody, and neither enough people nor as many deeds of nobody known."""
         deeds = np.diff(self._deeds)
         is_clear = {least: (np.diff(days) > 0) | (deeds >= least) for least, days in self.enough.items()}
@@ -125,7 +125,7 @@ class Seen:
         enough = _MANY if ago else SMALLEST_GROUP
         first, end = max(first - ago, 0), max(end - ago, 0)
         if end - first == 1:
-            return self._few_days[enough][first]
+            return self.few_days[enough][first]
         days = self._enough_so_far[enough]
         if days[end] > days[min(first, end)]:
             return False
@@ -139,7 +139,7 @@ class Seen:
 
     def is_ever_few(self, enough: int) -> bool:
         """Whether there is a day of too few; where each has nobody or enough, so do all runs of days."""
-        return any(self._few_days[enough])
+        return any(self.few_days[enough])
 
 
 def _both(one: Few, other: Few) -> Few:
@@ -261,11 +261,22 @@ class OrderedDoers:
 
         Of days to come as many are expected as four weeks before.
         """
+        if end - first == 1 and 0 <= first - self.first < self.rest.days:
+            return self._few_days[level][first - self.first]
         found = self._known.get((first, end, level))
         if found is None:
             span = (first - self.first, end - self.first)
             found = self._known[first, end, level] = any(seen.has_few(*span) for seen in self.levels[level])
         return found
+
+    @cached_property
+    def _few_days(self) -> list[list[bool]]:
+        """Whether single days are of few, by level."""
+        nobody = [False] * self.rest.days
+        return [
+            [any(of) for of in zip(nobody, *(one.few_days[SMALLEST_GROUP] for one in seen), strict=True)]
+            for seen in self.levels
+        ]
 
     def is_ever_small(self, level: int, until: int) -> bool:
         """Whether there may be two such days up to one."""

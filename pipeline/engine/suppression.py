@@ -249,19 +249,20 @@ def _put_in(frame: pd.DataFrame, slots: Mapping[tuple[str, Slice], NDArray[np.in
 
     kpis, numbers = pd.factorize(frame["kpi_id"])[1], frame["window"].to_numpy()
     by_slice = frame.fillna({"dimension_value": ""}).groupby(["kpi_id", "dimension", "dimension_value"]).indices
-    is_hidden, missing = np.zeros(len(frame), dtype=bool), []
+    is_hidden, like, missing = np.zeros(len(frame), dtype=bool), np.empty(0, dtype=int), list[Slice]()
     for (kpi_id, (dimension, name)), windows in slots.items():
         there = by_slice.get((kpi_id, dimension, name), np.empty(0, dtype=int))
         is_hidden[there[np.isin(numbers[there], windows)]] = True
         if dimension and name:
             totals = by_slice[kpi_id, *TOTAL]
             without = np.setdiff1d(windows, numbers[there])
-            rows = frame.iloc[totals[np.isin(numbers[totals], without)]]
-            missing.append(rows.assign(dimension=dimension, dimension_value=name))
+            rows = totals[np.isin(numbers[totals], without)]
+            like, missing = np.append(like, rows), [*missing, *[(dimension, name)] * len(rows)]
     place = pd.Series(frame["kpi_id"].map({kpi_id: at for at, kpi_id in enumerate(kpis)}))
     window = place.to_numpy() * (numbers.max(initial=0) + 1) + numbers
     is_hidden |= np.isin(window, window[is_hidden & (frame["dimension"] == "").to_numpy()])
-    both = pd.concat([frame, *(rows for rows in missing if len(rows))], ignore_index=True)
+    names = {"dimension": [one for one, _ in missing], "dimension_value": [name for _, name in missing]}
+    both = pd.concat([frame, frame.iloc[like].assign(**names)], ignore_index=True) if missing else frame
     is_hidden = np.append(is_hidden, np.ones(len(both) - len(frame), dtype=bool))
     both.loc[is_hidden, _HIDDEN] = None
     both.loc[is_hidden, "status"] = "not_available"
