@@ -16,6 +16,7 @@ from pipeline.statistics.histogram import (
     Histograms,
     bucket_of,
     bucket_sql,
+    has_bucket_sql,
     quantile_from_counts,
     value_of,
 )
@@ -163,12 +164,14 @@ def test_p_is_a_fraction():
 
 
 def sql_buckets(values, kind="double"):
-    """Buckets of the values as DuckDB computes them."""
+    """Buckets of the values as DuckDB computes them, which says as well where there are any."""
     connection = duckdb.connect()
     connection.execute(f"create table samples (i integer, x {kind})")
     connection.executemany("insert into samples values (?, ?)", list(enumerate(values)))
-    rows = connection.execute(f"select {bucket_sql('x')} from samples order by i").fetchall()
-    return [row[0] for row in rows]
+    asked = f"select {bucket_sql('x')}, {has_bucket_sql('x')} is true from samples order by i"
+    buckets, has_one = zip(*connection.execute(asked).fetchall(), strict=True)
+    assert list(has_one) == [bucket is not None for bucket in buckets]
+    return list(buckets)
 
 
 def test_sql_and_python_agree():

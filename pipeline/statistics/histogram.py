@@ -69,6 +69,11 @@ def bucket_sql(column: str) -> str:
     return f"case when {is_zero} then {ZERO_BUCKET} when {is_measured} then {bucket} end"
 
 
+def has_bucket_sql(column: str) -> str:
+    """Give the SQL condition that `bucket_sql(column)` is not null, without working it out."""
+    return f"cast({column} as double) >= 0 and cast({column} as double) <= {GREATEST:.0e}"
+
+
 @dataclass(frozen=True)
 class Histograms:
     """Many histograms side by side, for quantiles of all of them at once; make them with `of`."""

@@ -23,7 +23,7 @@ from pipeline.engine.kinds.base import (
     slices,
 )
 from pipeline.engine.windows import Span, Whole, running_by_slice, span_of, values_of
-from pipeline.statistics.histogram import Histograms, bucket_sql
+from pipeline.statistics.histogram import Histograms, bucket_sql, has_bucket_sql
 from pipeline.statistics.quantiles import Samples
 from pipeline.statistics.survivals import kaplan_meier_medians
 
@@ -99,7 +99,7 @@ class PercentileKind(Distribution):
 
     def measurable(self, m: Any) -> str:
         """A value that has a bucket."""
-        return f"count({bucket_sql(m.value)})"
+        return f"count(CASE WHEN {has_bucket_sql(m.value)} THEN 1 END)"
 
     def leaves(self, kpi_id: str, m: Any) -> Iterator[Leaf]:
         """Events per bucket."""
