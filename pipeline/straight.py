@@ -50,10 +50,11 @@ class StraightFile:
     how: Straight
     now: datetime
 
-    def rows_sql(self, *, first: int | None = None) -> str:
-        """SELECT of the rows that need no mending and break no rule."""
+    def rows_sql(self, *, first: int | None = None, parts: int = 1) -> str:
+        """SELECT of the rows that need no mending and break no rule; see `Straight.rows_sql`."""
         rules = sql_rules(self.how.plan.table, self.now)
-        return self.how.rows_sql(" OR ".join(f"({predicate})" for _, predicate in rules) or "FALSE", first=first)
+        bad = " OR ".join(f"({predicate})" for _, predicate in rules) or "FALSE"
+        return self.how.rows_sql(bad, first=first, parts=parts)
 
 
 def straight_file(
@@ -87,7 +88,12 @@ def load_straight(con: duckdb.DuckDBPyConnection, file: StraightFile, *, file_ha
     table, source = file.how.plan.table, file.source
     con.execute(_SEQUENCE)
     load_id = ledger.next_load(con)
-    inserted = insert_rows(con, table, load_id, rows=file.rows_sql(), file_hash=file_hash)
+    ((threads,),) = con.execute("SELECT current_setting('threads')").fetchall()
+    con.execute("SET preserve_insertion_order = false")  # else parts of a file are read one after the other
+    try:
+        inserted = insert_rows(con, table, load_id, rows=file.rows_sql(parts=threads), file_hash=file_hash)
+    finally:
+        con.execute("SET preserve_insertion_order = true")
     odd = _odd_rows(con)
     if inserted + odd != source.records:
         raise NotStraightError

@@ -6,8 +6,17 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipeline.sources.bytes_check import Limits, inspect_bytes, inspect_complete, line_facts, sheet_names
+from pipeline.sources.bytes_check import (
+    Limits,
+    LineFacts,
+    inspect_bytes,
+    inspect_complete,
+    line_facts,
+    sheet_names,
+)
 from pipeline.sources.mapping import SourceMapping
 
 STILL = "(the file may still be being written)"
@@ -183,3 +192,14 @@ def test_lines_are_counted_whatever_ends_them(tmp_path: Path, content: bytes, li
     """LF, CR LF and CR each end one line; only LF alone and CR LF alone can be read as they are."""
     facts = line_facts(file(tmp_path, content))
     assert (facts.lines, facts.is_uniform) == (lines, is_uniform)
+
+
+@given(st.lists(st.sampled_from(["a", '"', '""', "\n", "\r\n", "b,"]), max_size=30).map("".join), st.integers(1, 7))
+def test_lines_that_are_empty_and_quotation_marks_that_stay_open(text: str, size: int) -> None:
+    """Counted in chunks of any size as over all lines at once."""
+    facts, content = LineFacts(), text.encode()
+    for at in range(0, len(content), size):
+        facts.take(content[at : at + size])
+    ended = text.replace("\r\n", "\n").split("\n")[:-1]
+    assert facts.has_blank == ("" in ended)
+    assert facts.is_quoted_by_line == all(line.count('"') % 2 == 0 for line in ended)

@@ -15,7 +15,11 @@ import pytest
 
 from pipeline import ingest, straight
 from pipeline.ingest import Ingest, take_in
+from pipeline.sources import file_source
+from pipeline.sources.bytes_check import DEFAULT_LIMITS
 from pipeline.sources.mapping import SourceMapping
+from pipeline.sources.plan import Plan
+from pipeline.tables import load_tables
 from pipeline.warehouse.connection import create_schemas, open_warehouse
 from pipeline.warehouse.receive import receive
 
@@ -142,6 +146,7 @@ def taken(folder: Path, work: Path, told: SourceMapping) -> dict[str, list[Any]]
     """Everything that is in the warehouse after taking in a folder."""
     work.write_bytes(empty_warehouse())
     with open_warehouse(work, key=b"k" * 32, memory_limit="1GB") as con:
+        con.execute("SET threads = 3")
         arrivals = list(receive(folder, work.parent / "received"))
         counts = take_in(Ingest(con, (told,), "1", 1, NOW), arrivals)
         queries = {
@@ -160,7 +165,7 @@ def taken(folder: Path, work: Path, told: SourceMapping) -> dict[str, list[Any]]
 
 @pytest.fixture
 def went(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
-    """Files of more than fifty records are large; says of each whether it was taken straight."""
+    """Files of more than fifty records are large, and parted; says of each whether it was taken straight."""
     went: list[bool] = []
     take = ingest._take_straight
 
@@ -169,6 +174,7 @@ def went(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
         return went[-1]
 
     monkeypatch.setattr(straight, "PANDERA_UP_TO_ROWS", 50)
+    monkeypatch.setattr(file_source, "_LEAST_PART", 50)
     monkeypatch.setattr(ingest, "_take_straight", noted)
     yield went
 
@@ -198,6 +204,54 @@ def test_odd_rows_among_plain_ones(
     assert quick == long
     assert 10 < len(long["quarantine"]) < 50
     assert len(long["core"]) + len(long["quarantine"]) == 600
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\ufeff\n"], ids=["LF", "CR LF", "BOM"])
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_records_keep_their_lines_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, ends: str, threads: int
+) -> None:
+    """A file read in parts side by side has the records of the file read in order, each with its line."""
+    monkeypatch.setattr(file_source, "_LEAST_PART", 1)
+    path, told = tmp_path / f"calls.{kind}", mapping(kind)
+    quoted = 'say ""a, b"" ' if kind == "csv" else 'say "a, b" '
+    rows = [plain_row(at) | {"prompt": quoted} for at in range(200)]
+    WRITERS[kind](path, rows)
+    begin, end = ends[: ends.startswith("\ufeff")], ends.removeprefix("\ufeff")
+    path.write_bytes((begin + path.read_text(encoding="utf-8").replace("\n", end)).encode())
+    plan = Plan(told, load_tables()["calls"], told.tables["calls"])
+    with duckdb.connect() as con:
+        con.execute(f"SET preserve_insertion_order = false; SET threads = {threads}")
+        source = file_source.file_source(con, path, name=path.name, plan=plan, limits=DEFAULT_LIMITS)
+        assert source is not None
+        assert source.records == 200
+        for parts in (1, 2, 3, 7, 199):
+            sql = source.in_parts(parts)
+            found = con.execute(f"SELECT line - {source.header_lines}, id, prompt FROM {sql} ORDER BY ALL").fetchall()
+            assert found == [(at + 1, f"i{at}", 'say "a, b" ') for at in range(200)]
+            assert sql.count("read_csv") == -(-200 // -(-200 // parts))
+
+
+@pytest.mark.parametrize("change", [("\ni30,", "\n\ni30,"), ("\ni30,p", '\ni30,"p\n"'), ("\ni30,p", '\ni30,p"')])
+def test_a_file_whose_lines_may_not_be_its_records_is_read_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: tuple[str, str]
+) -> None:
+    """An empty line, a line end in a value, a quotation mark alone: lines that are passed over might be no records."""
+    monkeypatch.setattr(file_source, "_HEAD", 500)
+    monkeypatch.setattr(file_source, "_LEAST_PART", 1)
+    path, told = tmp_path / "calls.csv", mapping("csv")
+    write_csv(path, [plain_row(at) for at in range(200)])
+    plan = Plan(told, load_tables()["calls"], told.tables["calls"])
+    with duckdb.connect() as con:
+
+        def reads() -> int:
+            source = file_source.file_source(con, path, name=path.name, plan=plan, limits=DEFAULT_LIMITS)
+            return source.in_parts(3).count("read_csv") if source else 0
+
+        assert reads() == 3
+        path.write_text(path.read_text().replace(*change))
+        assert reads() == 1
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

@@ -161,7 +161,13 @@ class LineFacts:
     """All of it is ASCII, and no white space but blanks and line ends is in it."""
     is_unescaped: bool = True
     """No backslash is in it, which in JSON may stand for any character."""
+    has_blank: bool = False
+    """A line is empty."""
+    is_quoted_by_line: bool = True
+    """Every line has an even number of quotation marks, so that in a CSV file no value goes on in the next one."""
     _open: int = field(default=0, repr=False)
+    _tail: bytes = field(default=b"\r\n", repr=False)
+    _is_quoted: bool = field(default=False, repr=False)
 
     @property
     def lines(self) -> int:
@@ -192,11 +198,24 @@ class LineFacts:
         self.crlf += (chunk.count(b"\r\n") if has_cr else 0) + (self.last == b"\r" and chunk[:1] == b"\n")
         self.cr += chunk.count(b"\r") if has_cr else 0
         self.last = chunk[-1:]
+        self._look_at_lines(chunk)
         breaks = chunk.replace(b"\r", b"\n") if has_cr else chunk
         first, final = breaks.find(b"\n"), breaks.rfind(b"\n")
         inside = self._open + (first if first >= 0 else len(chunk))
         self.longest = max(self.longest, inside, final - first)
         self._open = len(chunk) - final - 1 if final >= 0 else inside
+
+    def _look_at_lines(self, chunk: bytes) -> None:
+        """Look for empty lines, and for lines of which a quotation mark stays open."""
+        both = self._tail + chunk
+        self._tail = both[-3:]
+        self.has_blank = self.has_blank or b"\n\n" in both or (b"\r" in both and b"\r\n\r\n" in both)
+        if self._is_quoted or b'"' in chunk:
+            *lines, rest = chunk.split(b"\n")
+            is_odd = [line.count(b'"') % 2 == 1 for line in (*lines, rest)]
+            is_odd[0] ^= self._is_quoted
+            self.is_quoted_by_line = self.is_quoted_by_line and not any(is_odd[:-1])
+            self._is_quoted = is_odd[-1]
 
 
 def line_facts(path: Path) -> LineFacts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -14,12 +14,14 @@ from pipeline.sources.plan import Plan
 from pipeline.sources.quick import is_quick
 from pipeline.sources.readers import object_rows_sql, parquet_texts, parquet_types
 from pipeline.sources.shapes import absent, csv_header, raw_names
-from pipeline.sources.sql import count, identifier, lines_of, literal, size_options
+from pipeline.sources.sql import at_most, count, identifier, lines_of, literal, size_options
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _HEAD = 1 << 18
+_LEAST_PART = 50_000
+"""Records that pay the passing over of those before them."""
 _SHORT_BYTES = 1 << 20
 _WHOLE_FILE = re.compile(r"\b(select|over|raw)\b", re.IGNORECASE)
 
@@ -28,7 +30,8 @@ _WHOLE_FILE = re.compile(r"\b(select|over|raw)\b", re.IGNORECASE)
 class FileSource:
     """A file as a relation that is read anew wherever it is named: the columns of `raw`, and `_is_odd`."""
 
-    sql: str
+    part: Callable[[int, int | None], str]
+    """The relation of its records from one on, the first of all being 0, and of so many."""
     header_lines: int
     records: int
     """How many records there are when each is one line."""
@@ -36,6 +39,22 @@ class FileSource:
     """All texts are ASCII without any white space but blanks."""
     own: Mapping[str, str] = field(default_factory=dict)
     """Columns that have a type of their own beside the text: the name in lower case -> the column of that type."""
+    is_partable: bool = False
+    """It is sure of every line that it is one record, so that a part of the file can be passed over by lines."""
+
+    @property
+    def sql(self) -> str:
+        """The relation of all records."""
+        return self.part(0, None)
+
+    def in_parts(self, parts: int) -> str:
+        """All records, in so many parts that are read side by side, where that can be."""
+        size = -(-self.records // parts)
+        if not self.is_partable or size < _LEAST_PART:
+            return self.sql
+        begin = range(0, self.records, size)
+        each = (self.part(first, None if first == begin[-1] else size) for first in begin)
+        return f"({' UNION ALL '.join(f'SELECT * FROM {part}' for part in each)})"
 
 
 def file_source(con: DuckDBPyConnection, path: Path, *, name: str, plan: Plan, limits: Limits) -> FileSource | None:
@@ -51,8 +70,13 @@ def file_source(con: DuckDBPyConnection, path: Path, *, name: str, plan: Plan, l
     if mapping.reader == "jsonl":
         facts = line_facts(path)
         odd = "FALSE" if facts.is_unescaped else "contains(text, '\\u0000')"
-        rows = object_rows_sql(mapping, lines_of(limits, literal(str(path))), f"{called}, {odd} AS _is_odd")
-        return FileSource(f"({rows})", 0, facts.lines, facts.is_plain and facts.is_unescaped)
+
+        def part(first: int, most: int | None) -> str:
+            lines = lines_of(limits, literal(str(path)), first=first, most=most)
+            return f"({object_rows_sql(mapping, lines, f'{called}, {odd} AS _is_odd')})"
+
+        is_plain, is_partable = facts.is_plain and facts.is_unescaped, facts.is_uniform and not facts.has_blank
+        return FileSource(part, 0, facts.lines, is_plain, is_partable=is_partable)
     return _parquet(con, path, plan, called) if mapping.reader == "parquet" else None
 
 
@@ -64,10 +88,15 @@ def _csv(path: Path, known: tuple[str, ...], called: str, limits: Limits) -> Fil
     is_short = facts.longest < _SHORT_BYTES
     sizes = f"max_line_size={2 * _SHORT_BYTES}, buffer_size={8 * _SHORT_BYTES}" if is_short else size_options(limits)
     nulls = "".join(f"NULL::VARCHAR AS {identifier(name)}, " for name in absent(known, header.names))
-    rows = f"""(SELECT row_number() OVER () + {header.lines} AS line, *, {nulls}{called}, FALSE AS _is_odd
-        FROM read_csv({literal(str(path))}, columns={{{columns}}}, auto_detect=false, header=true,
-          delim=',', quote='"', escape='"', {sizes}))"""
-    return FileSource(rows, header.lines, facts.lines - header.lines, facts.is_plain)
+
+    def part(first: int, most: int | None) -> str:
+        skipped = f"header=false, skip={header.lines + first}" if first else "header=true"
+        return f"""(SELECT row_number() OVER () + {header.lines + first} AS line, *, {nulls}{called}, FALSE AS _is_odd
+        FROM (SELECT * FROM read_csv({literal(str(path))}, columns={{{columns}}}, auto_detect=false, {skipped},
+          delim=',', quote='"', escape='"', {sizes}){at_most(most)}))"""
+
+    is_partable = facts.is_quoted_by_line and not facts.has_blank
+    return FileSource(part, header.lines, facts.lines - header.lines, facts.is_plain, is_partable=is_partable)
 
 
 def _is_line_by_line(path: Path) -> bool:
@@ -93,7 +122,7 @@ def _parquet(con: DuckDBPyConnection, path: Path, plan: Plan, called: str) -> Fi
     rows = f"""(SELECT file_row_number + 1 AS line, {", ".join([texts, *typed, called, odd])}
         FROM read_parquet({literal(str(path))}, hive_partitioning=false, file_row_number=true))"""
     records = count(con, f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({literal(str(path))})")
-    return FileSource(rows, 0, records, own={unique.lower(): told for unique, told in own.items()})
+    return FileSource(lambda *_: rows, 0, records, own={unique.lower(): told for unique, told in own.items()})
 
 
 def _finite(name: str, kind: str) -> str:

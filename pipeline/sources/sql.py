@@ -35,9 +35,18 @@ def size_options(limits: Limits) -> str:
     return f"max_line_size={limits.max_line_bytes}, buffer_size={max(_BUFFER_BYTES, 2 * limits.max_line_bytes)}"
 
 
-def lines_of(limits: Limits, path: str = "?") -> str:
-    """A FROM clause of (line, text): the lines of a file in order, from one; by default its path is a parameter."""
+def lines_of(limits: Limits, path: str = "?", *, first: int = 0, most: int | None = None) -> str:
+    """A FROM clause of (line, text): the lines of a file in order, from one; by default its path is a parameter.
+
+    The `first` so many are passed over, and at most so many are read.
+    """
     return f"""(SELECT line, if(line = 1, ltrim(text, chr(65279)), text) AS text FROM (
-        SELECT row_number() OVER () AS line, text FROM read_csv({path}, columns={{'text': 'VARCHAR'}},
-          auto_detect=false, delim='\\0', quote='', escape='', header=false, strict_mode=false,
-          {size_options(limits)})))"""
+        SELECT row_number() OVER () + {first} AS line, text FROM (
+          SELECT * FROM read_csv({path}, columns={{'text': 'VARCHAR'}},
+            auto_detect=false, delim='\\0', quote='', escape='', header=false, strict_mode=false, skip={first},
+            {size_options(limits)}){at_most(most)})))"""
+
+
+def at_most(rows: int | None) -> str:
+    """A LIMIT clause, or nothing."""
+    return "" if rows is None else f" LIMIT {rows}"

@@ -39,18 +39,21 @@ class Straight:
     typed: frozenset[str]
     listed: frozenset[str]
 
-    def rows_sql(self, bad: str, *, first: int | None = None) -> str:
+    def rows_sql(self, bad: str, *, first: int | None = None, parts: int = 1) -> str:
         """SELECT of `_line`, `_version` and every canonical column of the rows to be loaded as they are.
 
         `bad` is the condition of a row that breaks a rule, over the columns and `_text_<column>`, the text where there
-        is no value. Rows left out are counted by the sequence `odd_rows`. Only the `first` records are read when said.
+        is no value. Rows left out are counted by the sequence `odd_rows`. Only the `first` records are read when said;
+        the file is read in so many `parts` side by side, where it has them.
         """
         some = f" LIMIT {first}" if first else ""
         raw = [f"{expression} AS {identifier(name)}" for name, expression in self.read.items()]
         told = self.plan.told
         raw += [f"{text_sql(told.version)} AS _said"] if told.version else []
         raw += [f"(\n{told.where}\n) AS _is_wanted"] if told.where else []
-        inner = f"SELECT line AS _line, _is_odd, {', '.join(raw)} FROM (SELECT * FROM {self.source.sql}{some})"
+        inner = (
+            f"SELECT line AS _line, _is_odd, {', '.join(raw)} FROM (SELECT * FROM {self.source.in_parts(parts)}{some})"
+        )
         columns = self.plan.table.columns
         values = [f"{self._value(column)} AS {identifier(column.name)}" for column in columns]
         texts = [f"{self._rest(column)} AS {_text_name(column)}" for column in columns]
