@@ -24,6 +24,8 @@ from pipeline.cli_sources import app as sources_app
 from pipeline.errors import ConfigurationError, ExitCode, Problem, RoiError
 from pipeline.settings import settings
 
+STOPPED = 130
+"""What a shell takes for the end of a program that Ctrl-C stopped."""
 app = typer.Typer(
     help="The nightly KPI and ROI pipeline for generative-AI programmes.",
     no_args_is_help=True,
@@ -50,13 +52,13 @@ def main() -> None:
     """
     os.umask(0o077)
     try:
-        app()
+        sys.exit(_run())
     except RoiError as error:
         typer.echo(str(error), err=True)
         sys.exit(int(error.exit_code))
     except KeyboardInterrupt:
         typer.echo("Stopped; the published edition is as it was.", err=True)
-        sys.exit(130)
+        sys.exit(STOPPED)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         typer.echo(f"{error.strerror or error}{where}; the published edition is as it was.", err=True)
@@ -64,6 +66,24 @@ def main() -> None:
     except Exception as error:
         typer.echo(_unwritable(error) or _unexpected(error), err=True)
         sys.exit(int(ExitCode.ERROR))
+
+
+def _run() -> int:
+    """Run the command that the words name; raises ConfigurationError where they name none that can be run."""
+    words = sys.argv[1:]
+    try:
+        code = int(app(words, prog_name="roi", standalone_mode=False) or 0)
+        if code == STOPPED:
+            raise KeyboardInterrupt  # which the library turns into a code
+        return code
+    except typer.TyperException as error:
+        from pipeline.cli_usage import help_asked, usage_error
+
+        root = typer.main.get_command(app)
+        if shown := help_asked(error, root, words):
+            typer.echo(shown, err=True)
+            return int(ExitCode.CONFIGURATION)
+        raise usage_error(error, root, words) from None
 
 
 def _unwritable(error: Exception) -> str:
@@ -330,7 +350,7 @@ def catalog_diff(
     from pipeline.summary import progress_line
 
     if markdown and as_json:
-        raise typer.BadParameter("--json and --markdown exclude each other.")
+        raise typer.BadParameter("found both --json and --markdown, which exclude each other; give one of them")
     try:
         with progress_line(quiet=as_json or markdown) as progress:
             found = compare(settings(exports=exports), rev, facts=bound_facts(), progress=progress)

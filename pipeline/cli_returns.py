@@ -168,7 +168,7 @@ def what_if(
     from pipeline.warehouse.connection import warehouse
 
     if not (sets or targets or scenario):
-        raise typer.BadParameter("give at least one of --set, --target and --scenario")
+        raise typer.BadParameter("found nothing to change; give at least one of --set, --target and --scenario")
     changes = parse_changes(sets or [])
     aims = parse_changes(targets or [], option="--target", example="kpi_id=number, such as adoption_rate=0.4")
     chosen = with_warehouse(settings(exports=exports))

@@ -57,6 +57,7 @@ FREE = {
     "cli_reconcile",
     "cli_returns",
     "cli_sources",
+    "cli_usage",
     "__init__",
 }
 
