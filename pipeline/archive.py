@@ -23,13 +23,16 @@ Record = dict[str, object]
 _AT = "first_edition <= {0} AND coalesce(last_edition, {0}) >= {0}"
 _KEY = "kpi_id, grain, period_start, period_end, dimension, dimension_value"
 _DIFF = """
-WITH old AS (SELECT {key}, value, status, definition_hash FROM kpi."values" WHERE {was}),
-new AS (SELECT {key}, value, status, definition_hash FROM kpi."values" WHERE {now})
+WITH old AS (SELECT {key}, value, status, reason, unit, definition_hash FROM kpi."values" WHERE {was}),
+new AS (SELECT {key}, value, status, reason, unit, definition_hash FROM kpi."values" WHERE {now}),
+causes AS (SELECT kpi_id, grain, period_start, dimension, dimension_value, max_by(why, edition) AS why
+  FROM kpi.restatements WHERE edition > {first} AND edition <= {last} GROUP BY ALL)
 SELECT {key}, old.value AS old, new.value AS new, CASE WHEN old.status IS NULL THEN 'new' WHEN new.status IS NULL
   THEN 'gone' WHEN old.definition_hash <> new.definition_hash THEN 'redefined' WHEN old.value IS NOT DISTINCT FROM
   new.value THEN 'status' WHEN old.status = 'immature' THEN 'provisional' WHEN old.status = 'not_available' THEN 'told'
-  ELSE 'restated' END AS change
-FROM old FULL JOIN new USING ({key})
+  ELSE 'restated' END AS change, coalesce(new.unit, old.unit) AS unit, old.status AS old_status,
+  new.status AS new_status, old.reason AS old_reason, new.reason AS new_reason, causes.why
+FROM old FULL JOIN new USING ({key}) LEFT JOIN causes USING (kpi_id, grain, period_start, dimension, dimension_value)
 WHERE old.value IS DISTINCT FROM new.value OR old.status IS DISTINCT FROM new.status
   OR old.definition_hash IS DISTINCT FROM new.definition_hash
 ORDER BY ALL
@@ -94,11 +97,6 @@ class Difference:
     counts: tuple[tuple[str, str, int], ...]
     values: tuple[Record, ...]
 
-    @property
-    def totals(self) -> tuple[Record, ...]:
-        """Totals of periods that both tell as final or thin, and tell otherwise."""
-        return tuple(row for row in self.values if not row["dimension"] and row["change"] in ("restated", "redefined"))
-
 
 def diff(con: duckdb.DuckDBPyConnection, old: int, new: int) -> Difference:
     """Every value that two editions tell otherwise, or that only one of them tells.
@@ -107,7 +105,8 @@ def diff(con: duckdb.DuckDBPyConnection, old: int, new: int) -> Difference:
     """
     for number in (old, new):
         _edition(con, number)
-    found = rows(con, _DIFF.format(key=_KEY, was=_AT.format(old), now=_AT.format(new)))
+    first, last = sorted((old, new))
+    found = rows(con, _DIFF.format(key=_KEY, was=_AT.format(old), now=_AT.format(new), first=first, last=last))
     counts: dict[tuple[str, str], int] = {}
     for row in found:
         key = (str(row["kpi_id"]), str(row["change"]))

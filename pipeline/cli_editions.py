@@ -11,7 +11,6 @@ from pipeline.cli_options import Exports, Json, print_json, with_warehouse
 from pipeline.errors import ExitCode
 from pipeline.settings import settings
 
-TOTALS_PRINTED = 30
 app = typer.Typer(no_args_is_help=True, help="What was published.")
 Number = Annotated[int, typer.Argument(min=1, help="Number of the edition.")]
 Pages = Annotated[Path | None, typer.Option(help="Write the pages it was published with into this folder instead.")]
@@ -60,27 +59,33 @@ def edition_show(number: Number, exports: Exports = None, pages: Pages = None, a
 
 
 @app.command("diff")
-def edition_diff(old: Number, new: Number, exports: Exports = None, as_json: Json = False) -> None:
-    """Print what two editions tell otherwise: counts per KPI, and the totals that differ."""
+def edition_diff(
+    old: Number,
+    new: Number,
+    exports: Exports = None,
+    out: Annotated[Path | None, typer.Option(help="Write every value that differs to this CSV file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print what two editions tell otherwise: counts per KPI, and the values with period, slice and reason."""
     from pipeline.archive import diff
+    from pipeline.archive_text import as_csv, as_text
     from pipeline.summary import print_table
     from pipeline.warehouse.connection import warehouse
 
     with warehouse(with_warehouse(settings(exports=exports)).warehouse, read_only=True) as con:
         found = diff(con, old, new)
+    if out is not None:
+        out.write_text(as_csv(found), encoding="utf-8", newline="")
     if as_json:
         print_json({"old": old, "new": new, "counts": found.counts, "values": found.values})
         return
     if not found.values:
         typer.echo(f"Editions {old} and {new} say the same.")
-        return
-    print_table(("kpi_id", "change", "values"), found.counts)
-    header = ("kpi_id", "grain", "period_start", "old", "new", "change")
-    if found.totals:
-        typer.echo("\nTotals that both tell, and tell otherwise:")
-        print_table(header, [tuple(one[name] for name in header) for one in found.totals[:TOTALS_PRINTED]])
-    if len(found.totals) > TOTALS_PRINTED:
-        typer.echo(f"and {len(found.totals) - TOTALS_PRINTED} more; --json prints all")
+    else:
+        print_table(("kpi_id", "change", "values"), found.counts)
+        typer.echo(as_text(found), nl=False)
+    if out is not None:
+        typer.echo(f"{len(found.values)} values written to {out}")
 
 
 @app.command("verify")

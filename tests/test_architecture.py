@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "targets": {"errors", "catalog", "statistics", "warehouse"},
     "comparison_text": {"catalog", "comparison"},
     "archive": {"errors", "catalog", "warehouse", "engine", "reports", "roi"},
+    "archive_text": {"catalog", "archive", "reports"},
     "printing": {"errors"},
     "annotations": {"errors", "catalog", "warehouse"},
     "causes": {"tables", "catalog", "facts", "engine"},

@@ -284,7 +284,14 @@ def test_two_editions_are_told_apart(tmp_path: Path) -> None:
     }
     assert days == {("2026-10-03", 1.0, 2.0)}
     assert "deployment_frequency" in project.roi("edition", "diff", "1", "2", "--exports", _exports(project)).stdout
-    assert "Totals" in project.roi("edition", "diff", "1", "2", "--exports", _exports(project)).stdout
+    out = tmp_path / "diff.csv"
+    printed = project.roi("edition", "diff", "1", "2", "--out", out, "--exports", _exports(project)).stdout
+    assert "Totals" in printed
+    day = r"3 Oct 2026 +in total +1 +2 +restated +new rows in deployments-2\.csv:2\n"
+    assert re.search(day, printed), "period, slice, both values and what brought it about"
+    assert re.search(day.replace("in total", "service: api"), printed)
+    assert len(out.read_text(encoding="utf-8").splitlines()) == 1 + len(told["values"])
+    assert printed.endswith(f"{len(told['values'])} values written to {out}\n")
     said = (project.reports / "corrections.html").read_text(encoding="utf-8")
     assert "Deployment frequency" in said
     assert "new rows in deployments-2.csv:2" in said, "the one row that came is named with its line"
