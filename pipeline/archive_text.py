@@ -61,21 +61,22 @@ def _line(row: Record) -> tuple[str, ...]:
 
 
 def _sides(row: Record) -> tuple[str, str]:
-    """Both values as pages print them, and with every digit where that would hide that they differ."""
-    old, new = _side(row, "old", exact=False), _side(row, "new", exact=False)
-    if old == new and row["old"] != row["new"]:
-        return _side(row, "old", exact=True), _side(row, "new", exact=True)
+    """Both values as pages print them, and with more digits where that would hide that they differ."""
+    known = [value for value in (number(row["old"]), number(row["new"])) if value is not None]
+    told = iter(formats.apart(known, text(row["unit"])))
+    old, new = (_side(row, side, told) for side in ("old", "new"))
     return old, new
 
 
-def _side(row: Record, side: str, *, exact: bool) -> str:
-    value, unit, status = number(row[side]), text(row["unit"]), text(row[f"{side}_status"])
+def _side(row: Record, side: str, told: Iterator[str]) -> str:
+    """What one edition says; of a value the next one of those told."""
+    status = text(row[f"{side}_status"])
     if not status:
         return "nothing"
-    if value is None:
+    if row[side] is None:
         return "suppressed" if is_withheld(row[f"{side}_reason"]) else "not available"
-    told = downloads.plain(value) if exact else formats.amount(value, unit)
-    return told if status == "computed" else f"{told} ({words.STATUS_WORDS.get(status, status)})"
+    value = next(told)
+    return value if status == "computed" else f"{value} ({words.STATUS_WORDS.get(status, status)})"
 
 
 def _why(row: Record) -> str:

@@ -213,7 +213,10 @@ def explain(
     exports: Exports = None,
     as_json: Json = False,
 ) -> None:
-    """Show where a value comes from: definition, formula, the same number from the rows, and the files."""
+    """Show where a value comes from: definition, formula, the same number from the rows, and the files.
+
+    Values are printed as pages print them, sums and counts exactly; --json has every digit.
+    """
     from pipeline.catalog.load import load_catalog
     from pipeline.engine.explain import explain as explain_value
     from pipeline.engine.underlying import export_rows

@@ -75,7 +75,7 @@ def explain_return(
         print_json(plain(found) | more | {"written": {str(rows): written} if rows else {}})  # type: ignore[operator]
         return
     _print(found, everything=asked.everything)
-    print_course(every)
+    print_course(every, catalog.metrics[kpi].unit)
     if rows:
         typer.echo(f"{written} claims and costs written to {rows}")
 

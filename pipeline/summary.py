@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from decimal import Decimal
@@ -162,53 +162,71 @@ def print_explanation(explanation: Explanation, written: Mapping[Path, int], *, 
             for f in explanation.files
         ],
     )
-    print_course(explanation.course)
+    print_course(explanation.course, metric.unit)
     for path, count in written.items():
         typer.echo(f"{count} rows written to {path}")
 
 
-def print_course(course: Sequence[dict[str, object]]) -> None:
-    """Print every period of a KPI as a table; nothing where that was not asked for."""
+def print_course(course: Sequence[dict[str, object]], unit: str) -> None:
+    """Print every period of a KPI as a table, values as pages print them; nothing where that was not asked for."""
     if course:
-        typer.echo("\nEvery period, up to but not with the day under `before`:")
-        names = (
-            "grain",
-            "period_start",
-            "period_end",
-            "value",
-            "interval_low",
-            "interval_high",
-            "n",
-            "status",
-            "signal",
-        )
-        told = [tuple("" if row[name] is None else row[name] for name in names) for row in course]
+        typer.echo("\nEvery period, up to but not with the day under `before`; --json has every digit:")
+        values = ("value", "interval_low", "interval_high")
+        told = [
+            tuple("" if one is None else str(one) for one in cells)
+            for row in course
+            for cells in [(row["grain"], row["period_start"], row["period_end"],
+                           *(_shown(row[name], unit) if row[name] is not None else "" for name in values),
+                           row["n"], row["status"], row["signal"])]
+        ]  # fmt: skip
         print_table(("grain", "from", "before", "value", "low", "high", "n", "status", "signal"), told)
 
 
 def _explained(explanation: Explanation, formula: str, published: dict[str, object]) -> Iterator[tuple[str, str]]:
-    metric = explanation.metric
+    metric, from_rows = explanation.metric, explanation.from_rows
+    shown = _as_shown([published["value"], from_rows.get("value"), *(said["value"] for said in explanation.history)],
+                      metric.unit)  # fmt: skip
     yield "owner", metric.owner
     yield "formula", formula
     yield "left out", metric.leaves_out
     yield "definition", str(published["definition_hash"])
-    yield (
-        "published",
-        f"{_plain(published['value'])} {metric.unit}" + (f" ({explanation.bound})" if explanation.bound else ""),
-    )
+    yield "published", shown(published["value"]) + (f" ({explanation.bound})" if explanation.bound else "")
     for name in ("numerator", "denominator", "n"):
         if published[name] is not None:
             yield name, _plain(published[name])
     yield "edition", str(explanation.edition)
-    yield "interval", _interval(published)
+    if published["value"] is not None:
+        yield "interval", _interval(published, metric.unit)
     yield "status", ": ".join(part for part in (str(published["status"]), str(published["reason"])) if part)
     yield "verdict", str(published["verdict"]) or "no target"
-    for name, value in explanation.from_rows.items():
-        yield f"rows: {name}", _plain(value)
+    for name, value in from_rows.items():
+        yield f"rows: {name}", _of_rows(name, value, explanation, shown)
     for said, after in pairwise(explanation.history):
-        yield f"edition {said['edition']}", f"{_plain(said['value'])}, {_fate(said, after)}"
+        yield f"edition {said['edition']}", f"{shown(said['value'])}, {_fate(said, after)}"
     if explanation.sql:
         yield "SQL", explanation.sql
+
+
+def _as_shown(values: Iterable[object], unit: str) -> Callable[[object], str]:
+    """What prints these values as pages do, but those that differ never alike."""
+    from pipeline.reports.formats import apart
+
+    known = list(dict.fromkeys(float(str(value)) for value in values if value is not None))
+    texts = dict(zip(known, apart(known, unit), strict=True))
+    return lambda value: "not available" if value is None else texts[float(str(value))]
+
+
+def _shown(value: object, unit: str) -> str:
+    """One value as pages print it."""
+    return _as_shown([value], unit)(value)
+
+
+def _of_rows(name: str, value: object, explanation: Explanation, shown: Callable[[object], str]) -> str:
+    """What the rows give: sums and counts exactly, a mean that binary arithmetic has made long to nine digits."""
+    if name == "value":
+        return shown(value) + (f" (exactly {_plain(value)})" if explanation.bound and value is not None else "")
+    is_mean = isinstance(value, float) and name not in ("numerator", "denominator")
+    return _plain(Decimal(f"{value:.9g}")) if is_mean else _plain(value)
 
 
 def _fate(said: dict[str, object], after: dict[str, object]) -> str:
@@ -219,10 +237,11 @@ def _fate(said: dict[str, object], after: dict[str, object]) -> str:
     return f"provisional until {edition}" if said["status"] == "immature" else f"told otherwise from {edition} on"
 
 
-def _interval(published: dict[str, object]) -> str:
+def _interval(published: dict[str, object], unit: str) -> str:
     """Both ends and the method; an end that cannot be told is said to be open."""
     low, high = (
-        "open" if published[name] is None else _plain(published[name]) for name in ("interval_low", "interval_high")
+        "open" if published[name] is None else _shown(published[name], unit)
+        for name in ("interval_low", "interval_high")
     )
     method = str(published["interval_method"])
     return method if low == high == "open" else f"{low} to {high} (95 %, {method})"

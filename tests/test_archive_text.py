@@ -38,9 +38,9 @@ def test_a_restated_value_names_period_slice_both_values_and_cause() -> None:
     ]
 
 
-def test_values_that_round_alike_are_told_with_every_digit() -> None:
+def test_values_that_round_alike_are_told_with_more_digits() -> None:
     """Both print 25.0 %; a line that says from 25.0 % to 25.0 % would tell nothing."""
-    assert _lines(_row(new=0.2500004))[0][2:4] == ["0.25", "0.2500004"]
+    assert _lines(_row(new=0.2500004))[0][2:4] == ["25 %", "25.00004 %"]
 
 
 def test_what_has_no_value_says_so_and_why() -> None:

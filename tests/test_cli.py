@@ -226,7 +226,7 @@ def test_a_course_has_every_period_and_its_rows(project: Project) -> None:
     days = [one for one in told["course"] if one["grain"] == "day"]
     assert len({row.partition(",")[0] for row in rows}) == len(days) > 1
     lines = [line.split()[:4] for line in project.roi(*words).stdout.splitlines()]
-    assert all(["day", one["period_start"], one["period_end"], str(one["value"])] in lines for one in days)
+    assert all(["day", one["period_start"], one["period_end"], f"{one['value']:.0f}"] in lines for one in days)
 
 
 @pytest.mark.parametrize(
@@ -265,6 +265,39 @@ def test_a_zero_of_twelve_decimals_is_told_as_zero() -> None:
     assert summary._plain(Decimal("0E-12")) == "0"
     assert summary._text(Decimal("0E-12")) == "0.000000000000"
     assert (summary._plain(Decimal("2.500000000000")), summary._text(date(2026, 1, 2))) == ("2.5", "2026-01-02")
+
+
+def _explained(value: float, from_rows: dict[str, object], *, bound: str = "", said: tuple[float, ...] = ()) -> str:
+    """What `roi explain` prints of a share of 252 contacts, 62 of them settled."""
+    metric: Any = SimpleNamespace(unit="ratio", owner="o", leaves_out="l")
+    published: dict[str, object] = {
+        "value": value, "numerator": Decimal("62.000000000000"), "denominator": Decimal("252.000000000000"), "n": 252,
+        "interval_low": 0.19693170228804002, "interval_high": 0.30275845508513033, "interval_method": "Wilson",
+        "status": "computed", "reason": "", "verdict": "met", "definition_hash": "h",
+    }  # fmt: skip
+    told = Explanation("deflection_rate", metric, Period("month", date(2026, 10, 1), date(2026, 11, 1)), "", "",
+                       published, "", bound, 3, from_rows=from_rows)  # fmt: skip
+    told.history = [
+        {"edition": i, "value": one, "status": "computed", "is_restated": i > 1, "why": "late rows"}
+        for i, one in enumerate(said, 1)
+    ]
+    return "\n".join(f"{name}: {text}" for name, text in summary._explained(told, "f", published))
+
+
+def test_an_explanation_prints_what_pages_print_and_counts_exactly() -> None:
+    """62 ÷ 252 is 24.6 %, 19.7 % to 30.3 %; numerator and denominator have all their digits, and a mean has nine."""
+    told = _explained(62 / 252, {"numerator": Decimal("12.910413171234"), "value": 62 / 252 + 1e-17, "mean": 2 / 3})
+    assert "published: 24.6\u202f%\nnumerator: 62\ndenominator: 252\n" in told
+    assert "interval: 19.7\u202f% to 30.3\u202f% (95 %, Wilson)\n" in told
+    assert "rows: numerator: 12.910413171234\nrows: value: 24.6\u202f%\nrows: mean: 0.666666667" in told
+
+
+def test_values_that_differ_are_never_printed_alike() -> None:
+    """24.60 % published and 24.61 % of the rows: with the digits that tell them apart; so are those of two editions."""
+    told = _explained(0.24601, {"value": 0.24612}, bound="within 1%", said=(0.24604, 0.24601))
+    assert "published: 24.601\u202f% (within 1%)\n" in told
+    assert "rows: value: 24.612\u202f% (exactly 0.24612)\n" in told
+    assert "edition 1: 24.604\u202f%, restated in edition 2: late rows" in told
 
 
 def test_two_editions_are_told_apart(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_explain_gives_the_exact_percentile(run: tuple[Project, dict[str, Any]],
     assert [file["file"] for file in told["files"]] == ["llmperf-latency/individual/bedrock_70b.json"]
     assert "within 1%" in told["bound"]
     printed = project.roi("explain", "p95_latency", "--by", "model=bedrock_70b", "--exports", realdata).stdout
-    assert re.search(r"rows: value +7\.833533104001617\n", printed)
+    assert re.search(r"rows: value +7\.83\u202fs \(exactly 7\.833533104001617\)\n", printed)
 
 
 def test_agent_sessions(run: tuple[Project, dict[str, Any]]) -> None:

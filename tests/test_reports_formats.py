@@ -162,3 +162,15 @@ def test_periods_are_written_as_commands_take_them(grain: str, start: date, end:
 def test_one_thing_is_not_many() -> None:
     """1 file, 2 files, 0 files."""
     assert [formats.counted(number, "file") for number in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
+
+
+@given(
+    st.floats(min_value=1e-6, max_value=1e6),
+    st.floats(min_value=1e-9, max_value=1e-2),
+    st.sampled_from(["ratio", "points", "USD", "s", "count", "per_1k_sessions"]),
+)
+def test_values_that_differ_never_print_alike_beside_each_other(value: float, step: float, unit: str) -> None:
+    """Whatever the unit and however small the step, and the same value twice stays as short as it prints alone."""
+    one, other = formats.apart((value, value * (1 + step)), unit)
+    assert one != other
+    assert formats.apart((value, value), unit) == (formats.amount(value, unit),) * 2

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import combinations
 
 from pipeline.reports.model import Figure, Value
 
@@ -154,6 +156,20 @@ def beside(value: float, limit: float, unit: str) -> str:
         if _rounded(value * 100, decimals) != _rounded(limit * 100, decimals):
             return percent(value, decimals)
     return text
+
+
+def apart(values: Sequence[float], unit: str) -> tuple[str, ...]:
+    """Values as printed; with as many digits as it takes where two that differ would print alike.
+
+    What differs by no more than the rounding of arithmetic is the same.
+    """
+    texts = tuple(amount(value, unit) for value in values)
+    for digits in range(4, 18):
+        pairs = combinations(zip(values, texts, strict=True), 2)
+        if not any(a[1] == b[1] and not math.isclose(a[0], b[0], rel_tol=1e-12, abs_tol=1e-15) for a, b in pairs):
+            break
+        texts = tuple(goal(Decimal(f"{value:.{digits}g}"), unit) for value in values)
+    return texts
 
 
 def change(new: float, old: float, unit: str) -> str:
