@@ -58,6 +58,10 @@ class Summary:
     states: list[dict[str, object]] = field(default_factory=list)
     values: int = 0
     restated: int = 0
+    without_value: list[str] = field(default_factory=list)
+    """KPIs of which no period has a value in total, though none is withheld."""
+    asked: str = ""
+    """What a command needs to be about this warehouse, such as ` --exports FOLDER`."""
     checks_failed: list[str] = field(default_factory=list)
     still_quarantined: str = ""
     warnings: list[str] = field(default_factory=list)
@@ -188,6 +192,7 @@ def _unchanged(run: _Run) -> Summary:
         held = _still_quarantined(con)
     number = int(str(edition["number"]))
     summary = Summary(settings.name, number, str(edition["as_of"]), values=values, still_quarantined=held)
+    summary.asked = settings.exports_asked
     if drawn_edition(settings.reports) != (settings.name, summary.edition, pages_hash()):
         summary.replaced = shown_instead(settings)
         draw_pages(settings, run.catalog, run.progress)
@@ -230,7 +235,7 @@ def _work(con: duckdb.DuckDBPyConnection, run: _Run) -> Summary:
 
 def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id: int) -> Summary:
     from pipeline.causes import name_causes
-    from pipeline.engine.editions import create_editions, store_edition
+    from pipeline.engine.editions import create_editions, store_edition, valueless
     from pipeline.engine.rollup import as_of_day, roll_up
     from pipeline.engine.values import compute_values
     from pipeline.reports.words import targets_told
@@ -266,6 +271,7 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
     }
     summary.rows = {fate: getattr(taken, fate) for fate in _ROWS}
     summary.retried = {key: taken.retried[key] for key in _RETRIED} if taken.retried else {}
+    summary.asked, summary.without_value = run.settings.exports_asked, valueless(con)
     summary.warnings += [*result.problems, *_emptied(run, taken)]
     summary.warnings += [f"a note stands on no chart: {one}" for one in misplaced(con, run.catalog)]
     summary.still_quarantined = _still_quarantined(con)

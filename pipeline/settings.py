@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,9 +35,19 @@ class Settings:
         return (self.exports.relative_to(self.root) if inside else self.exports).as_posix()
 
     @property
+    def is_sample(self) -> bool:
+        """Whether the exports are the sample's, which no command needs to be told of."""
+        return self.exports == (self.root / SAMPLE_EXPORTS).resolve()
+
+    @property
+    def rebuilding(self) -> str:
+        """The command that builds this warehouse anew from the received files."""
+        return "make rebuild" + ("" if self.is_sample else f" EXPORTS={shlex.quote(self.exports_named)}")
+
+    @property
     def exports_asked(self) -> str:
         """What a command needs to be about this warehouse: nothing for the sample's, which is not asked for."""
-        return "" if self.exports == (self.root / SAMPLE_EXPORTS).resolve() else f" --exports {self.exports_named}"
+        return "" if self.is_sample else f" --exports {shlex.quote(self.exports_named)}"
 
     @property
     def catalog(self) -> Path:

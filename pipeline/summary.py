@@ -76,6 +76,7 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
             + (" Its pages were drawn again." if summary.pages_drawn else "")
             + (f" Still {summary.still_quarantined}: reports/run.html says why." if summary.still_quarantined else "")
         )
+        _print_next(summary)
         return
     print_table(("stage", "result"), _stages(summary))
     for warning in summary.warnings:
@@ -83,6 +84,22 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
     for check in summary.checks_failed:
         typer.echo(f"! check {check}")
     typer.echo("Open reports/index.html")
+    _print_next(summary)
+
+
+def _print_next(summary: Summary) -> None:
+    """The commands that tell more of what somebody should look at, on one line; nothing where there is nothing."""
+    number, asked = summary.edition, summary.asked
+    steps = []
+    if summary.still_quarantined:
+        steps.append(f"`roi quarantine list{asked}` (what was refused, why, and how to mend it)")
+    if summary.restated:
+        steps.append(f"`roi edition diff {number - 1} {number}{asked}` (which values read otherwise)")
+    if count := len(summary.without_value):
+        what = "why 1 KPI has" if count == 1 else f"why {count} KPIs have"
+        steps.append(f"`roi edition show {number}{asked}` ({what} no value)")
+    if steps:
+        typer.echo(f"Next: {'; '.join(steps)}")
 
 
 def _stages(summary: Summary) -> Iterator[tuple[str, str]]:
@@ -99,13 +116,17 @@ def _stages(summary: Summary) -> Iterator[tuple[str, str]]:
             ),
         )
     days = sum(int(str(state["days"])) for state in summary.states)
-    yield "states", f"{days} days of {len(summary.states)} facts rebuilt"
+    yield "states", f"{_counted(days, 'day')} of {_counted(len(summary.states), 'fact')} rebuilt"
     for state in summary.states:
         span = str(state["first_day"]) + ("" if state["days"] == 1 else f" to {state['last_day']}")
-        yield f"  {state['fact']}", f"{state['days']} days, {span}"
+        yield f"  {state['fact']}", f"{_counted(int(str(state['days'])), 'day')}, {span}"
     yield "values", f"{summary.values}, {summary.restated} restated"
     yield "checks", f"{len(summary.checks_failed)} failed" if summary.checks_failed else "all passed"
     yield "edition", f"{summary.edition} of {summary.warehouse}, data through {summary.as_of}"
+
+
+def _counted(number: int, one: str) -> str:
+    return f"{number} {one}{'' if number == 1 else 's'}"
 
 
 def print_probe(found: dict[str, Any]) -> None:

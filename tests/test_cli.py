@@ -307,7 +307,13 @@ def test_two_editions_are_told_apart(tmp_path: Path) -> None:
     project.roi("nightly", "--exports", _exports(project))
     late = "dep-9,api,production,code,2026-10-03T12:00:00Z,2026-10-03T12:30:00Z,success,false,,true"
     _write(project, "deployments-2.csv", [late])
-    project.roi("nightly", "--exports", _exports(project))
+    summary = project.roi("nightly", "--exports", _exports(project)).stdout
+    (line,) = re.findall(r"^Next: .*$", summary, flags=re.MULTILINE)
+    steps = [re.sub(r" --exports exports$", "", words) for words in re.findall("`roi ([^`]+)`", line)]
+    assert steps == ["edition diff 1 2", "edition show 2"], "6 values restated, and KPIs that no export feeds"
+    told = [project.roi(*words.split(), "--exports", _exports(project)).stdout for words in steps]
+    (count,) = re.findall(r"why (\d+) KPIs have no value", line)
+    assert told[1].count("not available") == int(count) > 30
     told = project.json("edition", "diff", "1", "2", "--exports", _exports(project))
     days = {
         (one["period_start"], one["old"], one["new"])

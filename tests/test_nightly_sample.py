@@ -336,6 +336,7 @@ def test_the_summary_says_what_was_done(nights: Nights) -> None:
     assert said == (
         "Nothing new: 0 files loaded, 0 states rebuilt. Edition 2 of sample stands (data through 2026-10-31). "
         "Still 2 whole files and 25 rows quarantined: reports/run.html says why.\n"
+        "Next: `roi quarantine list` (what was refused, why, and how to mend it)\n"
     )
 
 
