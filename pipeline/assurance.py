@@ -233,8 +233,8 @@ def examine(settings: Settings) -> list[tuple[str, bool, str]]:
         ("definitions", not problems, said),
         ("duckdb", True, duckdb.__version__),
         _finding("can write", unwritable(settings), otherwise=str(settings.root)),
-        _key(settings.key),
-        _warehouse(settings.warehouse),
+        _key(settings),
+        _warehouse(settings),
     ]
 
 
@@ -242,22 +242,24 @@ def _finding(item: str, problems: list[Problem], *, otherwise: str) -> tuple[str
     return item, not problems, "; ".join(f"{one.where} {one.message}" for one in problems) or otherwise
 
 
-def _warehouse(path: Path) -> tuple[str, bool, str]:
+def _warehouse(settings: Settings) -> tuple[str, bool, str]:
     """Whether the warehouse, if there is one, can be opened."""
+    path = settings.warehouse
     if not _is_there(path):
         return "warehouse", True, "will be made by the first run"
     try:
-        open_warehouse(path, read_only=True).close()
+        open_warehouse(path, read_only=True, rebuild=settings.rebuilding).close()
     except RoiError as error:
         return "warehouse", False, error.message.replace("\n", ". ")
     return "warehouse", True, str(path)
 
 
-def _key(path: Path) -> tuple[str, bool, str]:
+def _key(settings: Settings) -> tuple[str, bool, str]:
     """Whether the key of the pseudonyms is whole, and its owner's alone."""
+    path = settings.key
     if not _is_there(path):
         return "pseudonym key", True, "will be made by the first run"
-    if problem := key_problem(path):
+    if problem := key_problem(path, rebuild=settings.rebuilding):
         return "pseudonym key", False, problem.message
     mode = path.stat().st_mode & 0o777
     remedy = "" if mode == 0o600 else f"; run chmod 600 {path}"

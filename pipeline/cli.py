@@ -13,7 +13,7 @@ import typer
 
 from pipeline.cli_assumptions import app as assumptions_app
 from pipeline.cli_editions import app as edition_app
-from pipeline.cli_options import Exports, Json, Now, tell_findings
+from pipeline.cli_options import Exports, Json, Now, published, tell_findings
 from pipeline.cli_options import print_json as _print_json
 from pipeline.cli_options import with_warehouse as _with_warehouse
 from pipeline.cli_prices import app as prices_app
@@ -221,7 +221,6 @@ def explain(
     from pipeline.engine.explain import explain as explain_value
     from pipeline.engine.underlying import export_rows
     from pipeline.summary import print_explanation
-    from pipeline.warehouse.connection import warehouse
 
     chosen = _with_warehouse(settings(exports=exports))
     catalog = load_catalog(chosen.catalog)
@@ -230,7 +229,7 @@ def explain(
         asked = Asked(period=period, as_of=as_of, by=by, everything=everything)
         explain_return(chosen, catalog, kpi, asked, rows=rows, course=course, as_json=as_json)
         return
-    with warehouse(chosen.warehouse, read_only=True) as con:
+    with published(chosen) as con:
         found = explain_value(con, catalog, kpi, period=period, by=by, as_of=as_of, course=course)
         written = export_rows(con, found, rows) if rows else {}
     print_explanation(found, written, as_json=as_json)

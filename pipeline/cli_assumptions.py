@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli_options import Exports, Json, print_json, tell_findings, with_warehouse
+from pipeline.cli_options import Exports, Json, print_json, published, tell_findings
 from pipeline.settings import settings
 
 if TYPE_CHECKING:
@@ -63,10 +63,9 @@ def assumptions_template(as_json: Json = False) -> None:
 def _register(exports: Exports, as_of: str | None) -> tuple[list[Assumption], date, frozenset[str]]:
     """The register, the day to judge it on, and the use cases of the portfolio."""
     from pipeline.roi.assumptions import day_of, last_day, read_assumptions, read_use_cases
-    from pipeline.warehouse.connection import warehouse
 
     asked = None if as_of is None else day_of(as_of)
-    with warehouse(with_warehouse(settings(exports=exports)).warehouse, read_only=True) as con:
+    with published(settings(exports=exports)) as con:
         return read_assumptions(con), asked or last_day(con), read_use_cases(con)
 
 

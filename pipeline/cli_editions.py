@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli_options import Exports, Json, print_json, with_warehouse
+from pipeline.cli_options import Exports, Json, print_json, published, with_warehouse
 from pipeline.errors import ExitCode
 from pipeline.settings import settings
 
@@ -21,9 +21,8 @@ def edition_list(exports: Exports = None, as_json: Json = False) -> None:
     """List the editions of a warehouse."""
     from pipeline.engine.editions import editions
     from pipeline.summary import print_table
-    from pipeline.warehouse.connection import warehouse
 
-    with warehouse(with_warehouse(settings(exports=exports)).warehouse, read_only=True) as con:
+    with published(settings(exports=exports)) as con:
         found = editions(con)
     if as_json:
         print_json(found)
@@ -43,10 +42,9 @@ def edition_show(number: Number, exports: Exports = None, pages: Pages = None, a
     from pipeline.archive import show
     from pipeline.catalog.load import load_catalog
     from pipeline.summary import print_table
-    from pipeline.warehouse.connection import warehouse
 
     chosen = with_warehouse(settings(exports=exports))
-    with warehouse(chosen.warehouse, read_only=True) as con:
+    with published(chosen) as con:
         found = show(con, load_catalog(chosen.catalog), number)
     if as_json:
         print_json({"edition": found.edition, "values": found.values})
@@ -70,9 +68,8 @@ def edition_diff(
     from pipeline.archive import diff
     from pipeline.archive_text import as_csv, as_text
     from pipeline.summary import print_table
-    from pipeline.warehouse.connection import warehouse
 
-    with warehouse(with_warehouse(settings(exports=exports)).warehouse, read_only=True) as con:
+    with published(settings(exports=exports)) as con:
         found = diff(con, old, new)
     if out is not None:
         out.write_text(as_csv(found), encoding="utf-8", newline="")

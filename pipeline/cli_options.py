@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from pipeline.errors import ExitCode, Problem, RoiError
 from pipeline.settings import SAMPLE_EXPORTS, Settings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Exports = Annotated[Path | None, typer.Option(help="Folder of exports; the sample's when not given.")]
@@ -22,17 +26,32 @@ def with_warehouse(chosen: Settings) -> Settings:
     if not chosen.warehouse.exists():
         if not chosen.exports.is_dir() and chosen.exports != (chosen.root / SAMPLE_EXPORTS).resolve():
             raise RoiError(f"There is no folder {chosen.exports}, and no edition of it; expected a folder of exports.")
+        first = ", which makes one of the sample, or make nightly EXPORTS=dir for exports of your own"
         raise RoiError(
-            f"There is no edition yet: {chosen.warehouse} does not exist. Run make nightly first, which makes one of "
-            "the sample, or make nightly EXPORTS=dir for exports of your own."
+            f"There is no edition yet: {chosen.warehouse} does not exist. Run {chosen.running} first"
+            f"{first if chosen.is_sample else ''}."
         )
     return chosen
 
 
-def with_ledger(chosen: Settings) -> Path:
+@contextmanager
+def published(chosen: Settings) -> Iterator[DuckDBPyConnection]:
+    """The warehouse opened to be read; raises RoiError that says what makes it, or makes it anew."""
+    from pipeline.warehouse.connection import warehouse
+
+    with warehouse(with_warehouse(chosen).warehouse, read_only=True, rebuild=chosen.rebuilding) as con:
+        yield con
+
+
+@contextmanager
+def ledger(chosen: Settings) -> Iterator[DuckDBPyConnection]:
     """The database that tells what was refused: the warehouse, or what a run took in that could publish nothing yet."""
+    from pipeline.warehouse.connection import warehouse
+
     is_unpublished = chosen.unpublished.exists() and not chosen.warehouse.exists()
-    return chosen.unpublished if is_unpublished else with_warehouse(chosen).warehouse
+    path = chosen.unpublished if is_unpublished else with_warehouse(chosen).warehouse
+    with warehouse(path, read_only=True, rebuild=chosen.rebuilding) as con:
+        yield con
 
 
 def print_json(value: object) -> None:

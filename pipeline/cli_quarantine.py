@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli_options import Exports, Json, Now, print_json, with_ledger
+from pipeline.cli_options import Exports, Json, Now, ledger, print_json
 from pipeline.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -28,10 +28,9 @@ def quarantine_list(exports: Exports = None, as_json: Json = False) -> None:
     """List per file, table and reason the rows that are quarantined, the first line, and what to do."""
     from pipeline.quarantine import entries
     from pipeline.summary import print_table
-    from pipeline.warehouse.connection import warehouse
 
     chosen = settings(exports=exports)
-    with warehouse(with_ledger(chosen), read_only=True) as con:
+    with ledger(chosen) as con:
         found = entries(con, _mappings(chosen))
     if as_json:
         print_json([asdict(one) for one in found])
@@ -56,11 +55,10 @@ def quarantine_show(
     """
     from pipeline.quarantine import entries, faults, held_files
     from pipeline.summary import print_table
-    from pipeline.warehouse.connection import warehouse
 
     chosen = settings(exports=exports)
     mappings = _mappings(chosen)
-    with warehouse(with_ledger(chosen), read_only=True) as con:
+    with ledger(chosen) as con:
         found = [
             (held, fault)
             for held in held_files(con, file)
@@ -123,10 +121,9 @@ def quarantine_export(
     is: `mended/x.csv` takes the place of what is quarantined of `x.csv`.
     """
     from pipeline.quarantine_files import export
-    from pipeline.warehouse.connection import warehouse
 
     chosen = settings(exports=exports)
-    with warehouse(with_ledger(chosen), read_only=True) as con:
+    with ledger(chosen) as con:
         written = export(con, _chosen(con, files), chosen.received, _mappings(chosen), out=folder)
     if as_json:
         print_json([asdict(one) for one in written])
@@ -146,10 +143,9 @@ def quarantine_retry(files: Files = None, exports: Exports = None, now: Now = No
     """
     from pipeline.nightly import run_nightly
     from pipeline.summary import print_summary, progress_line
-    from pipeline.warehouse.connection import warehouse
 
     chosen = settings(exports=exports, now=now)
-    with warehouse(with_ledger(chosen), read_only=True) as con:
+    with ledger(chosen) as con:
         again = frozenset(one.file_hash for one in _chosen(con, files))
     with progress_line(quiet=as_json) as progress:
         summary = run_nightly(chosen, again=again, progress=progress)

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli_options import Exports, Json, print_json, with_warehouse
+from pipeline.cli_options import Exports, Json, print_json, published
 from pipeline.errors import ConfigurationError, Problem, RoiError
 from pipeline.settings import settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pipeline.roi.bill_records import Statement
+    from pipeline.settings import Settings
 
 
 def reconcile(
@@ -27,8 +26,8 @@ def reconcile(
     from pipeline.roi.bill_text import statement_lines
     from pipeline.roi.store import plain
 
-    chosen = with_warehouse(settings(exports=exports))
-    whole, held = _reconciled(chosen.warehouse, _month(month))
+    chosen = settings(exports=exports)
+    whole, held = _reconciled(chosen, _month(month))
     shown = [one for one in held if provider is None or one.provider == provider.lower()]
     if not shown:
         known = ", ".join(one.provider for one in held) or "none"
@@ -52,13 +51,12 @@ def _month(text: str | None) -> date | None:
         raise ConfigurationError("The month cannot be read.", [problem]) from None
 
 
-def _reconciled(warehouse_path: Path, month: date | None) -> tuple[Statement, tuple[Statement, ...]]:
+def _reconciled(chosen: Settings, month: date | None) -> tuple[Statement, tuple[Statement, ...]]:
     from pipeline.engine.editions import latest_edition
     from pipeline.roi.bill_read import reconciled
     from pipeline.roi.store import stored_result
-    from pipeline.warehouse.connection import warehouse
 
-    with warehouse(warehouse_path, read_only=True) as con:
+    with published(chosen) as con:
         number = int(str((latest_edition(con) or {"number": 0})["number"]))
         result = stored_result(con, number)
         bills = result.bills if result else ()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli_options import Exports, Json, print_json, with_warehouse
+from pipeline.cli_options import Exports, Json, print_json, published, with_warehouse
 from pipeline.settings import settings
 from pipeline.summary import print_course
 
@@ -59,9 +59,8 @@ def explain_return(
     from pipeline.returns import write_rows
     from pipeline.roi.scoped import scoped
     from pipeline.roi.store import plain, stored_result
-    from pipeline.warehouse.connection import warehouse
 
-    with warehouse(chosen.warehouse, read_only=True) as con:
+    with published(chosen) as con:
         found = explained(
             con, catalog, kpi, period=asked.period, as_of=asked.as_of, by=asked.by, every=asked.everything
         )
@@ -165,14 +164,13 @@ def what_if(
     from pipeline.returns import parse_changes
     from pipeline.returns import what_if as varied
     from pipeline.targets import retarget
-    from pipeline.warehouse.connection import warehouse
 
     if not (sets or targets or scenario):
         raise typer.BadParameter("found nothing to change; give at least one of --set, --target and --scenario")
     changes = parse_changes(sets or [])
     aims = parse_changes(targets or [], option="--target", example="kpi_id=number, such as adoption_rate=0.4")
     chosen = with_warehouse(settings(exports=exports))
-    with warehouse(chosen.warehouse, read_only=True) as con:
+    with published(chosen) as con:
         catalog = load_catalog(chosen.catalog)
         judged = retarget(con, catalog, aims)
         found = varied(con, catalog, changes) if changes or scenario else None

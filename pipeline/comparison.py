@@ -159,7 +159,7 @@ def _numbers(settings: Settings, old: Catalog, new: Catalog, found: Difference, 
     """The numbers of every KPI whose definition or target differs."""
     from pipeline.warehouse.connection import warehouse
 
-    with warehouse(settings.warehouse, read_only=True) as con:
+    with warehouse(settings.warehouse, read_only=True, rebuild=settings.rebuilding) as con:
         number, as_of, published = _edition(con)
     changes = found.recomputed()
     sides = [_Side(as_of, None), _Side(as_of, None)]
@@ -199,7 +199,7 @@ def _copy(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="roi-diff-")))
         try:
             work = Path(shutil.copyfile(settings.warehouse, folder / settings.warehouse.name))
-            con = stack.enter_context(warehouse(work, threads=settings.threads))
+            con = stack.enter_context(warehouse(work, threads=settings.threads, rebuild=settings.rebuilding))
             create_schemas(con)
             create_views(con)
             yield con

@@ -33,8 +33,8 @@ def stage_pages(settings: Settings, catalog: Catalog, source: Path, progress: Pr
     progress("Drawing pages")
     shutil.rmtree(settings.staged_reports, ignore_errors=True)
     settings.staged_reports.mkdir(parents=True)
-    with warehouse(source, read_only=True, threads=settings.threads) as con:
-        data = collect(con, catalog, warehouse=settings.name)
+    with warehouse(source, read_only=True, threads=settings.threads, rebuild=settings.rebuilding) as con:
+        data = collect(con, catalog, warehouse=settings.name, beside=settings.root.parent)
     render(data, settings.staged_reports)
     readme = settings.reports / "README.md"
     if readme.exists():

@@ -110,8 +110,10 @@ WHERE dimension = '' ORDER BY edition DESC, kpi_id, grain, period_start DESC
 """
 
 
-def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str) -> EditionData:
-    """Gather the newest edition of a warehouse.
+def collect(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str, beside: Path | None = None
+) -> EditionData:
+    """Gather the newest edition of a warehouse; `beside` is the folder that the project lies in.
 
     Raises RoiError when there is none yet.
     """
@@ -131,7 +133,7 @@ def collect(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, warehouse: str)
             "catalog_hash": edition["catalog_hash"],
             "input_hash": edition["input_hash"],
             "warehouse": warehouse,
-            "exports": _exports(con),
+            "exports": _exports(con, beside),
             "versions": {name: one for name, one in notes.items() if isinstance(one, str)} | {"pages": pages_hash()},
         },
         sources=_sources(con),
@@ -167,10 +169,17 @@ def _moved_targets(con: duckdb.DuckDBPyConnection) -> list[Record]:
     return sorted(found, key=lambda one: -one["edition"])
 
 
-def _exports(con: duckdb.DuckDBPyConnection) -> str:
-    """The folder of exports as seen from the project; empty when it lies elsewhere, for pages name no absolute path."""
+def _exports(con: duckdb.DuckDBPyConnection, beside: Path | None) -> str:
+    """The folder of exports as seen from the project; empty when it lies elsewhere, for pages name no absolute path.
+
+    Of one that lies beside the project the name is told, as the name of the warehouse is; so it reads the same however
+    the folder was typed.
+    """
     ((folder,),) = con.execute("SELECT coalesce(max(folder), '') FROM ledger.exports").fetchall()
-    return "" if Path(folder).is_absolute() else str(folder)
+    path = Path(folder)
+    if path.is_absolute():
+        return f"../{path.name}" if path.parent == beside else ""
+    return str(folder)
 
 
 def pages_hash() -> str:

@@ -135,7 +135,8 @@ def _publish(run: _Run, *, rebuild: bool) -> Summary:
     settings = run.settings
     start_work_copy(settings.warehouse, settings.work, empty=rebuild)
     try:
-        with warehouse(settings.work, key=load_key(settings.key), threads=settings.threads) as con:
+        key = load_key(settings.key)
+        with warehouse(settings.work, key=key, threads=settings.threads, rebuild=settings.rebuilding) as con:
             summary = _work(con, run)
             con.execute("CHECKPOINT")
     except RoiError:
@@ -154,7 +155,8 @@ def _publish(run: _Run, *, rebuild: bool) -> Summary:
 
 def _preflight(settings: Settings) -> None:
     """Find everything that would stop the run before it starts."""
-    problems = [*unwritable(settings), *no_exports(settings), *filter(None, [key_problem(settings.key)])]
+    key = key_problem(settings.key, rebuild=settings.rebuilding)
+    problems = [*unwritable(settings), *no_exports(settings), *([key] if key else [])]
     if problems:
         raise RoiError("The run cannot start.", problems)
 
@@ -168,7 +170,7 @@ def _nothing_new(run: _Run) -> bool:
 
     if not run.settings.warehouse.exists():
         return False
-    with warehouse(run.settings.warehouse, read_only=True) as con:
+    with warehouse(run.settings.warehouse, read_only=True, rebuild=run.settings.rebuilding) as con:
         edition = latest_edition(con)
         names = [one.name for one in run.arrivals]
         known = ledger.known(con, mappings_hash=mappings_hash(run.mappings), again=run.again, present=names)
@@ -186,7 +188,7 @@ def _unchanged(run: _Run) -> Summary:
     from pipeline.engine.editions import latest_edition
 
     settings = run.settings
-    with warehouse(settings.warehouse, read_only=True) as con:
+    with warehouse(settings.warehouse, read_only=True, rebuild=settings.rebuilding) as con:
         edition = latest_edition(con) or {}
         ((values,),) = con.execute("SELECT count(*) FROM kpi.values WHERE last_edition IS NULL").fetchall()
         held = _still_quarantined(con)
@@ -302,8 +304,7 @@ def _require_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     ]
     if problems:
         message = (
-            "This warehouse was made by an older version. Build it anew from the received files: "
-            f"make rebuild EXPORTS={settings.exports_named}"
+            "This warehouse was made by an older version. Build it anew from the received files: " + settings.rebuilding
         )
         raise ConfigurationError(message, problems)
 
@@ -316,7 +317,7 @@ def _require_same_folder(con: duckdb.DuckDBPyConnection, settings: Settings) -> 
     if other is not None:
         message = (
             f"found {other}, expected {settings.exports_named}; give one of the folders another name, or, "
-            f"if it was moved here, build anew: make rebuild EXPORTS={settings.exports_named}"
+            f"if it was moved here, build anew: {settings.rebuilding}"
         )
         problem = Problem(str(settings.warehouse), "S004", message)
         raise ConfigurationError("This warehouse was filled from another folder of the same name.", [problem])
@@ -329,7 +330,7 @@ def _require_same_key(con: duckdb.DuckDBPyConnection, settings: Settings) -> Non
     if not ledger.bind_key(con):
         message = (
             "found another key than the one that the pseudonyms in this warehouse were made with; put the old one "
-            f"back, or give everybody a new pseudonym: make rebuild EXPORTS={settings.exports_named}"
+            f"back, or give everybody a new pseudonym: {settings.rebuilding}"
         )
         problem = Problem(str(settings.key), "S007", message)
         raise ConfigurationError("The people in this warehouse could not be told apart.", [problem])

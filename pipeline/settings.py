@@ -42,7 +42,16 @@ class Settings:
     @property
     def rebuilding(self) -> str:
         """The command that builds this warehouse anew from the received files."""
-        return "make rebuild" + ("" if self.is_sample else f" EXPORTS={shlex.quote(self.exports_named)}")
+        return f"make rebuild{self._for_make}"
+
+    @property
+    def running(self) -> str:
+        """The command that makes the next edition of this warehouse."""
+        return f"make nightly{self._for_make}"
+
+    @property
+    def _for_make(self) -> str:
+        return "" if self.is_sample else f" EXPORTS={shlex.quote(self.exports_named)}"
 
     @property
     def exports_asked(self) -> str:

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +21,7 @@ from pipeline.engine.explain import Explanation, Period
 from pipeline.engine.kinds import Look
 from pipeline.engine.suppression import REASON
 from pipeline.engine.underlying import export_rows
+from pipeline.settings import Settings
 
 HEADER = "deployment_id,service,environment,change_type,started_at,finished_at,result,rework,rollback_of,gate_passed"
 GOOD = [
@@ -385,7 +386,7 @@ def test_a_warehouse_of_an_older_version_is_not_gone_on_with(project: Project) -
         (exports / "deployments-9.csv").unlink()
     assert "exports.duckdb:deployments" in done.stderr
     assert "S005  the table lacks service; expected the columns of docs/tables.md" in done.stderr
-    assert "make rebuild" in done.stderr
+    assert "received files: make rebuild EXPORTS=exports\n" in done.stderr
     assert project.digests() == before
 
 
@@ -423,6 +424,40 @@ def test_doctor_opens_the_warehouse(project: Project) -> None:
     finally:
         held.write_bytes(aside)
     assert f"BAD  warehouse: {held} cannot be opened" in done.stdout
+    assert "Run `make rebuild EXPORTS=exports` to build it anew" in done.stdout
+
+
+READING = (
+    "nightly", "report", "explain mttr", "explain net_benefit", "edition list", "edition show 1", "edition diff 1 1",
+    "quarantine list", "quarantine show x", "quarantine export out", "quarantine retry", "assumptions list",
+    "reconcile", "what-if --set realisation=0.5",
+)  # fmt: skip
+
+
+def test_a_broken_warehouse_is_told_with_the_command_that_mends_it(project: Project) -> None:
+    """Whichever command meets it: the folder of exports is named, for make rebuild alone would rebuild the sample."""
+    held = project.root / "data" / "warehouse" / "exports.duckdb"
+    aside = held.read_bytes()
+    held.write_bytes(b"rubbish")
+    try:
+        for words in READING:
+            said = project.roi(*words.split(), "--exports", _exports(project), exit_code=1).stderr
+            assert "cannot be opened" in said and "Run `make rebuild EXPORTS=exports` to build it anew" in said, words
+    finally:
+        held.write_bytes(aside)
+
+
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [("data/exports/sample", "make rebuild"), ("my exports", "make rebuild EXPORTS='my exports'"),
+     ("../other", "make rebuild EXPORTS=/srv/other")],
+)  # fmt: skip
+def test_the_command_that_rebuilds_can_be_copied(folder: str, told: str) -> None:
+    """The sample needs no folder, one of the project is named as it is typed, with quotes where a shell needs them."""
+    root = Path("/srv/project")
+    chosen = Settings(root=root, exports=Path(os.path.normpath(root / folder)), now=datetime(2026, 11, 1, tzinfo=UTC))
+    assert chosen.rebuilding == told
+    assert chosen.running == told.replace("rebuild", "nightly")
 
 
 @pytest.mark.parametrize(
@@ -443,7 +478,7 @@ def test_a_key_that_is_damaged_or_another_is_refused(project: Project, key: byte
     finally:
         held.write_bytes(aside)
         late.unlink()
-    assert said in done.stderr and "make rebuild" in done.stderr
+    assert said in done.stderr and "make rebuild EXPORTS=exports" in done.stderr
     assert ("expected 32; put the old one back" in doctor.stdout + doctor.stderr) == (len(key) < 32)
     assert project.digests() == before
 

@@ -185,8 +185,13 @@ def test_definitions_are_held_against_the_edition_before(con: duckdb.DuckDBPyCon
     assert collected(con).definitions == []
 
 
-@pytest.mark.parametrize(("folder", "shown"), [("data/exports/acme", "data/exports/acme"), ("/srv/acme", "")])
+@pytest.mark.parametrize(
+    ("folder", "shown"),
+    [("data/exports/acme", "data/exports/acme"), ("/srv/acme", ""), ("/srv/programme/acme", "../acme"),
+     ("/srv/programme/other/acme", "")],
+)  # fmt: skip
 def test_pages_name_no_absolute_path(con: duckdb.DuckDBPyConnection, folder: str, shown: str) -> None:
-    """A folder outside the project is not named."""
+    """A folder outside the project is not named, but for one beside it, whose name the warehouse bears."""
     con.execute("INSERT INTO ledger.exports VALUES (?)", [folder])
-    assert collected(con).edition["exports"] == shown
+    found = collect(con, catalog(), warehouse="acme", beside=Path("/srv/programme"))
+    assert found.edition["exports"] == shown

@@ -61,12 +61,13 @@ def open_warehouse(
     read_only: bool = False,
     threads: int | None = None,
     memory_limit: str = "80%",
+    rebuild: str = "make rebuild",
 ) -> duckdb.DuckDBPyConnection:
     """Open a warehouse file: UTC, no network, no extension installs, no progress bar in pipes.
 
     `memory_limit` is a share of the memory the process may use, or a size such as `2GB`. What does not fit is spilled
     to a folder beside the file, as private as the file itself; a database in memory spills nowhere. Raises RoiError
-    when the file cannot be opened as a DuckDB database.
+    when the file cannot be opened as a DuckDB database, with `rebuild`, the command that makes it anew.
     """
     spill = None if str(path) == ":memory:" else path.with_name(path.name + ".tmp")
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -83,7 +84,7 @@ def open_warehouse(
     except duckdb.Error as error:
         raise RoiError(
             f"{path} cannot be opened: {str(error).splitlines()[0]}\n"
-            "Run `make rebuild` to build it anew from the received files."
+            f"Run `{rebuild}` to build it anew from the received files."
         ) from None
     if spill and not read_only:
         # One process alone has the file open for writing, so what lies there was left by a run that was killed.
@@ -137,10 +138,15 @@ def parsed(sql: str) -> duckdb.Statement:
 
 @contextmanager
 def warehouse(
-    path: Path, *, key: bytes | None = None, read_only: bool = False, threads: int | None = None
+    path: Path,
+    *,
+    key: bytes | None = None,
+    read_only: bool = False,
+    threads: int | None = None,
+    rebuild: str = "make rebuild",
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """`open_warehouse` as a context that closes."""
-    con = open_warehouse(path, key=key, read_only=read_only, threads=threads)
+    con = open_warehouse(path, key=key, read_only=read_only, threads=threads, rebuild=rebuild)
     try:
         yield con
     finally:

@@ -26,12 +26,12 @@ def load_key(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def key_problem(path: Path) -> Problem | None:
+def key_problem(path: Path, *, rebuild: str = "make rebuild") -> Problem | None:
     """What is wrong with a key that is there, and what to do: anybody could try out all short ones."""
     size = path.stat().st_size if path.is_file() else KEY_BYTES
     if size == KEY_BYTES:
         return None
-    remedy = "put the old one back, or delete it and run `make rebuild`, which gives everybody a new pseudonym"
+    remedy = f"put the old one back, or delete it and run `{rebuild}`, which gives everybody a new pseudonym"
     return Problem(str(path), "S006", f"found {size} bytes, expected {KEY_BYTES}; {remedy}")
 
 
