@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import test_catalog_benefits as lines
 import test_catalog_mistakes as kpis
+from project import ROOT
 from test_catalog_examples import GAIN, HEAD, SECOND, SHARE
 
 from pipeline.assurance import bound_facts
@@ -214,3 +215,20 @@ def test_a_kind_nobody_knows_is_read_as_the_one_its_keys_fit(tmp_path: Path) -> 
     )
     _, problems = examine(kpis.written(tmp_path, text), facts=kpis.FACTS)
     assert [one.code for one in problems] == ["C011", "C040"]
+
+
+def test_what_follows_from_an_id_that_stands_twice_is_not_told(tmp_path: Path) -> None:
+    """A KPI that took the id of another: the lines of the return that mean the other one are no mistake.
+
+    Told are the id, and the subscription that now leads nowhere; units and parts of the wrong one are not held against
+    the lines, nor its owner against the roles.
+    """
+    text = (ROOT / "metrics_catalog.yaml").read_text(encoding="utf-8")
+    twice = text.replace("\n  pilot_to_production_rate:\n", "\n  deflection_rate:\n")
+    line = twice.splitlines().index("  deflection_rate:", twice.splitlines().index("  deflection_rate:") + 1) + 1
+    path = tmp_path / "metrics_catalog.yaml"
+    path.write_text(twice, encoding="utf-8")
+    _, problems = examine(path, facts=bound_facts())
+    assert [one.code for one in problems] == ["C021", "C005"]
+    assert problems[0].message.startswith("found a subscription to 'pilot_to_production_rate'")
+    assert problems[1].where == f"metrics_catalog.yaml:{line}:3"

@@ -123,7 +123,7 @@ def _subscriptions(catalog: Catalog, positions: Positions, set_aside: frozenset[
             if kpi_id not in kpis:
                 expected, meant = one_of(kpis, otherwise="a KPI of this catalogue"), near(kpi_id, kpis)
                 yield problem(where, codes.UNKNOWN_SUBSCRIPTION, found=found, expected=expected, meant=meant)
-            elif kpi_id in owned:
+            elif kpi_id in owned and positions.is_whole("metrics", kpi_id, "owner"):
                 expected = f"KPIs of others; {role_id} owns this one and sees it anyway"
                 yield problem(where, codes.OWN_SUBSCRIPTION, found=found, expected=expected)
 

@@ -47,15 +47,18 @@ class Positions:
     places: Mapping[KeyPath, tuple[int, int]]
     unknown: frozenset[KeyPath] = frozenset()
     """Keys of which nobody knows what they should say: that has been told, and they stand nowhere, at 0:0."""
+    doubled: frozenset[KeyPath] = frozenset()
+    """Keys that stand twice: each of the two may be the one that others mean."""
 
     def is_unknown(self, *path: str | int) -> bool:
         """Return whether what stands under the path cannot be known."""
         return bool(self.unknown) and any(path[:length] in self.unknown for length in range(1, len(path) + 1))
 
     def is_whole(self, *path: str | int) -> bool:
-        """Return whether all that stands under the path is known."""
-        below = any(one[: len(path)] == path for one in self.unknown)
-        return not below and not self.is_unknown(*path)
+        """Return whether all that stands under the path is known, and is the one thing that bears its name."""
+        below = any(one[: len(path)] == path for one in self.unknown | self.doubled)
+        is_one_of_two = any(path[: len(one)] == one for one in self.doubled)
+        return not below and not is_one_of_two and not self.is_unknown(*path)
 
     def at(self, path: KeyPath) -> tuple[int, int]:
         """Line and column of the key, or of the nearest key around it that exists."""
@@ -319,8 +322,8 @@ def _parsed_carefully(text: str, file: str) -> Document:
 
 
 def _built(builder: _Builder, *, readable: bool) -> Document:
-    positions, problems = Positions(builder.file, builder.places), tuple(builder.problems)
     broken, doubled = frozenset(builder.broken), frozenset(builder.doubled)
+    positions, problems = Positions(builder.file, builder.places, doubled=doubled), tuple(builder.problems)
     return Document(builder.data, positions, builder.texts, problems, broken, doubled, readable)
 
 

@@ -86,7 +86,7 @@ class Draft:
     @property
     def positions(self) -> Positions:
         """Where the keys stand; those with stand-ins nowhere."""
-        return Positions(self.document.positions.file, self.places, frozenset(self.unknown))
+        return Positions(self.document.positions.file, self.places, frozenset(self.unknown), self.document.doubled)
 
     @property
     def set_aside(self) -> frozenset[KeyPath]:
