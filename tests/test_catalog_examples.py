@@ -106,12 +106,16 @@ def test_right_examples_are_silent(tmp_path: Path, bench: Bench) -> None:
         ("        value: 0\n", "", "28:9  C062  found value 0 in the example 'nothing to divide by', expected none: not available"),
         ("value: 0.5}", "value: 0.4}", "48:9  C062  found value 0.5 in the example 'half as much again', expected 0.4"),
         ("cost_usd: 0}}", "cost_usd: 0}, value: 1}",
-         "49:9  C062  found value not available in the example 'no cost', expected 1"),
+         "49:9  C062  found value not available in the example 'no cost', expected 1; there is none: the formula divides by 0"),
+        ("rows: [{is_deflected: 0, topic: b}, {is_deflected: 1, topic: a}]\n        value: 0\n",
+         "rows: [{is_deflected: null, topic: b, day: 2026-01-05}, {is_deflected: 1, topic: a, day: 2026-01-13}]\n"
+         "        value: 0\n",
+         "28:9  C061  found no value per week for 'topic=b', expected a slice the rows have: "),
         ("{is_deflected: 1, topic: a}, {", "{is_deflecte: 1, topic: a}, {",
          "22:9  C061  found column 'is_deflecte', expected one of "),
         ("times: 3", "times: 0", "22:9  C061  found times 0, expected 1 to 10000"),
         ("by: topic=b", "by: topik=b", "28:9  C061  found by 'topik=b', expected one of topic"),
-        ("by: topic=b", "by: topic=c", "28:9  C061  found no value per week for 'topic=c', expected a slice the rows have"),
+        ("by: topic=b", "by: topic=c", "28:9  C061  found no value per week for 'topic=c', expected a slice the rows have: a, b"),
         ("{is_deflected: 0, topic: b}", "{is_deflected: much}", "28:9  C061  found a row that does not fit: "),
         ("benefit_usd: 1, ", "", "49:9  C061  found inputs cost_usd, expected benefit_usd, cost_usd"),
         (SECOND, "", "5:3  C060  found 1 examples, expected at least 2: what it is, and its trap"),
@@ -123,3 +127,15 @@ def test_each_wrong_example_is_told_at_its_place(tmp_path: Path, bench: Bench, o
     assert text.count(old) == 1
     (found,) = told(tmp_path, bench, text.replace(old, new))
     assert found.startswith(said)
+
+
+def test_an_example_that_gives_nothing_says_why(tmp_path: Path, bench: Bench) -> None:
+    """Nothing settled in four contacts, and the KPI divides by what was settled: 4 over 0."""
+    rate = SHARE.replace("numerator: sum(is_deflected)\n    denominator: count(*)",
+                         "numerator: count(*)\n    denominator: sum(is_deflected)")  # fmt: skip
+    rate = rate.replace("is_deflected: 1, topic: a}", "is_deflected: 0, topic: a}")
+    found = [one for one in told(tmp_path, bench, rate + SECOND) if "found value not available" in one]
+    assert found[0] == (
+        "22:9  C062  found value not available in the example 'one of four', expected 0.25; there is none: "
+        "zero denominator (numerator 4, denominator 0, n 0)"
+    )

@@ -36,6 +36,7 @@ WrongKeys = Mapping[str, frozenset[str]]
 """KPI id -> its keys of which something wrong has been told."""
 DAY = "2026-01-05"
 """The day of a row that gives none: a Monday."""
+NOT_AVAILABLE = "not available"
 FEWEST = 2
 """Examples every KPI has: what it is, and a trap."""
 _MOST_ROWS = 10_000
@@ -111,7 +112,26 @@ class _Case:
             if what == "reason" and self.wrong & {"min_n", "matures_after_days"}:
                 continue
             told = f"{what} {found} in the example {quoted(self.example.says)}"
-            yield problem(self.where, codes.EXAMPLE_WRONG, found=told, expected=expected)
+            is_absent = what == "value" and found == NOT_AVAILABLE
+            why = f"; there is none: {self.why_not(given)}" if is_absent else ""
+            yield problem(self.where, codes.EXAMPLE_WRONG, found=told, expected=expected + why)
+
+    def why_not(self, given: Mapping[str, object]) -> str:
+        """Why what came out has no value: the reason that pages would give, and what it was counted from."""
+        if isinstance(self.metric, Formula):
+            return "the formula divides by 0, or one of its inputs is not available"
+        known = {name: given.get(name) for name in ("numerator", "denominator", "n")}
+        counted = [f"{name} {value:g}" for name, value in _numbers(known)]
+        reason = str(given.get("reason") or "no reason recorded")
+        return reason + (f" ({', '.join(counted)})" if counted else "")
+
+
+def _numbers(given: Mapping[str, object]) -> Iterator[tuple[str, float]]:
+    """Those of the cells that hold a number."""
+    for name, value in given.items():
+        number = math.nan if value is None else float(str(value))
+        if not math.isnan(number):
+            yield name, number
 
 
 def check_examples(
@@ -299,7 +319,10 @@ def _row(case: _Case, given: tuple[pd.DataFrame | None, date]) -> dict[str, obje
     ].sort_values("period_end")  # fmt: skip
     if held.empty:
         of = quoted(case.example.by or "the total")
-        raise _UnreadableError(f"no value per {grain} for {of}", "a slice the rows have")
+        same = frame[(frame["kpi_id"] == case.kpi_id) & (frame["dimension"] == dimension)]
+        known = sorted(set(same["dimension_value" if dimension else "grain"].dropna()))
+        expected = "a slice the rows have" if dimension else "a grain the rows reach"
+        raise _UnreadableError(f"no value per {grain} for {of}", f"{expected}: {', '.join(known) or 'none'}")
     found: dict[str, object] = held.iloc[0].to_dict()
     return found | {"low": found["interval_low"], "high": found["interval_high"]}
 
@@ -316,6 +339,6 @@ def _differences(metric: AnyMetric, example: Example, given: Mapping[str, object
         if right is None and not math.isnan(number):
             yield what, f"{number:.9g}", "none: not available"
         elif right is not None and not math.isclose(number, float(right), rel_tol=limit, abs_tol=1e-12):
-            yield what, "not available" if math.isnan(number) else f"{number:.9g}", str(right)
+            yield what, NOT_AVAILABLE if math.isnan(number) else f"{number:.9g}", str(right)
     if example.reason is not None and example.reason not in str(given.get("reason", "")):
         yield "reason", quoted(str(given.get("reason", ""))), f"{quoted(example.reason)} in it"
