@@ -35,7 +35,8 @@ All mistakes of a file are told at once, whatever they are, save what cannot be 
 
 - Of a file that cannot be read (`C001`, `C002`), or of which the YAML breaks outside of its records, nothing else is
   told; of a role, KPI or line in which it breaks (`C004`, `C007`) nothing else of that record.
-- Of a key that stands twice (`C005`) the first value is judged. A KPI or line whose id stands twice is judged as well.
+- Of a key that stands twice (`C005`) the first value is judged. A KPI or line whose id stands twice is judged as well;
+  lines and subscriptions that name it are not held against either of the two.
 - A key that cannot be read (`C006`, `C010` to `C014`) is compared with nothing: not the owner with idle roles, not the
   name with other names, not the parts of a line with other lines. A misspelled key is read as the one that is named as
   meant, a kind that does not exist as the one that is meant or that the other keys fit.
