@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -18,9 +17,10 @@ from pipeline.catalog.check import load_checked
 from pipeline.catalog.hashes import catalog_hash
 from pipeline.catalog.model import Catalog
 from pipeline.drawing import draw_pages, drawn_edition, shown_instead, stage_pages
-from pipeline.errors import BlockedError, ConfigurationError, ExitCode, Problem, RoiError
+from pipeline.errors import BlockedError, ConfigurationError, Problem, RoiError
 from pipeline.kept_pages import keep
 from pipeline.settings import Settings
+from pipeline.summary import Progress, Summary
 from pipeline.warehouse.connection import create_schemas, outgrown_tables, warehouse
 from pipeline.warehouse.lock import run_lock
 from pipeline.warehouse.pseudonym import key_problem, load_key
@@ -34,42 +34,6 @@ if TYPE_CHECKING:
     from pipeline.roi.inputs import Inputs
     from pipeline.roi.records import RoiResult
     from pipeline.sources.mapping import SourceMapping
-
-Progress = Callable[[str], None]
-_ROWS = ("rows_in", "loaded", "duplicate", "quarantined", "left_out")
-_RETRIED = ("files", "loaded", "duplicate", "quarantined")
-
-
-@dataclass
-class Summary:
-    """What one run did, for the table at its end and for `--json`."""
-
-    warehouse: str
-    edition: int = 0
-    as_of: str = ""
-    new_edition: bool = False
-    pages_drawn: bool = False
-    replaced: str = ""
-    """The warehouse whose pages stood in reports/ before, where it is another one."""
-    files: dict[str, int] = field(default_factory=dict)
-    rows: dict[str, int] = field(default_factory=dict)
-    retried: dict[str, int] = field(default_factory=dict)
-    """Of files whose quarantine was tried again: how many, and their rows by fate."""
-    states: list[dict[str, object]] = field(default_factory=list)
-    values: int = 0
-    restated: int = 0
-    without_value: list[str] = field(default_factory=list)
-    """KPIs of which no period has a value in total, though none is withheld."""
-    asked: str = ""
-    """What a command needs to be about this warehouse, such as ` --exports FOLDER`."""
-    checks_failed: list[str] = field(default_factory=list)
-    still_quarantined: str = ""
-    warnings: list[str] = field(default_factory=list)
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """3 when something was published that somebody should look at."""
-        return ExitCode.WARNINGS if self.warnings else ExitCode.OK
 
 
 @dataclass(frozen=True)
@@ -268,11 +232,7 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
     ((restated,),) = con.execute("SELECT count(*) FROM kpi.restatements WHERE edition = ?", [number]).fetchall()
     ((stand,),) = con.execute("SELECT count(*) FROM kpi.values WHERE last_edition IS NULL").fetchall()
     summary = Summary(run.settings.name, number, as_of, new_edition=True, values=stand, restated=restated)
-    summary.files = {
-        fate: getattr(taken, f"files_{fate}") for fate in ("loaded", "duplicate", "quarantined", "ignored")
-    }
-    summary.rows = {fate: getattr(taken, fate) for fate in _ROWS}
-    summary.retried = {key: taken.retried[key] for key in _RETRIED} if taken.retried else {}
+    summary.count(taken)
     summary.asked, summary.without_value = run.settings.exports_asked, valueless(con)
     summary.warnings += [*result.problems, *_emptied(run, taken)]
     summary.warnings += [f"a note stands on no chart: {one}" for one in misplaced(con, run.catalog)]

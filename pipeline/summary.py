@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -13,9 +13,55 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from pipeline.errors import ExitCode
+
 if TYPE_CHECKING:
     from pipeline.engine.explain import Explanation
-    from pipeline.nightly import Progress, Summary
+    from pipeline.ingest import Taken
+
+
+Progress = Callable[[str], None]
+_FILES = ("loaded", "duplicate", "quarantined", "ignored")
+_ROWS = ("rows_in", "loaded", "duplicate", "quarantined", "left_out")
+_RETRIED = ("files", "loaded", "duplicate", "quarantined")
+
+
+@dataclass
+class Summary:
+    """What one run did, for the table at its end and for `--json`."""
+
+    warehouse: str
+    edition: int = 0
+    as_of: str = ""
+    new_edition: bool = False
+    pages_drawn: bool = False
+    replaced: str = ""
+    """The warehouse whose pages stood in reports/ before, where it is another one."""
+    files: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    retried: dict[str, int] = field(default_factory=dict)
+    """Of files whose quarantine was tried again: how many, and their rows by fate."""
+    states: list[dict[str, object]] = field(default_factory=list)
+    values: int = 0
+    restated: int = 0
+    without_value: list[str] = field(default_factory=list)
+    """KPIs of which no period has a value in total, though none is withheld."""
+    asked: str = ""
+    """What a command needs to be about this warehouse, such as ` --exports FOLDER`."""
+    checks_failed: list[str] = field(default_factory=list)
+    still_quarantined: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """3 when something was published that somebody should look at."""
+        return ExitCode.WARNINGS if self.warnings else ExitCode.OK
+
+    def count(self, taken: Taken) -> None:
+        """Enter what became of files and rows."""
+        self.files = {fate: getattr(taken, f"files_{fate}") for fate in _FILES}
+        self.rows = {fate: getattr(taken, fate) for fate in _ROWS}
+        self.retried = {key: taken.retried[key] for key in _RETRIED} if taken.retried else {}
 
 
 @contextmanager

@@ -16,10 +16,10 @@ from pipeline import ingest, straight
 from pipeline.assurance import probe
 from pipeline.errors import RoiError
 from pipeline.ingest import Ingest, take_in
-from pipeline.nightly import Summary, run_nightly
+from pipeline.nightly import run_nightly
 from pipeline.settings import Settings
 from pipeline.sources.mapping import load_mappings, mappings_hash
-from pipeline.summary import print_probe, print_summary
+from pipeline.summary import Summary, print_probe, print_summary
 from pipeline.warehouse.connection import create_schemas, open_warehouse
 from pipeline.warehouse.receive import receive
 

@@ -25,11 +25,12 @@ from pipeline.cli import app
 from pipeline.cli_quarantine import fault_rows
 from pipeline.errors import BlockedError, ConfigurationError, RoiError
 from pipeline.ingest import Ingest, Taken, take_in
-from pipeline.nightly import Summary, run_nightly
+from pipeline.nightly import run_nightly
 from pipeline.quarantine import Fault, HeldFile, entries, faults, held_files, next_step, redacted
 from pipeline.quarantine_files import csv_part, document_part, export, lines_part
 from pipeline.settings import Settings
 from pipeline.sources.mapping import load_mappings, mappings_hash
+from pipeline.summary import Summary
 from pipeline.warehouse import ledger as ledger_of
 from pipeline.warehouse.connection import create_schemas, open_warehouse
 from pipeline.warehouse.receive import receive

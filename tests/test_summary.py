@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.nightly import Summary
-from pipeline.summary import print_summary
+from pipeline.summary import Summary, print_summary
 
 
 def _printed(capsys: pytest.CaptureFixture[str], **more: object) -> list[str]:
