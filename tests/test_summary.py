@@ -10,7 +10,8 @@ from pipeline.summary import Summary, print_summary
 def _printed(capsys: pytest.CaptureFixture[str], **more: object) -> list[str]:
     """The lines printed of a run that published edition 4 of the folder my_exports."""
     summary = Summary("my_exports", 4, "2026-10-31", new_edition=True, asked=" --exports my_exports")
-    summary.files, summary.rows = {"loaded": 1}, dict.fromkeys(("rows_in", "loaded", "duplicate", "quarantined"), 0)
+    rows = ("rows_in", "loaded", "duplicate", "quarantined", "left_out")
+    summary.files, summary.rows = {"loaded": 1}, dict.fromkeys(rows, 0)
     summary.states = [{"fact": "calls", "days": 1, "first_day": "2026-10-31", "last_day": "2026-10-31"}]
     for name, value in more.items():
         setattr(summary, name, value)
