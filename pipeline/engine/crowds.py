@@ -37,7 +37,7 @@ def days_since_1970(dates: pd.Series) -> NDArray[np.int64]:
     return np.asarray(dates.to_numpy().astype("datetime64[D]").astype(np.int64))
 
 
-def places(numbers: NDArray[np.int64], among: NDArray[np.int64]) -> NDArray[np.int64]:
+def positions(numbers: NDArray[np.int64], among: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where windows stand among others, by their numbers; -1 for those that do not."""
     found = np.full(max(numbers.max(initial=0), among.max(initial=0)) + 1, -1)
     found[among] = np.arange(len(among))
@@ -120,7 +120,7 @@ def groups_of_people(
         totals = part[part["dimension"] == ""]
         chains = tuple(chains_of(con, metric.counted_facts[0], metric.dimensions))
         slices = part[["dimension", "dimension_value"]].fillna({"dimension_value": ""})
-        slices = slices.assign(place=places(part["window"].to_numpy(), totals["window"].to_numpy()))
+        slices = slices.assign(place=positions(part["window"].to_numpy(), totals["window"].to_numpy()))
         for people in (one.fillna(0) for one in many if one.notna().any()):
             yield Group(
                 fact="",

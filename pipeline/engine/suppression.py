@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.catalog.model import Catalog
 from pipeline.catalog.people import SMALLEST_GROUP, WITHHELD
-from pipeline.engine.crowds import GRAINS, PERIOD, Group, days_since_1970, groups_of_deeds, groups_of_people, places
+from pipeline.engine.crowds import GRAINS, PERIOD, Group, days_since_1970, groups_of_deeds, groups_of_people, positions
 from pipeline.engine.differences import levels
 from pipeline.engine.nesting import TOTAL, Chain, Slice
 
@@ -99,7 +99,7 @@ class _Said:
         told = {one: self.told.get(one, set()) | other.told.get(one, set()) for one in {**self.told, **other.told}}
         return replace(self, told=told)
 
-    def levels(self, chain: Chain, names: list[str]) -> list[tuple[int, int, int]]:
+    def told_levels(self, chain: Chain, names: list[str]) -> list[tuple[int, int, int]]:
         """(first day, end, level) of what was told of a chain; a level is that of its smallest slice told.
 
         A slice that there is no more counts as the smallest.
@@ -150,7 +150,7 @@ class _Decided:
 
     def at(self, windows: pd.DataFrame) -> dict[Slice, NDArray[np.bool_]]:
         """What is withheld in other windows; in those that the group has not, everything."""
-        found = places(windows["window"].to_numpy(), self.windows["window"].to_numpy())
+        found = positions(windows["window"].to_numpy(), self.windows["window"].to_numpy())
         return {one: np.append(some, True)[found] for one, some in self.withheld.items()}
 
 
@@ -190,7 +190,7 @@ def _withheld(
     level = levels(
         crowd,
         order,
-        told=decided.said.levels(chain, names),
+        told=decided.said.told_levels(chain, names),
         to_come=list(_to_come(group)),
         foremost=foremost,
         remainders=slices.remainders(names, inside),
