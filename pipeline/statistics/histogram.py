@@ -70,7 +70,11 @@ def bucket_sql(column: str) -> str:
 
 
 def has_bucket_sql(column: str) -> str:
-    """Give the SQL condition that `bucket_sql(column)` is not null, without working it out."""
+    """Give the SQL condition that `bucket_sql(column)` is not null, without working it out.
+
+    >>> has_bucket_sql("x")
+    'cast(x as double) >= 0 and cast(x as double) <= 1e+300'
+    """
     return f"cast({column} as double) >= 0 and cast({column} as double) <= {GREATEST:.0e}"
 
 
