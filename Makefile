@@ -118,7 +118,7 @@ bench-docs: $(VENV)/ready ## Measure all that docs/benchmarks.md tells and write
 	@BENCH_CALLS=1000000 BENCH_RUNS=2 BENCH_PARTS=ab $(BIN)/python -m bench
 	@BENCH_CALLS=10000000 BENCH_RUNS=1 BENCH_PARTS=a $(BIN)/python -m bench
 	@BENCH_CALLS=5000000 BENCH_RUNS=3 BENCH_PARTS=c $(BIN)/python -m bench
-	@BENCH_ROWS=1000000 BENCH_RUNS=1 BENCH_FILES=1 $(BIN)/python -m bench.ingest
+	@BENCH_ROWS=1000000 BENCH_RUNS=3 BENCH_FILES=1 $(BIN)/python -m bench.ingest
 	@cd build/bench && PYTHONPATH=../.. ../../$(BIN)/python -m bench.report results-1000000.json results-10000000.json results-5000000.json ingest-1000000-1.json
 
 bench-ingest: $(VENV)/ready ## Rows a second taken in beside the plain reader and other tools: make bench-ingest BENCH_ROWS=5000000

@@ -248,7 +248,8 @@ def _put_in(frame: pd.DataFrame, slots: Mapping[tuple[str, Slice], NDArray[np.in
     import pandas as pd
 
     kpis, numbers = pd.factorize(frame["kpi_id"])[1], frame["window"].to_numpy()
-    by_slice = frame.fillna({"dimension_value": ""}).groupby(["kpi_id", "dimension", "dimension_value"]).indices
+    slices = frame[["kpi_id", "dimension", "dimension_value"]].fillna({"dimension_value": ""})
+    by_slice = slices.groupby(list(slices)).indices
     is_hidden, like, missing = np.zeros(len(frame), dtype=bool), np.empty(0, dtype=int), list[Slice]()
     for (kpi_id, (dimension, name)), windows in slots.items():
         there = by_slice.get((kpi_id, dimension, name), np.empty(0, dtype=int))
