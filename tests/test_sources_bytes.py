@@ -6,7 +6,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.sources.bytes_check import (
@@ -194,6 +194,7 @@ def test_lines_are_counted_whatever_ends_them(tmp_path: Path, content: bytes, li
     assert (facts.lines, facts.is_uniform) == (lines, is_uniform)
 
 
+@settings(max_examples=1_000)
 @given(st.lists(st.sampled_from(["a", '"', '""', "\n", "\r\n", "b,"]), max_size=30).map("".join), st.integers(1, 7))
 def test_lines_that_are_empty_and_quotation_marks_that_stay_open(text: str, size: int) -> None:
     """Counted in chunks of any size as over all lines at once."""

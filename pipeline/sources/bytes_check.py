@@ -209,7 +209,7 @@ class LineFacts:
         """Look for empty lines, and for lines of which a quotation mark stays open."""
         both = self._tail + chunk
         self._tail = both[-3:]
-        self.has_blank = self.has_blank or b"\n\n" in both or (b"\r" in both and b"\r\n\r\n" in both)
+        self.has_blank = self.has_blank or b"\n\n" in both or (b"\r" in both and b"\n\r\n" in both)
         if self._is_quoted or b'"' in chunk:
             *lines, rest = chunk.split(b"\n")
             is_odd = [line.count(b'"') % 2 == 1 for line in (*lines, rest)]
