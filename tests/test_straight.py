@@ -231,6 +231,8 @@ def test_records_keep_their_lines_in_parts(
             found = con.execute(f"SELECT line - {source.header_lines}, id, prompt FROM {sql} ORDER BY ALL").fetchall()
             assert found == [(at + 1, f"i{at}", 'say "a, b" ') for at in range(200)]
             assert sql.count("read_csv") == -(-200 // -(-200 // parts))
+        monkeypatch.setattr(file_source, "_LEAST_PART", 60)
+        assert source.in_parts(7).count("read_csv") == 3, "as many parts as pay, where threads are more"
 
 
 @pytest.mark.parametrize("change", [("\ni30,", "\n\ni30,"), ("\ni30,p", '\ni30,"p\n"'), ("\ni30,p", '\ni30,p"')])

@@ -48,10 +48,11 @@ class FileSource:
         return self.part(0, None)
 
     def in_parts(self, parts: int) -> str:
-        """All records, in so many parts that are read side by side, where that can be."""
-        size = -(-self.records // parts)
-        if not self.is_partable or size < _LEAST_PART:
+        """All records, in at most so many parts that are read side by side, where that can be."""
+        parts = min(parts, self.records // _LEAST_PART)
+        if not self.is_partable or parts < 2:
             return self.sql
+        size = -(-self.records // parts)
         begin = range(0, self.records, size)
         each = (self.part(first, None if first == begin[-1] else size) for first in begin)
         return f"({' UNION ALL '.join(f'SELECT * FROM {part}' for part in each)})"
