@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CATALOG = ROOT / "metrics_catalog.yaml"
 PEERS_CATALOG = Path(__file__).parent / "catalog.yaml"
 PEERS_FACTS = Path(__file__).parent / "facts"
+PEERS_TABLES = Path(__file__).parent / "tables.yaml"
+PEERS_SESSIONS = "core.peer_sessions"
 
 Timer = Callable[[str, Callable[[], Any]], Any]
 """Called with the name of a stage and what it does; calls it, and gives back what it returned."""
@@ -41,12 +43,32 @@ def open_filled(path: Path, *, memory_limit: str) -> duckdb.DuckDBPyConnection:
 
 
 def open_peers(path: Path, database: Path) -> duckdb.DuckDBPyConnection:
-    """A new warehouse with the peers' database attached as `peers`, and the views of the facts in use."""
+    """A new warehouse with the peers' database attached as `peers`, of which nothing is taken in yet."""
+    _speak_of_peers()
     con = open_warehouse(path)
     create_schemas(con)
     con.execute(f"ATTACH '{database}' AS peers (READ_ONLY)")
     create_views(con)
     return con
+
+
+def read_in_place(con: duckdb.DuckDBPyConnection) -> None:
+    """Let the fact read the raw table of the peers where it lies."""
+    con.execute(
+        f"DROP TABLE {PEERS_SESSIONS};"
+        f"CREATE VIEW {PEERS_SESSIONS} AS SELECT *, 1 AS _load_id FROM peers.sessions"
+    )
+
+
+def take_in(con: duckdb.DuckDBPyConnection, condition: str, *, load: int) -> int:
+    """Put the peers' rows for which a condition holds into the warehouse as a load; returns how many they are."""
+    names = [column.name for column in load_tables()["peer_sessions"].columns]
+    given = ", ".join("started_at AT TIME ZONE 'UTC'" if name == "started_at" else name for name in names)
+    ((rows,),) = con.execute(
+        f"INSERT INTO {PEERS_SESSIONS} ({', '.join(names)}, _load_id) SELECT {given}, {load} FROM peers.sessions "
+        f"WHERE {condition} ORDER BY started_at"
+    ).fetchall()
+    return int(rows)
 
 
 def forget_states(con: duckdb.DuckDBPyConnection) -> None:
@@ -113,12 +135,13 @@ def _keep(con: duckdb.DuckDBPyConnection, values: pd.DataFrame, as_of: str) -> N
     )
 
 
-def use_facts(folder: Path) -> None:
-    """Read facts from another folder, in this process alone: the peers' table is no canonical table.
+def _speak_of_peers() -> None:
+    """Read tables and facts from this folder, in this process alone: the peers' table is no canonical table.
 
-    `pipeline.facts` has no parameter for it, so its folder is replaced; every measurement is a process of its own.
+    `pipeline` has no parameter for it, so its paths are replaced; every measurement is a process of its own.
     """
-    from pipeline import facts
+    from pipeline import facts, tables
 
-    facts._FOLDER = folder
+    facts._FOLDER, tables._DECLARATION = PEERS_FACTS, PEERS_TABLES
     facts.load_facts.cache_clear()
+    tables._declared.cache_clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -203,9 +204,8 @@ def by_hand(database: str, out: str) -> Result:
 
 def engine(database: str, out: str, path: str) -> Result:
     """(c) by this project's engine: a warehouse of its own, the peers' table attached to it."""
-    Path(path).unlink(missing_ok=True)
-    ours.use_facts(ours.PEERS_FACTS)
-    con = ours.open_peers(Path(path), Path(database))
+    con = _new_peers(database, path)
+    ours.read_in_place(con)
     ours.load_libraries()
     catalog = ours.catalog_of(ours.PEERS_CATALOG)
     stages = Stages()
@@ -214,6 +214,42 @@ def engine(database: str, out: str, path: str) -> Result:
     write_grid(Path(out), _grid_of(values))
     con.close()
     return result
+
+
+def engine_history(database: str, path: str) -> Result:
+    """What `engine_day` begins with: the peers' table without its last day, taken in, with its states and values."""
+    con = _new_peers(database, path)
+    ours.take_in(con, f"NOT ({_LAST_DAY})", load=1)
+    spent = Spent()
+    ours.compute(con, ours.catalog_of(ours.PEERS_CATALOG), since_load=1, timer=lambda _, work: work())
+    con.close()
+    return spent.result()
+
+
+def engine_day(database: str, out: str, history: str, path: str) -> Result:
+    """(c) with one new day added to existing states: from its rows to an edition with all values of the grid.
+
+    Taking the rows in is not counted.
+    """
+    shutil.copyfile(history, path)
+    con = ours.open_peers(Path(path), Path(database))
+    arrived = ours.take_in(con, _LAST_DAY, load=2)
+    con.execute("CHECKPOINT")
+    ours.load_libraries()
+    catalog, stages = ours.catalog_of(ours.PEERS_CATALOG), Stages()
+    ours.compute(con, catalog, since_load=2, timer=stages)
+    result = stages.result(arrived=arrived, versions={"duckdb": duckdb.__version__})
+    write_grid(Path(out), _grid_of(con.execute("FROM kpi.values WHERE last_edition IS NULL").df()))
+    con.close()
+    return result
+
+
+_LAST_DAY = "started_at >= (SELECT max(started_at)::DATE FROM peers.sessions)"
+
+
+def _new_peers(database: str, path: str) -> duckdb.DuckDBPyConnection:
+    Path(path).unlink(missing_ok=True)
+    return ours.open_peers(Path(path), Path(database))
 
 
 def _grid_of(values: pd.DataFrame) -> dict[tuple[str, str, str, str], list[object]]:
@@ -230,5 +266,5 @@ def _in_peers_unit(row: dict[str, Any]) -> object:
 
 
 PARTS: dict[str, Callable[..., Result]] = {
-    part.__name__: part for part in (generate, scan, cold, night, profile, peers_scan, by_hand, engine)
+    part.__name__: part for part in (generate, scan, cold, night, profile, peers_scan, by_hand, engine, engine_history, engine_day)
 }

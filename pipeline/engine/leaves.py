@@ -1,17 +1,18 @@
 """The states a catalogue needs: which tables are kept per fact and day, and the SQL that fills them.
 
-`cells_<fact>` holds every sum, count and set of members that any KPI needs, by day and all dimensions at once; what
-neither adds up nor unites (clusters, distributions, instants) has a table per KPI. See pipeline/engine/kinds for what
-each kind keeps.
+`cells_<fact>` holds every sum and count that any KPI needs, and who did it, by day and all dimensions at once, and
+`sets_<fact>` the members that KPIs count, by day and slice; what neither adds up nor unites (clusters, distributions,
+instants) has a table per KPI. See pipeline/engine/kinds for what each kind keeps.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.engine.kinds import Leaf, kind_of
-from pipeline.engine.kinds.base import EXACT, column_of, from_rows
+from pipeline.engine.kinds.base import EXACT, column_of, each_slice, from_rows
 from pipeline.engine.people import PEOPLE, STRANGERS
 from pipeline.engine.sets import set_sql
 from pipeline.facts import fact_sql, load_facts
@@ -47,7 +48,7 @@ def leaves(catalog: Catalog) -> dict[str, list[Leaf]]:
 
 def _of_fact(fact: str, metrics: dict[str, AnyMetric]) -> list[Leaf]:
     own = (leaf for kpi_id, metric in metrics.items() for leaf in kind_of(metric).leaves(kpi_id, metric))
-    return [_cells(fact, metrics), *(leaf for leaf in own if leaf.fact == fact)]
+    return [_cells(fact, metrics), *_sets(fact, metrics), *(leaf for leaf in own if leaf.fact == fact)]
 
 
 def leaf_hash(leaf: Leaf) -> str:
@@ -72,14 +73,19 @@ def aggregates_of(fact: str, metrics: dict[str, AnyMetric]) -> list[str]:
 def _cells(fact: str, metrics: dict[str, AnyMetric]) -> Leaf:
     keys = ", ".join(["day", *dimensions_of(fact, metrics)])
     sums = [f"CAST(coalesce({sql}, 0) AS {EXACT}) AS {column_of(sql)}" for sql in aggregates_of(fact, metrics)]
-    sets = [f"{sql} AS {column_of(sql)}" for sql in sets_of(fact, metrics)]
-    held = ", ".join(sums + sets)
+    people = [f"{sql} AS {column_of(sql)}" for sql in (PEOPLE, STRANGERS) if load_facts()[fact].deeds]
+    held = ", ".join(sums + people)
     return Leaf(f"cells_{fact}", fact, f"SELECT {keys}, {held} FROM {from_rows(fact)} GROUP BY {keys}")
 
 
-def sets_of(fact: str, metrics: dict[str, AnyMetric]) -> list[str]:
-    """SQL of every set of members that is kept per cell of a fact, each once."""
-    found = [set_sql(one) for metric in metrics.values() for one in kind_of(metric).sets(metric).values()]
-    if load_facts()[fact].deeds:
-        found += [PEOPLE, STRANGERS]
-    return list(dict.fromkeys(found))
+def _sets(fact: str, metrics: dict[str, AnyMetric]) -> Iterator[Leaf]:
+    """Sets of members, which are counted in slices of one dimension alone: of those there are fewer than of cells."""
+    counted = {kpi_id: one for kpi_id, one in metrics.items() if kind_of(one).sets(one)}
+    found = (set_sql(of) for one in counted.values() for of in kind_of(one).sets(one).values())
+    held = ", ".join(f"{sql} AS {column_of(sql)}" for sql in dict.fromkeys(found))
+
+    def sets(keys: str, told: str) -> str:
+        return f"SELECT {told}, {held} FROM {from_rows(fact)} GROUP BY {keys}"
+
+    if held:
+        yield Leaf(f"sets_{fact}", fact, each_slice(dimensions_of(fact, counted), sets))

@@ -53,7 +53,7 @@ def packed(con: duckdb.DuckDBPyConnection, sql: str, *, fact: str) -> str:
         ((greatest,),) = con.execute(f"SELECT coalesce(max({no}), 0) FROM rows_{fact}{joins}").fetchall()
         bits = (int(greatest) // _WORD_BITS + 1) * _WORD_BITS - 1
         sql = sql.replace(f"array_agg(DISTINCT {column})", f"bitstring_agg({no}, 0, {bits})")
-    return sql.replace(f"FROM rows_{fact} ", f"FROM rows_{fact}{joins} ", 1)
+    return sql.replace(f"FROM rows_{fact} ", f"FROM rows_{fact}{joins} ")
 
 
 def begin_numbers(con: duckdb.DuckDBPyConnection, sql: str, *, fact: str) -> None:
@@ -106,12 +106,12 @@ def count_sets(
     if span is None:
         return
     windows = span.windows(periods)
-    merged = ", ".join(f"bit_or({column})::BLOB AS {name}" for name, column in columns.items())
+    held = ", ".join(f"{column}::BLOB AS {name}" for name, column in columns.items())
     for dimension in ("", *dimensions):
-        value = dimension or "''"
         rows = con.execute(
-            f"SELECT {value} AS value, day - DATE '{span.first}' AS place, {merged} FROM {state} "
-            f"WHERE {value} IS NOT NULL AND {span.condition} GROUP BY ALL ORDER BY value, place"
+            f"SELECT dimension_value AS value, day - DATE '{span.first}' AS place, {held} FROM {state} "
+            f"WHERE dimension = $1 AND dimension_value IS NOT NULL AND {span.condition} ORDER BY value, place",
+            [dimension],
         ).fetchall()
         for one, of in groupby(rows, key=itemgetter(0)):
             _, days, *sets = zip(*of, strict=True)

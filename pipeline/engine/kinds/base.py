@@ -134,6 +134,25 @@ def each_slice(dimensions: tuple[str, ...], query: Callable[[str, str], str]) ->
     return " UNION ALL ".join([total, *parts])
 
 
+def merged_slices(dimensions: tuple[str, ...], finest: Callable[[str], str], *, by: str, merged: str) -> str:
+    """SQL of the total and one slice per dimension where groups are far fewer than rows: rows are read by two dimensions.
+
+    `finest` makes the query that groups rows by some keys and `by`; `merged` is SQL of what groups of it add up to. Each
+    group of rows serves the slices of both its dimensions, and the last one the total, so that the rows are grouped half
+    as often as there are slices.
+    """
+    pairs = [dimensions[max(end - 2, 0) : end] for end in range(len(dimensions), 0, -2)] or [()]
+    groups = [f"groups_{number} AS ({finest(', '.join(['day', *pair]))})" for number, pair in enumerate(pairs)]
+    source = {one: f"groups_{number}" for number, pair in enumerate(pairs) for one in pair}
+
+    def summed(one: str) -> str:
+        told, keys = (f"'{one}' AS dimension, {one}", f"day, {one}") if one else ("'' AS dimension, ''", "day")
+        held = f"{by}, {merged} FROM {source.get(one, 'groups_0')}"
+        return f"SELECT day, {told} AS dimension_value, {held} GROUP BY {keys}, {by}"
+
+    return f"WITH {', '.join(groups)} {' UNION ALL '.join(map(summed, ('', *dimensions)))}"
+
+
 def in_periods(state: str, *, where: str = "") -> str:
     """FROM clause that joins a state, as `s`, to the periods its days lie in; see FIRST_DAY.
 

@@ -16,9 +16,9 @@ from pipeline.engine.kinds.base import (
     Leaf,
     Look,
     Measured,
-    each_slice,
     floats,
     from_rows,
+    merged_slices,
     nothing,
     slices,
 )
@@ -104,12 +104,13 @@ class PercentileKind(Distribution):
     def leaves(self, kpi_id: str, m: Any) -> Iterator[Leaf]:
         """Events per bucket."""
 
-        def buckets(keys: str, columns: str) -> str:
+        def finest(keys: str) -> str:
             inner = f"SELECT {keys}, {bucket_sql(m.value)} AS bucket FROM {from_rows(m.fact)}"
-            counted = f"SELECT {columns}, bucket, count(*) AS events FROM ({inner}) AS x"
+            counted = f"SELECT {keys}, bucket, count(*) AS events FROM ({inner}) AS x"
             return f"{counted} GROUP BY {keys}, bucket HAVING bucket IS NOT NULL"
 
-        yield Leaf(f"buckets_{kpi_id}", m.fact, each_slice(m.dimensions, buckets))
+        merged = "CAST(sum(events) AS BIGINT) AS events"
+        yield Leaf(f"buckets_{kpi_id}", m.fact, merged_slices(m.dimensions, finest, by="bucket", merged=merged))
 
     def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:
         """The quantile and the interval of order statistics."""

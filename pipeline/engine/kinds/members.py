@@ -64,7 +64,7 @@ class DistinctKind(RatioKind):
         self, con: duckdb.DuckDBPyConnection, m: Any, periods: pd.DataFrame
     ) -> Iterator[tuple[str, str, dict[str, Whole]]]:
         columns = {name: column_of(set_sql(one)) for name, one in self.sets(m).items()}
-        for dimension, value, counts in count_sets(con, f"states.cells_{m.fact}", columns, m.dimensions, periods):
+        for dimension, value, counts in count_sets(con, f"states.sets_{m.fact}", columns, m.dimensions, periods):
             yield dimension, value, counts | {"n": counts.get("denominator", counts["numerator"])}
 
 
