@@ -55,8 +55,7 @@ def open_peers(path: Path, database: Path) -> duckdb.DuckDBPyConnection:
 def read_in_place(con: duckdb.DuckDBPyConnection) -> None:
     """Let the fact read the raw table of the peers where it lies."""
     con.execute(
-        f"DROP TABLE {PEERS_SESSIONS};"
-        f"CREATE VIEW {PEERS_SESSIONS} AS SELECT *, 1 AS _load_id FROM peers.sessions"
+        f"DROP TABLE {PEERS_SESSIONS};CREATE VIEW {PEERS_SESSIONS} AS SELECT *, 1 AS _load_id FROM peers.sessions"
     )
 
 

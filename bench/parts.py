@@ -266,5 +266,6 @@ def _in_peers_unit(row: dict[str, Any]) -> object:
 
 
 PARTS: dict[str, Callable[..., Result]] = {
-    part.__name__: part for part in (generate, scan, cold, night, profile, peers_scan, by_hand, engine, engine_history, engine_day)
+    part.__name__: part
+    for part in (generate, scan, cold, night, profile, peers_scan, by_hand, engine, engine_history, engine_day)
 }

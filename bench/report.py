@@ -228,7 +228,9 @@ per day; then the same four stages. Taking the files in is not part of it.
 **(c)** Ten KPIs of one table (counts, sums, ratios, distinct people, a 95th percentile) in total and by team, channel
 and model, per day, week and month: 12 groupings. Each tool runs in a process and an environment of its own, in turns.
 genai-roi builds its states in a new warehouse file and gives intervals, verdicts and a few 28-day windows with its
-values; the others answer from the raw table and write nothing.
+values; the others answer from the raw table and write nothing. Where one new day is added to states there are, the rows
+of the last day arrive as a load of its own (taking them in is not counted), and the edition then has every value of the
+twelve groupings; the others have no other way than to answer anew.
 
 **(d)** An export of a gateway's calls (26 columns; `bench/exports.py`, mapping `bench/sources/`) goes into a new
 database file, up to the checkpoint. The **plain reader** is one statement of DuckDB: `CREATE TABLE calls AS SELECT *

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench import by_hand, floor, ours, warehouse  # noqa: E402 - beside `pipeline`, but not installed
 from bench.grid import KPIS, Grid, agreement, read_grid, write_grid  # noqa: E402
-from bench.measure import summed_up  # noqa: E402
+from bench.measure import run_part, summed_up  # noqa: E402
 from bench.report import markdown, text  # noqa: E402
 from bench.statements import TimedConnection  # noqa: E402
 from pipeline.tables import load_tables  # noqa: E402
@@ -189,6 +189,38 @@ def test_results_are_told_as_ratios() -> None:
     page = markdown([RESULTS])
     assert "| all four | 10 | 10 | 5 | 4 to 6 | 8 | 300 |" in page
     assert "No run has been recorded here yet." in markdown([])
+
+
+def test_every_way_to_the_grid_of_the_other_tools_gives_the_same(tmp_path: Path) -> None:
+    """By hand, by states built at once, and by states to which the last day was added: the same numbers everywhere."""
+    database = str(tmp_path / "peers.duckdb")
+    con = duckdb.connect(database)
+    con.execute(
+        """CREATE TABLE sessions AS SELECT i AS session_id, (hash(i, 1) % 60)::INTEGER AS user_id,
+          TIMESTAMP '2026-02-10' + to_seconds((hash(i, 2) % (45 * 86400))::BIGINT) AS started_at,
+          ['support', 'sales', 'hr'][1 + (hash(i, 3) % 3)::INTEGER] AS team,
+          ['web', 'api'][1 + (hash(i, 4) % 2)::INTEGER] AS channel,
+          ['small', 'large'][1 + (hash(i, 5) % 2)::INTEGER] AS model, hash(i, 6) % 100 < 62 AS deflected,
+          hash(i, 7) % 100 < 88 AS answered, hash(i, 8) % 100 < 91 AS grounded,
+          (hash(i, 9) % 9000)::DOUBLE / 1e6 AS cost_usd, (100 + hash(i, 10) % 9000)::INTEGER AS latency_ms
+        FROM range(6000) AS r(i)"""
+    )
+    con.close()
+    out = {part: str(tmp_path / f"{part}.csv") for part in ("by_hand", "engine", "engine_day")}
+    work = {"path": str(tmp_path / "work.duckdb")}
+    history = {"history": str(tmp_path / "before.duckdb")}
+    told = [
+        run_part("by_hand", database=database, out=out["by_hand"]),
+        run_part("engine", database=database, out=out["engine"], **work),
+        run_part("engine_history", database=database, path=history["history"]),
+        run_part("engine_day", database=database, out=out["engine_day"], **history, **work),
+    ]
+    assert [one.get("failed") for one in told] == [None] * 4
+    assert 100 < told[-1]["arrived"] < 170  # 6 000 sessions in 45 days
+    by_hand, engine, day = (read_grid(Path(path)) for path in out.values())
+    assert {grain for grain, *_ in by_hand} == {"day", "week", "month"}
+    assert agreement(engine, by_hand, p95_within=0.05).sentence.startswith("yes")  # of few values p95 is between two
+    assert agreement(day, engine, p95_within=1e-9).sentence.startswith("yes")
 
 
 def test_what_was_skipped_says_why() -> None:

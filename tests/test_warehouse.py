@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 
 from pipeline.errors import LockedError, RoiError
 from pipeline.tables import load_tables
-from pipeline.warehouse.connection import create_schemas, open_warehouse, rows
+from pipeline.warehouse.connection import create_schemas, half_the_memory, open_warehouse, rows
 from pipeline.warehouse.load import load_rows
 from pipeline.warehouse.lock import run_lock
 from pipeline.warehouse.pseudonym import define_pseudonym, load_key
@@ -332,3 +333,27 @@ def _text(folder: int, name: str) -> str:
         return "-"
     with os.fdopen(handle) as file:
         return file.read()
+
+
+def test_frames_find_room_beside_the_database(tmp_path: Path) -> None:
+    """Half the memory is left to what is not DuckDB's; it has all of its own again, even after a fault."""
+    with closing(open_warehouse(tmp_path / "warehouse.duckdb", memory_limit="800MiB")) as con:
+        with pytest.raises(ValueError, match="a fault"), half_the_memory(con):
+            assert memory_limit(con) == "400.0 MiB"
+            raise ValueError("a fault")
+        assert memory_limit(con) == "800.0 MiB"
+
+
+def test_what_cannot_be_spilled_keeps_its_memory() -> None:
+    """A database in memory that fills more than half of it goes on with what it has."""
+    with closing(open_warehouse(Path(":memory:"), memory_limit="50MiB")) as con:
+        con.execute("CREATE TABLE large AS SELECT range AS one, hash(range) AS other FROM range(2500000)")
+        with half_the_memory(con):
+            assert memory_limit(con) == "50.0 MiB"
+        assert con.execute("SELECT count(*) FROM large").fetchall() == [(2500000,)]
+
+
+def memory_limit(con: duckdb.DuckDBPyConnection) -> str:
+    """How much memory DuckDB may hold."""
+    ((limit,),) = con.execute("SELECT current_setting('memory_limit')").fetchall()
+    return str(limit)

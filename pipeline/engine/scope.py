@@ -140,7 +140,9 @@ def _list_kpis(con: duckdb.DuckDBPyConnection, catalog: Catalog, since: dict[str
             (kind_of(metric).reach_days(metric), kind_of(metric).may_be_open) if metric.facts else (0, False)
         )
         rows.append([kpi_id, metric.grain, list(metric.facts), reach, is_open, rests_on, is_new, tells_people])
-    con.executemany("INSERT INTO kpis VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    types = ("VARCHAR", "VARCHAR", "VARCHAR[]", "INTEGER", "BOOLEAN", "VARCHAR", "BOOLEAN", "BOOLEAN")
+    columns = ", ".join(f"unnest(${place}::{sql_type}[])" for place, sql_type in enumerate(types, start=1))
+    con.execute(f"INSERT INTO kpis SELECT {columns}", [list(column) for column in zip(*rows, strict=True)])
 
 
 def keep_scope(con: duckdb.DuckDBPyConnection) -> None:

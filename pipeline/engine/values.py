@@ -21,6 +21,7 @@ from pipeline.engine.suppression import suppress
 from pipeline.facts import load_facts
 from pipeline.statistics.process_behaviour import signal_words
 from pipeline.statistics.verdict import verdict
+from pipeline.warehouse.connection import half_the_memory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,9 +54,13 @@ def compute_values(
     `as_of` is the last day with data (ISO). Rows are sorted, so the same states give the same frame. What people did
     is withheld of few of them, unless the rows are `made_up`.
     """
+    with half_the_memory(con):
+        return _computed(con, catalog, date.fromisoformat(as_of) + timedelta(days=1), made_up=made_up)
+
+
+def _computed(con: duckdb.DuckDBPyConnection, catalog: Catalog, end: date, *, made_up: bool) -> pd.DataFrame:
     import pandas as pd
 
-    end = date.fromisoformat(as_of) + timedelta(days=1)
     rolled = dict(iter(_rolled(con).groupby("kpi_id", sort=False)))
     told = {kpi_id for (kpi_id,) in con.execute("SELECT DISTINCT kpi_id FROM scope").fetchall()}
     if not told:

@@ -203,15 +203,15 @@ def values_of(con: duckdb.DuckDBPyConnection, state: str, column: str, *, span: 
 
 def rolled_frame(parts: Iterator[tuple[str, str, dict[str, Whole]]], periods: pd.DataFrame) -> pd.DataFrame:
     """One row per slice and period in which anything was counted; a part has its counts per period, `n` among them."""
-    import pandas as pd
-
-    frames = [
-        periods.assign(dimension=dimension, dimension_value=value, **counts)[counts["n"] > 0]
-        for dimension, value, counts in parts
-    ]
-    if not frames:
+    told = [(*key, counts, np.flatnonzero(counts["n"] > 0)) for *key, counts in parts]
+    if not told:
         return periods.iloc[:0].assign(dimension="", dimension_value="", n=0)
-    return pd.concat(frames, ignore_index=True)
+    dimensions, values, counted, places = zip(*told, strict=True)
+    lengths = [len(one) for one in places]
+    held = {name: np.concatenate([counts[name][at] for counts, at in zip(counted, places, strict=True)])
+            for name in counted[0]}  # fmt: skip
+    slices = {"dimension": np.repeat(dimensions, lengths), "dimension_value": np.repeat(values, lengths)}
+    return periods.take(np.concatenate(places)).reset_index(drop=True).assign(**slices, **held)
 
 
 def register(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame) -> str:

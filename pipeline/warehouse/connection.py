@@ -153,6 +153,25 @@ def warehouse(
         con.close()
 
 
+@contextmanager
+def half_the_memory(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let DuckDB hold half of what it may, so that frames find room beside it; the limit is the old one afterwards.
+
+    What DuckDB holds and cannot spill may be more than that; then it keeps its limit.
+    """
+    ((whole,),) = con.execute("SELECT current_setting('memory_limit')").fetchall()
+    size, unit = whole.split(" ")
+    try:
+        con.execute(f"SET memory_limit = '{float(size) / 2} {unit}'")
+    except duckdb.OutOfMemoryException:
+        yield
+        return
+    try:
+        yield
+    finally:
+        con.execute(f"SET memory_limit = '{whole}'")
+
+
 def rows(con: duckdb.DuckDBPyConnection, sql: str, parameters: list[object] | None = None) -> list[dict[str, object]]:
     """Run one query on a cursor of its own and return its rows as dictionaries; times are UTC."""
     cursor = con.cursor()

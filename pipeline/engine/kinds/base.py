@@ -135,11 +135,11 @@ def each_slice(dimensions: tuple[str, ...], query: Callable[[str, str], str]) ->
 
 
 def merged_slices(dimensions: tuple[str, ...], finest: Callable[[str], str], *, by: str, merged: str) -> str:
-    """SQL of the total and one slice per dimension where groups are far fewer than rows: rows are read by two dimensions.
+    """SQL of the total and one slice per dimension, for groups that are far fewer than rows.
 
-    `finest` makes the query that groups rows by some keys and `by`; `merged` is SQL of what groups of it add up to. Each
-    group of rows serves the slices of both its dimensions, and the last one the total, so that the rows are grouped half
-    as often as there are slices.
+    `finest` makes the query that groups rows by some keys and `by`; `merged` is SQL of what such groups add up to. Rows
+    are grouped by two dimensions at once, and both slices, and once the total, are made from those groups: that is half
+    as many readings of the rows as there are slices.
     """
     pairs = [dimensions[max(end - 2, 0) : end] for end in range(len(dimensions), 0, -2)] or [()]
     groups = [f"groups_{number} AS ({finest(', '.join(['day', *pair]))})" for number, pair in enumerate(pairs)]
