@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.sources import bytes_check
 from pipeline.sources.bytes_check import (
     Limits,
     LineFacts,
+    ends_of_lines,
     inspect_bytes,
     inspect_complete,
     line_facts,
@@ -204,3 +208,17 @@ def test_lines_that_are_empty_and_quotation_marks_that_stay_open(text: str, size
     ended = text.replace("\r\n", "\n").split("\n")[:-1]
     assert facts.has_blank == ("" in ended)
     assert facts.is_quoted_by_line == all(line.count('"') % 2 == 0 for line in ended)
+
+
+@settings(max_examples=500)
+@given(st.lists(st.sampled_from(["a", "bb", "\n", "\r\n"]), max_size=30).map("".join), st.integers(1, 7))
+def test_lines_are_found_where_they_end(text: str, size: int) -> None:
+    """The bytes between two ends are the line, in chunks of any size; what is behind the last line is empty."""
+    content = text.encode()
+    lines = [*BytesIO(content)]
+    asked = [*range(len(lines) + 2)]
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bytes_check, "_CHUNK", size)
+        ends = ends_of_lines(file(Path(folder), content), asked)
+    found = [content[ends[line - 1] : ends[line]] for line in asked[1:]]
+    assert found == [*lines, b""]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import codecs
 import re
 import zlib
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from html import unescape
 from pathlib import Path, PurePosixPath
 from zipfile import BadZipFile, ZipFile
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import RoiError
 from pipeline.sources.model import SourceMapping
@@ -30,6 +33,7 @@ _MAGIC = {
 _SPREADSHEETS = {b"xl/workbook": "an Excel workbook", b"opendocument.spreadsheet": "an OpenDocument spreadsheet"}
 """What the directory of a zip archive, or its first member, names; nothing is unpacked to know it."""
 _DIRECTORY_BYTES = 1 << 16
+_CR = 0x0D
 _OTHER_BLANKS = (b"\t", b"\v", b"\f", b"\x1c", b"\x1d", b"\x1e", b"\x1f")
 _STILL = "(the file may still be being written)"
 
@@ -194,28 +198,49 @@ class LineFacts:
         self.is_plain = self.is_plain and chunk.isascii() and not any(mark in chunk for mark in _OTHER_BLANKS)
         self.is_unescaped = self.is_unescaped and b"\\" not in chunk
         has_cr = b"\r" in chunk
-        self.lf += chunk.count(b"\n")
+        ends = _places(chunk, b"\n")
+        self.lf += len(ends)
         self.crlf += (chunk.count(b"\r\n") if has_cr else 0) + (self.last == b"\r" and chunk[:1] == b"\n")
         self.cr += chunk.count(b"\r") if has_cr else 0
         self.last = chunk[-1:]
-        self._look_at_lines(chunk)
+        self._look_at_lines(chunk, ends)
         breaks = chunk.replace(b"\r", b"\n") if has_cr else chunk
         first, final = breaks.find(b"\n"), breaks.rfind(b"\n")
         inside = self._open + (first if first >= 0 else len(chunk))
         self.longest = max(self.longest, inside, final - first)
         self._open = len(chunk) - final - 1 if final >= 0 else inside
 
-    def _look_at_lines(self, chunk: bytes) -> None:
+    def _look_at_lines(self, chunk: bytes, ends: NDArray[np.int64]) -> None:
         """Look for empty lines, and for lines of which a quotation mark stays open."""
-        both = self._tail + chunk
-        self._tail = both[-3:]
-        self.has_blank = self.has_blank or b"\n\n" in both or (b"\r" in both and b"\n\r\n" in both)
+        edge, gaps = self._tail + chunk[:2], np.diff(ends)
+        self._tail = (self._tail + chunk[-3:])[-3:]
+        between = (chunk[end + 1] for end in ends[:-1][gaps == 2].tolist())
+        is_blank = bool((gaps == 1).any()) or b"\n\n" in edge or b"\n\r\n" in edge or _CR in between
+        self.has_blank = self.has_blank or is_blank
         if self._is_quoted or b'"' in chunk:
-            *lines, rest = chunk.split(b"\n")
-            is_odd = [line.count(b'"') % 2 == 1 for line in (*lines, rest)]
-            is_odd[0] ^= self._is_quoted
-            self.is_quoted_by_line = self.is_quoted_by_line and not any(is_odd[:-1])
-            self._is_quoted = is_odd[-1]
+            quotes = _places(chunk, b'"')
+            is_open = (np.searchsorted(quotes, ends) + self._is_quoted) % 2 == 1
+            self.is_quoted_by_line = self.is_quoted_by_line and not bool(is_open.any())
+            self._is_quoted = (len(quotes) + self._is_quoted) % 2 == 1
+
+
+def _places(chunk: bytes, mark: bytes) -> NDArray[np.int64]:
+    """Where one byte stands among others, shape (times,)."""
+    return np.flatnonzero(np.frombuffer(chunk, dtype=np.uint8) == mark[0])
+
+
+def ends_of_lines(path: Path, lines: Sequence[int]) -> dict[int, int]:
+    """How many bytes a file has up to the end of each of some lines that LF ends; line 0 ends before the first byte.
+
+    A last line without an end, and lines behind it, end with the file.
+    """
+    wanted, found, behind, before = np.unique(lines), {0: 0}, 0, 0
+    for chunk in _chunks(path):
+        ends = _places(chunk, b"\n")
+        inside = wanted[(wanted > behind) & (wanted <= behind + len(ends))]
+        found |= dict(zip(inside.tolist(), (before + 1 + ends[inside - behind - 1]).tolist(), strict=True))
+        behind, before = behind + len(ends), before + len(chunk)
+    return dict.fromkeys(wanted.tolist(), before) | found
 
 
 def line_facts(path: Path) -> LineFacts:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipeline.sources.bytes_check import DEFAULT_LIMITS, FileProblem, FileRefusedError, Limits, incomplete
+from pipeline.sources.bytes_check import (
+    DEFAULT_LIMITS,
+    FileProblem,
+    FileRefusedError,
+    Limits,
+    ends_of_lines,
+    incomplete,
+)
 from pipeline.sources.csv_reader import read_csv
 from pipeline.sources.model import SourceMapping
 from pipeline.sources.shapes import absent, raw_names
@@ -98,11 +104,11 @@ def read_some(
 
 def _copy_lines(path: Path, to: Path, lines: Sequence[int]) -> None:
     """Copy some lines of a file, given in order."""
+    ends = ends_of_lines(path, [*lines, *(line - 1 for line in lines)])
     with path.open("rb") as source, to.open("wb") as target:
-        behind = 0
         for line in lines:
-            target.writelines(islice(source, line - behind - 1, line - behind))
-            behind = line
+            source.seek(ends[line - 1])
+            target.write(source.read(ends[line] - ends[line - 1]))
 
 
 def _refuse_nul(con: DuckDBPyConnection) -> None:

@@ -163,15 +163,16 @@ def _fits(kind: str, column: Column) -> bool:
 
 def _list_people(con: DuckDBPyConnection, column: Column, text: str, source: FileSource) -> bool:
     """Make a type and a variable with the pseudonym of each person in the first rows; False when they are too many."""
-    people = (
-        f"(SELECT person FROM (SELECT {text} AS person FROM {source.sql} LIMIT {_PEOPLE}) WHERE person IS NOT NULL)"
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE first_people AS SELECT person, count(*) AS rows FROM "
+        f"(SELECT {text} AS person FROM {source.sql} LIMIT {_PEOPLE}) WHERE person IS NOT NULL GROUP BY person"
     )
-    ((found, rows),) = con.execute(f"SELECT count(DISTINCT person), count(*) FROM {people}").fetchall()
+    ((found, rows),) = con.execute("SELECT count(*), coalesce(sum(rows), 0) FROM first_people").fetchall()
     if found * _FEW > rows or not rows:
         return False
     told = people_name(column)
     con.execute(f"DROP TYPE IF EXISTS {told}")
-    con.execute(f"CREATE TEMP TYPE {told} AS ENUM (SELECT DISTINCT person FROM {people} ORDER BY person)")
+    con.execute(f"CREATE TEMP TYPE {told} AS ENUM (SELECT person FROM first_people ORDER BY person)")
     con.execute(
         f"""SET VARIABLE {told} = (SELECT list(pseudonym(lower(nfc_normalize(person))) ORDER BY place) FROM (
               SELECT unnest(enum_range(NULL::{told}))::VARCHAR AS person,
