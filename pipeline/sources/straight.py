@@ -178,4 +178,5 @@ def _list_people(con: DuckDBPyConnection, column: Column, text: str, source: Fil
               SELECT unnest(enum_range(NULL::{told}))::VARCHAR AS person,
                 generate_subscripts(enum_range(NULL::{told}), 1) AS place))"""
     )
+    con.execute("DROP TABLE first_people")
     return True

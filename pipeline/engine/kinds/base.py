@@ -232,7 +232,7 @@ class Kind(ABC):
         return {"rows": "count(*)"} | ({"unknown": expression(m.unknown)} if m.unknown else {})
 
     def sets(self, m: Any) -> dict[str, Measure]:
-        """Name -> distinct count whose members are kept per cell."""
+        """Name -> distinct count whose members are kept per slice."""
         return {}
 
     def leaves(self, kpi_id: str, m: Any) -> Iterator[Leaf]:
