@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import scorecard_text as text
@@ -120,15 +121,20 @@ def _levels(days: Sequence[str], levels: Sequence[float]) -> tuple[list[Any], li
 
 
 def _band(points: Sequence[Point], axis: tuple[float, float]) -> tuple[list[Any], list[Any], None]:
-    """Up the low ends and back the high ends of each unbroken run, cut at the axis."""
+    """Up the low ends and back the high ends of each unbroken run, cut at the axis; one point is a quarter as wide."""
     x: list[Any] = []
     y: list[Any] = []
     run: list[tuple[str, float, float]] = []
+    hours = 0
     for one in [*points, None]:
         low, high = one.ends if one is not None and one.value is not None else (None, None)
         if one is not None and low is not None and high is not None:
             run.append((one.period.start.isoformat(), *(min(max(end, axis[0]), axis[1]) for end in (low, high))))
+            hours = (one.period.end - one.period.start).days * 3
         elif run:
+            if len(run) == 1:
+                midnight = datetime.fromisoformat(run[0][0])
+                run = [((midnight + timedelta(hours=at)).isoformat(), *run[0][1:]) for at in (-hours, hours)]
             x += [day for day, _, _ in run] + [day for day, _, _ in reversed(run)] + [None]
             y += [_six(end) for _, end, _ in run] + [_six(end) for _, _, end in reversed(run)] + [None]
             run = []

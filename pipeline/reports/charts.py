@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time
 from html import escape
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -106,7 +106,7 @@ def frame(rows: Sequence[Value], metric: AnyMetric, basis: Sequence[Value] | Non
 
 
 def _band(rows: Sequence[Value], metric: AnyMetric, shown: Frame) -> dict[str, Any] | None:
-    """The interval as one filled polygon per unbroken run, cut at the frame."""
+    """The interval as one filled polygon per unbroken run, cut at the frame; of a lone point a narrow column."""
     x: list[str | None] = []
     y: list[float | None] = []
 
@@ -114,14 +114,21 @@ def _band(rows: Sequence[Value], metric: AnyMetric, shown: Frame) -> dict[str, A
         return None if end is None else _significant(min(max(end, shown.low), shown.high))
 
     for run in _runs(rows):
-        x += [row.start.isoformat() for row in [*run, *reversed(run)]] + [None]
-        y += [cut(row.low) for row in run] + [cut(row.high) for row in reversed(run)] + [None]
+        days, rows_of = ([row.start.isoformat() for row in run], run) if run[1:] else (_beside(run[0]), run * 2)
+        x += [*days, *reversed(days), None]
+        y += [cut(row.low) for row in rows_of] + [cut(row.high) for row in reversed(rows_of)] + [None]
     if not x:
         return None
     name = words.interval_name(rows) + (", whose upper end leads" if metric.headline == "upper_bound" else "")
     name += ", cut at the frame" if shown.is_cut else ""
     return {"type": "scatter", "mode": "lines", "x": x[:-1], "y": y[:-1], "fill": "toself", "fillcolor": "--band",
             "line": {"width": 0}, "hoverinfo": "skip", "name": name}  # fmt: skip
+
+
+def _beside(row: Value) -> list[str]:
+    """An eighth of its period before and after the day a point stands at."""
+    start, aside = datetime.combine(row.start, time.min), (row.end - row.start) / 8
+    return [(start - aside).isoformat(), (start + aside).isoformat()]
 
 
 def _points(rows: Sequence[Value]) -> dict[str, Any]:
