@@ -191,7 +191,8 @@ def _told(side: Told | None, *, digits: int) -> str:
 
 def _verdict(pair: PeriodPair, arrow: str) -> str:
     """The verdict, and the one before it where it is another."""
-    verdicts = [side.verdict or "no target" for side in (pair.old, pair.new) if side is not None]
+    sides = [side for side in (pair.old, pair.new) if side is not None]
+    verdicts = [side.verdict or ("not judged" if side.value is None else "no target") for side in sides]
     return arrow.join(dict.fromkeys(verdicts))
 
 

@@ -139,7 +139,7 @@ def explain_return(
     sources = tuple(source for one in read for source in _sources(con, catalog, result, one))
     told = (kpi_id, metric.name, metric.question, formula_line(metric), definition_hash(metric))
     published = {} if by else _published(con, catalog, kpi_id, shown, as_of)
-    years = fiscal_years(window, catalog.fiscal_year_begins)
+    years = fiscal_years(window, catalog.fiscal_year_begins, claims=result.claims)
     drawn = _simulation(result, kpi_id, shown)
     apart = _beside(con, number, Held(result, _point(result, shown)), part) if kpi_id in WITH_PAGE else ()
     return Explained(*told, number, shown, published, tree, sources, {}, years, apart, drawn, by or "")

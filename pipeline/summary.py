@@ -250,6 +250,8 @@ def print_course(course: Sequence[dict[str, object]], unit: str) -> None:
 
 
 def _explained(explanation: Explanation, formula: str, published: dict[str, object]) -> Iterator[tuple[str, str]]:
+    from pipeline.reports import words
+
     metric, from_rows = explanation.metric, explanation.from_rows
     shown = _as_shown([published["value"], from_rows.get("value"), *(said["value"] for said in explanation.history)],
                       metric.unit)  # fmt: skip
@@ -265,7 +267,8 @@ def _explained(explanation: Explanation, formula: str, published: dict[str, obje
     if published["value"] is not None:
         yield "interval", _interval(published, metric.unit)
     yield "status", ": ".join(part for part in (str(published["status"]), str(published["reason"])) if part)
-    yield "verdict", str(published["verdict"]) or "no target"
+    yield "target", words.target(metric) + (f" ({words.target_source(metric)})" if metric.target else "")
+    yield "verdict", str(published["verdict"]) or (words.NOT_JUDGED.word if metric.target else words.VERDICTS[""].word)
     for name, value in from_rows.items():
         yield f"rows: {name}", _of_rows(name, value, explanation, shown)
     for said, after in pairwise(explanation.history):

@@ -837,6 +837,17 @@ def test_one_mistake_gives_one_problem(tmp_path: Path, old: str, new: str, at: s
     assert problems == [Problem(place(text, at), code, message)]
 
 
+def test_an_id_that_no_kpi_counts_is_no_dimension(tmp_path: Path) -> None:
+    """And it is not offered as one either."""
+    facts = FACTS | {"requests": FACTS["requests"] | {"call_id": "VARCHAR"}}
+    text = GOOD.replace("dimensions: [model]", "dimensions: [call_id]")
+    expected = "found dimension 'call_id', expected a column that groups people or sessions, not one each"
+    assert examine(written(tmp_path, text), facts=facts)[1] == [Problem(place(text, "§call_id]"), "C036", expected)]
+    text = GOOD.replace("dimensions: [model]", "dimensions: [caller]")
+    told = [one.message for one in examine(written(tmp_path, text), facts=facts)[1]]
+    assert told == ["found dimension 'caller', expected one of model"]
+
+
 def test_mistakes_of_one_kpi_are_told_at_once(tmp_path: Path) -> None:
     """A key that cannot be read hides no mistake elsewhere in the KPI, and is told once itself."""
     text = GOOD

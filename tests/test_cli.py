@@ -17,6 +17,7 @@ import pytest
 from project import ROOT, Project
 
 from pipeline import summary
+from pipeline.catalog.model import Target
 from pipeline.engine.explain import Explanation, Period
 from pipeline.engine.kinds import Look
 from pipeline.engine.suppression import REASON
@@ -268,13 +269,22 @@ def test_a_zero_of_twelve_decimals_is_told_as_zero() -> None:
     assert (summary._plain(Decimal("2.500000000000")), summary._text(date(2026, 1, 2))) == ("2.5", "2026-01-02")
 
 
-def _explained(value: float, from_rows: dict[str, object], *, bound: str = "", said: tuple[float, ...] = ()) -> str:
+def _explained(
+    value: float | None,
+    from_rows: dict[str, object],
+    *,
+    bound: str = "",
+    said: tuple[float, ...] = (),
+    verdict: str = "met",
+    target: bool = True,
+) -> str:
     """What `roi explain` prints of a share of 252 contacts, 62 of them settled."""
-    metric: Any = SimpleNamespace(unit="ratio", owner="o", leaves_out="l")
+    aim = Target(at_least=Decimal("0.2"), since=date(2026, 1, 1), source="a plan") if target else None
+    metric: Any = SimpleNamespace(unit="ratio", owner="o", leaves_out="l", target=aim, aim="")
     published: dict[str, object] = {
         "value": value, "numerator": Decimal("62.000000000000"), "denominator": Decimal("252.000000000000"), "n": 252,
         "interval_low": 0.19693170228804002, "interval_high": 0.30275845508513033, "interval_method": "Wilson",
-        "status": "computed", "reason": "", "verdict": "met", "definition_hash": "h",
+        "status": "computed", "reason": "", "verdict": verdict, "definition_hash": "h",
     }  # fmt: skip
     told = Explanation("deflection_rate", metric, Period("month", date(2026, 10, 1), date(2026, 11, 1)), "", "",
                        published, "", bound, 3, from_rows=from_rows)  # fmt: skip
@@ -299,6 +309,14 @@ def test_values_that_differ_are_never_printed_alike() -> None:
     assert "published: 24.601\u202f% (within 1%)\n" in told
     assert "rows: value: 24.612\u202f% (exactly 0.24612)\n" in told
     assert "edition 1: 24.604\u202f%, restated in edition 2: late rows" in told
+
+
+def test_a_verdict_stands_beside_its_target() -> None:
+    """Of what is withheld a target is not judged; that there is none is said where there is none."""
+    aim = "target: at least 20\u202f% (a plan, since 1 Jan 2026)"
+    assert f"{aim}\nverdict: met" in _explained(62 / 252, {})
+    assert f"{aim}\nverdict: not judged" in _explained(None, {}, verdict="")
+    assert "target: none set\nverdict: no target" in _explained(62 / 252, {}, verdict="", target=False)
 
 
 def test_two_editions_are_told_apart(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from roi_room import ASSUMPTIONS, COSTS, MONTHS, assumption, catalog_of, inputs, kpi
 
 from pipeline.errors import ConfigurationError
+from pipeline.reports.evidence import _year
 from pipeline.roi.assemble import evaluate
 from pipeline.roi.beside import beside
 from pipeline.roi.claims import cents
@@ -293,3 +294,44 @@ def test_all_parts_of_a_sum_are_listed_when_asked_for(result: RoiResult) -> None
     assert not any("--all" in line for line in every)
     assert sum("present value:" in line for line in every) == len(
         [one for one in result.claims if one.is_in_headline]) + len(result.costs)  # fmt: skip
+
+
+class TestNothingIsKnown:
+    """A register without any figure: what cannot be told is never nothing."""
+
+    @pytest.fixture(scope="class")
+    def unknown(self) -> RoiResult:
+        """The small programme, of which nobody has approved a figure."""
+        return evaluate(catalog_of(), inputs(assumptions=()), draws=50)
+
+    def test_the_formula_of_a_line_is_that_of_known_figures(self, unknown: RoiResult, result: RoiResult) -> None:
+        """What is taken from one stays taken from one."""
+        assert _formulas(unknown) == _formulas(result)
+        assert any("(1 - risk)" in one for one in _formulas(unknown).values())
+
+    def test_a_line_says_once_how_it_stands(self, unknown: RoiResult) -> None:
+        """The reason names it; it is not said before that again."""
+        tree = tree_of(unknown, "net_benefit")
+        assert tree is not None
+        for line in tree.children[0].children:
+            assert line.note.startswith("not available: ")
+
+    def test_no_year_has_benefits(self, unknown: RoiResult, result: RoiResult) -> None:
+        """Costs are known, benefits and what is left are not."""
+        for one, known in zip(unknown.programme.years, result.programme.years, strict=True):
+            assert (one.benefits, one.costs, one.net) == (None, known.costs, None)
+        cells = _year(unknown.programme.years[0]).cells
+        assert [cells[0].why, cells[2].why] == ["no line of benefit can be told"] * 2
+
+    def test_no_claim_is_no_sum(self, unknown: RoiResult) -> None:
+        """Claims that cannot be told come to nothing known beside the return, and say so."""
+        trees = {one.name: one for one in beside(Held(unknown, unknown.points[-1]), {})}
+        held = trees["claimed, not counted"]
+        assert (held.value, held.note) == (None, "no claim can be told")
+
+
+def _formulas(held: RoiResult) -> dict[str, str]:
+    """Line -> its factors by name."""
+    tree = tree_of(held, "net_benefit")
+    assert tree is not None
+    return {one.name.split(" ")[0]: one.source for one in tree.children[0].children}

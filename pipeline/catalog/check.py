@@ -72,7 +72,7 @@ def check_catalog(
 
 def _measures(catalog: Catalog, positions: Positions, facts: Facts) -> Iterator[Problem]:
     """Problems of units, targets and columns of the KPIs."""
-    identifying = identifying_columns(catalog)
+    identifying = identifying_columns(catalog, facts)
     for kpi_id, metric in catalog.metrics.items():
         yield from check_unit(kpi_id, metric, positions, facts)
         yield from check_target(kpi_id, metric, positions)

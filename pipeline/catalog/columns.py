@@ -89,9 +89,10 @@ PERSON_COLUMNS = frozenset({"person_id", "respondent"})
 _IDENTIFYING = ("cluster", "first_per", "member", "query", "document")
 
 
-def identifying_columns(catalog: Catalog) -> dict[str, set[str]]:
-    """Per fact the columns some KPI counts, clusters or dedupes by: they tell single people or sessions apart."""
-    found: dict[str, set[str]] = {}
+def identifying_columns(catalog: Catalog, facts: Mapping[str, Mapping[str, str]]) -> dict[str, set[str]]:
+    """Per fact the columns that tell single people, sessions or rows apart: ids, and what KPIs count or cluster by."""
+    ids = {fact: {column for column in columns if column.endswith(("_id", "_key"))} for fact, columns in facts.items()}
+    found = {fact: {*PERSON_COLUMNS, *columns} for fact, columns in ids.items()}
     for metric in catalog.metrics.values():
         columns = found.setdefault(metric.fact, set(PERSON_COLUMNS))
         columns.update(column for key in _IDENTIFYING if (column := getattr(metric, key, None)) is not None)

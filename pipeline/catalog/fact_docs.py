@@ -38,7 +38,7 @@ def fact_record(name: str, catalog: Catalog, facts: Facts, about: About) -> dict
     the meaning of the column of that name in the tables the fact reads, '' when it is worked out.
     """
     meaning, tables = about[name]
-    apart = identifying_columns(catalog).get(name, set())
+    apart = identifying_columns(catalog, facts).get(name, set())
     said = _meanings(tables)
     return {
         "fact": name, "meaning": " ".join(meaning.split()), "tables": list(tables),
@@ -61,7 +61,7 @@ def _uses(column: str, sql_type: str, apart: set[str]) -> Iterator[str]:
     if kind in ("exact number", "number") and not column.startswith(("is_", "has_")):
         yield "value of a mean, median or percentile"
     if kind == "text":
-        yield "distinct, cluster" if column in apart or column.endswith(("_id", "_key")) else "dimension"
+        yield "distinct, cluster" if column in apart else "dimension"
     if kind == "time":
         yield "start or end"
     yield "condition"

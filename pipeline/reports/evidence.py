@@ -45,10 +45,10 @@ def attention(result: RoiResult) -> Attention:
 def _year(one: FiscalYear) -> Row:
     """One fiscal year, with its months where the data have less than twelve of them."""
     months = "all twelve" if one.months == MONTHS_OF_YEAR else f"{_months_told(one)} only"
-    why = "a cost is unknown"
-    return Row(
-        f"Fiscal year {one.name}", (in_full(one.benefits), in_full(one.costs, why), in_full(one.net, why), months)
-    )
+    no_benefit, no_cost = "no line of benefit can be told", "a cost is unknown"
+    why = no_cost if one.costs is None else no_benefit
+    told = (in_full(one.benefits, no_benefit), in_full(one.costs, no_cost), in_full(one.net, why))
+    return Row(f"Fiscal year {one.name}", (*told, months))
 
 
 def _months_told(one: FiscalYear) -> str:

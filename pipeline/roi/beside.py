@@ -32,8 +32,10 @@ def beside(
 
 
 def _claims(name: str, claims: Sequence[Claim]) -> Node:
-    """Claims in full, with grade and standing; one that cannot be told is part of no sum."""
+    """Claims in full, with grade and standing; one that cannot be told is part of no sum, and none of them no sum."""
     known = [one for one in claims if one.amount is not None]
+    if claims and not known:
+        return Node(name, "given", None, "USD", note="no claim can be told")
     parts = tuple(replace(amount_node(one), note=f"grade {one.grade}; {one.status}: {one.reason}") for one in known)
     return Node(name, "sum", summed(one.amount for one in known), "USD", parts)
 

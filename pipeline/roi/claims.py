@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import cached_property
@@ -131,7 +131,10 @@ class Maker:
         found = self.book.number(kpi_id, factor.part, case, month)
         if found is None or found.value is None:
             reason = f"{kpi_id} {at}: {found.reason if found else 'no data in this period'}"
-            return Term(name, "kpi", factor.unit, None, source=f"{kpi_id} {at}", reason=reason, may_count=False)
+            return Term(
+                name, "kpi", factor.unit, None, source=f"{kpi_id} {at}", reason=reason, may_count=False,
+                is_remainder=factor.remainder,
+            )  # fmt: skip
         low, high = _around(found)
         is_young = found.status == "immature"
         return Term(
@@ -170,10 +173,12 @@ def assumption_term(name: str, found: Found, *, unit: str, is_remainder: bool = 
     """A number of the register; one in another unit than the line needs is none."""
     row = found.row
     if row is None:
-        return Term(name, "assumption", unit, None, standing=found.standing, reason=found.reason, may_count=False)
+        none = Term(name, "assumption", unit, None, standing=found.standing, reason=found.reason, may_count=False)
+        return replace(none, is_remainder=is_remainder)
     if dimension_of(row.unit) != dimension_of(unit):
         reason = f"{row.assumption_id} is in {row.unit}, and {unit} is needed"
-        return Term(name, "assumption", unit, None, standing="wrong unit", reason=reason, may_count=False)
+        other = Term(name, "assumption", unit, None, standing="wrong unit", reason=reason, may_count=False)
+        return replace(other, is_remainder=is_remainder)
     source = f"{row.source} ({row.place})" if row.place else row.source
     return Term(
         name, "assumption", unit, row.base, row.low, row.high,

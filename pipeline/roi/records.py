@@ -142,7 +142,7 @@ class FiscalYear:
     first: date
     last: date
     months: int
-    benefits: Decimal
+    benefits: Decimal | None
     costs: Decimal | None
     net: Decimal | None
 

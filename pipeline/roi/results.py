@@ -133,7 +133,7 @@ class Scope:
             cost_per_outcome=_per_outcome(costs, outcomes),
             spread=spread if is_told else None,
             months=months,
-            years=fiscal_years(months, self.ledger.catalog.fiscal_year_begins),
+            years=fiscal_years(months, self.ledger.catalog.fiscal_year_begins, claims=self.claims),
             budget=self.budget,
             felt=self.sum(lambda claim: claim.is_perception and claim.status != r.REFUSED, stated=True),
         )

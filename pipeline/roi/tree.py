@@ -14,7 +14,7 @@ from datetime import date
 from decimal import Decimal
 
 from pipeline.roi.evaluate import summed
-from pipeline.roi.records import Bill, Claim, CostItem, Point, RoiResult, Term
+from pipeline.roi.records import Bill, Claim, CostItem, LineSummary, Point, RoiResult, Term
 
 MONEY, RATIO = 2, 6
 
@@ -140,7 +140,7 @@ def _benefits(held: Held) -> Node:
             f"{line.line} (grade {line.grade})", "sum", summed(one.present for one in mine), "USD",
             tuple(present_node(one) for one in mine if one.is_in_headline),
             source=_formula(mine[0]),
-            note="; ".join(part for part in (line.status, line.reason) if part),
+            note=_standing(line),
             kind=line.ledger,
         )
         for line in held.result.lines
@@ -148,6 +148,15 @@ def _benefits(held: Held) -> Node:
     )  # fmt: skip
     return _rebased(
         Node("present value of benefits", "sum", summed(one.present for one in held.claims), "USD", lines), held
+    )
+
+
+def _standing(line: LineSummary) -> str:
+    """How a line stands and why; reasons begin with how their claims stand."""
+    return (
+        line.reason
+        if line.reason.startswith(f"{line.status}: ")
+        else "; ".join(filter(None, (line.status, line.reason)))
     )
 
 
