@@ -200,7 +200,9 @@ def explain(
         typer.Option(help="2026-10-31, 2026-W44, 2026-10, 2026-Q4 or 28d:2026-10-31; the headlined one if not given."),
     ] = None,
     by: Annotated[str | None, typer.Option(help="One slice, e.g. use_case=drafting.")] = None,
-    as_of: Annotated[str | None, typer.Option(help="A day: what did the edition that stood then say?")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="What an edition said: its number, or a day on which it stood.")
+    ] = None,
     rows: Annotated[
         Path | None, typer.Option(help="Write the rows behind the value to a .csv or .parquet file.")
     ] = None,

@@ -221,7 +221,9 @@ def print_explanation(explanation: Explanation, written: Mapping[Path, int], *, 
     width = max(len(name) for name, _ in told) + 2
     for name, value in told:
         typer.echo(f"  {name:<{width}}{value}")
-    typer.echo("\nFiles read, and how many rows of them; n counts what of these the definition means:")
+    typer.echo(
+        "\nFiles read, and how many of their rows; n counts what the definition counts (people, days, calls), not rows:"
+    )
     print_table(
         ("table", "file", "source", "rows", "lines", "hash"),
         [

@@ -341,6 +341,13 @@ def test_two_editions_are_told_apart(tmp_path: Path) -> None:
         and not one["dimension"]
     }
     assert days == {("2026-10-03", 1.0, 2.0)}
+    asked = ("explain", "deployment_frequency", "--period", "2026-10-03", "--exports", _exports(project))
+    said = [project.json(*asked, "--as-of", edition)["published"]["value"] for edition in ("1", "2")]
+    assert said == [1.0, 2.0], "what each edition said, though both were published on one day"
+    assert (
+        "--as-of  E008  found 3, expected an edition from 1 to 2"
+        in project.roi(*asked, "--as-of", "3", exit_code=2).stderr
+    )
     assert "deployment_frequency" in project.roi("edition", "diff", "1", "2", "--exports", _exports(project)).stdout
     out = tmp_path / "diff.csv"
     printed = project.roi("edition", "diff", "1", "2", "--out", out, "--exports", _exports(project)).stdout

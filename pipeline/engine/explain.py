@@ -101,9 +101,9 @@ def explain(
 ) -> Explanation:
     """Explain one value of the newest edition; without `period`, the one its owner's page headlines.
 
-    `by` is `dimension=value`; with `as_of`, a date, the value is the one that stood at the end of that day, while the
-    rows are those held now. `course` adds every other period. Raises ConfigurationError when the KPI, the dimension or
-    the value is not there.
+    `by` is `dimension=value`; with `as_of`, a date or the number of an edition, the value is the one that stood at the
+    end of that day, or the one of that edition, while the rows are those held now. `course` adds every other period.
+    Raises ConfigurationError when the KPI, the dimension or the value is not there.
     """
     metric = catalog.metrics[kpi_id]
     slice_of = _slice(kpi_id, metric, by)
@@ -129,18 +129,31 @@ def _bound(metric: Metric) -> str:
 
 
 def edition_standing(con: duckdb.DuckDBPyConnection, as_of: str | None) -> Record:
-    """The newest edition, or the one that stood at the end of a day (ISO); ConfigurationError when there was none."""
-    day = None if as_of is None else _as_of_day(as_of)
+    """The newest edition, the one of a number, or the one that stood at the end of a day (ISO).
+
+    Raises ConfigurationError when there was none.
+    """
     told = rows(
         con,
         "SELECT e.number, e.as_of, CAST(r.started_at AS DATE)::VARCHAR AS published FROM kpi.editions AS e "
         "LEFT JOIN ledger.runs AS r USING (run_id) ORDER BY e.number",
     )
+    if as_of is not None and re.fullmatch(r"\d{1,6}", as_of):
+        numbered = [one for one in told if one["number"] == int(as_of)]
+        if not numbered:
+            expected = f"an edition from {told[0]['number']} to {told[-1]['number']}" if told else "a first edition"
+            raise ConfigurationError(
+                "There is no such edition.", [Problem("--as-of", "E008", f"found {as_of}, expected {expected}")]
+            )
+        return numbered[0]
+    day = None if as_of is None else _as_of_day(as_of)
     standing = [one for one in told if day is None or str(one["published"]) <= day.isoformat()]
     if not standing:
         since = f"the first one was published on {told[0]['published']}" if told else "none has been published yet"
-        problem = Problem("--as-of", "E008", f"found {as_of}, expected a later day: {since}")
-        raise ConfigurationError("No edition stood on that day.", [problem])
+        expected = f"a later day: {since}. It is the day on which an edition was published, not its last day with data"
+        raise ConfigurationError(
+            "No edition stood on that day.", [Problem("--as-of", "E008", f"found {as_of}, expected {expected}")]
+        )
     return standing[-1]
 
 
