@@ -118,7 +118,7 @@ def test_right_examples_are_silent(tmp_path: Path, bench: Bench) -> None:
         ("by: topic=b", "by: topic=c", "28:9  C061  found no value per week for 'topic=c', expected a slice the rows have: a, b"),
         ("{is_deflected: 0, topic: b}", "{is_deflected: much}", "28:9  C061  found a row that does not fit: "),
         ("benefit_usd: 1, ", "", "49:9  C061  found inputs cost_usd, expected benefit_usd, cost_usd"),
-        (SECOND, "", "5:3  C060  found 1 examples, expected at least 2: what it is, and its trap"),
+        (SECOND, "", "5:3  C060  found 1 example, expected at least 2: what it is, and its trap; `roi catalog example ratio` prints some"),
     ],
 )  # fmt: skip
 def test_each_wrong_example_is_told_at_its_place(tmp_path: Path, bench: Bench, old: str, new: str, said: str) -> None:

@@ -60,7 +60,7 @@ _SAID = {
     "leaves_out": "What is not counted, in words.",
     "pitfall": "The common mistake, and what is done about it.",
     "references": "Where the definition comes from.",
-    "examples": "Worked examples, at least two: rows, and the value they must give.",
+    "examples": "Worked examples: rows, and the value they must give; the check asks for two of each KPI.",
     "interval": "How the interval around the value is worked out.",
     "cluster": "Column that groups rows which are not independent; with `interval: clustered`.",
     "numerator": "What is above the line.",

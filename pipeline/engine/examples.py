@@ -164,7 +164,9 @@ def check_examples(
 def _too_few(catalog: Catalog, positions: Positions) -> Iterator[Problem]:
     for kpi_id, metric in catalog.metrics.items():
         if len(metric.examples) < FEWEST and not positions.is_unknown("metrics", kpi_id, "examples"):
-            told, expected = f"{len(metric.examples)} examples", f"at least {FEWEST}: what it is, and its trap"
+            many = len(metric.examples)
+            told, how = f"{many} example{'' if many == 1 else 's'}", f"`roi catalog example {metric.kind}` prints some"
+            expected = f"at least {FEWEST}: what it is, and its trap; {how}"
             where = positions.where("metrics", kpi_id)
             yield problem(where, codes.EXAMPLE_MISSING, found=told, expected=expected)
 
