@@ -345,6 +345,24 @@ def test_a_running_total_says_since_when_and_has_no_usual_range() -> None:
     assert "limits of the usual range" in [trace["name"] for trace in plain.spec["data"]]
 
 
+def test_that_kpis_have_no_target_is_said_once() -> None:
+    """Those of one movement stand together, in their order, and another one behind them."""
+    metrics = load_catalog(ROOT / "metrics_catalog.yaml").metrics
+    _, (*_, row) = running("hours_saved")
+    told = [
+        (replace(row, kpi_id=kpi, unit=metrics[kpi].unit, value=0.25, since=None), None, moves, metrics[kpi])
+        for kpi, moves in (
+            ("flagged_output_rate", "no real change"), ("component_reuse_rate", "no usual range"),
+            ("task_success_rate", "no real change"),
+        )
+    ]  # fmt: skip
+    share = f"25.0{formats.THIN}%"
+    assert sentences.finding(told) == (
+        f"Without a target: flagged output rate {share} and task success rate {share}, no real change; "
+        f"component reuse rate {share}, no usual range"
+    )
+
+
 def test_what_is_declared_a_running_total_is_one(result: RoiResult) -> None:
     """Exactly the KPIs whose published months each tell a window that grows from one first month."""
     catalogue = load_catalog(ROOT / "metrics_catalog.yaml")

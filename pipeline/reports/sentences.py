@@ -179,10 +179,19 @@ def finding(rows: Sequence[tuple[Value | None, Value | None, str, AnyMetric]]) -
     for verdict in ("missed", "inconclusive", "met"):
         group = [(row, metric) for row, _, metric in known if metric.target and words.verdict(row).word == verdict]
         parts += [_group(group, verdict)] if group else []
-    parts += [f"{_phrase(row, metric)}, {moves}; no target is set" for row, moves, metric in known if not metric.target]
+    parts += _aimless([one for one in known if not one[2].target])
     missing = [_name(metric) for row, _, _, metric in rows if row is None or row.value is None]
     parts += [f"{formats.listed(missing)} not available"] if missing else []
     return _sentence("; ".join(parts))
+
+
+def _aimless(known: Sequence[tuple[Value, str, AnyMetric]]) -> list[str]:
+    """KPIs that have no target as clauses, those of one movement together; that they have none is said once."""
+    by_move: dict[str, list[str]] = {}
+    for row, moves, metric in known:
+        by_move.setdefault(moves, []).append(_phrase(row, metric))
+    told = [f"{formats.listed(phrases)}, {moves}" for moves, phrases in by_move.items()]
+    return [f"without a target: {'; '.join(told)}"] if told else []
 
 
 def _nothing(rows: Sequence[tuple[Value | None, Value | None, str, AnyMetric]]) -> str:
