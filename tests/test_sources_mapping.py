@@ -89,6 +89,10 @@ def test_scalars_stay_the_text_that_was_written(tmp_path: Path) -> None:
          "Europe/Berlin, did you mean Europe/Berlin?"),
         ("optional:", 'records: "$.rows"\noptional:', "6:1  M007  found records with the reader csv, expected "
          "records only with the reader json"),
+        ("reader: csv", 'reader: csv\ndelimiter: ":"', "4:1  M003  found delimiter: ':', expected "
+         "',', ';', '\\t' or '|'"),
+        ("reader: csv", 'reader: jsonl\ndelimiter: ";"', "4:1  M016  found a delimiter with the reader jsonl, expected "
+         "a delimiter only with the reader csv"),
         ("optional: [points]", "optional: [points, id]", "5:1  M009  found 'id' twice, expected every column "
          "once"),
         ("  feedback:", "  feedbacks:", "9:3  M010  found the unknown table 'feedbacks', expected a table of "
