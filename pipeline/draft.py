@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import duckdb
@@ -17,6 +18,7 @@ from pipeline.sources.bytes_check import inspect_bytes
 from pipeline.sources.guess import (
     Guess,
     Way,
+    are_addresses,
     flag_guess,
     has_local_times,
     in_unit,
@@ -36,6 +38,12 @@ LEAST_LIKENESS = 0.72
 """How alike names must be, by the measure of Ratcliff and Obershelp (1988)."""
 LIKE_ID = 0.85
 """How alike an id and a column are that is unique and named like an id, whatever it is the id of."""
+LEAST_OWN = 0.9
+"""Share of rows with a value of their own that makes a column one of ids; a few bad rows have none, or another's."""
+LEAST_LETTERS = 3
+"""Letters a pattern of file names needs, lest it take the files of other sources."""
+LIKE_PERSON = 0.85
+"""How alike a person and a column of addresses of mail are, whatever its name is."""
 LONG_TEXT = 80
 """A column whose values are longer on average holds texts of people, and is never proposed."""
 
@@ -49,10 +57,15 @@ class Seen:
     name: str
     values: tuple[str, ...]
     sql: str
-    is_unique: bool = False
-    """Every row of the file has a value of its own there."""
+    own: float = 0
+    """Share of the rows of the file that have a value of their own there."""
     days: tuple[str, ...] = ()
     """Where times have a local form, the days of all rows."""
+
+    @property
+    def is_unique(self) -> bool:
+        """All rows but a few bad ones have a value of their own."""
+        return self.own >= LEAST_OWN
 
     @property
     def is_text_of_people(self) -> bool:
@@ -101,10 +114,11 @@ def draft(path: Path, *, source: str) -> Draft:
     missing = [one.name for one in table.columns if one.required and one.name not in {m.column.name for m in matches}]
     text = "\n".join(_yaml(path, source, kind, columns, table, matches)) + "\n"
     told = [(f"{one.column.name} from {one.seen.name}: ", one.guess) for one in matches]
-    guesses = tuple(said + guess.ways[0].note for said, guess in told if guess.ways[0].note and not guess.doubt)
+    guesses = [said + guess.ways[0].note for said, guess in told if guess.ways[0].note and not guess.doubt]
+    guesses += [f"tokens_in_uncached: {said}" for one in matches for said in _counted_twice(one, columns)[:1]]
     doubts = tuple(said + guess.doubt for said, guess in told if guess.doubt)
     return Draft(
-        kind.reader, table.name, tuple(one.column.name for one in matches), tuple(missing), guesses, doubts, text
+        kind.reader, table.name, tuple(one.column.name for one in matches), tuple(missing), tuple(guesses), doubts, text
     )
 
 
@@ -165,14 +179,14 @@ def _seen(con: duckdb.DuckDBPyConnection, name: str) -> Seen:
     text = f"trim({identifier(name)}::VARCHAR)"
     filled = f"FROM (SELECT {text} AS value FROM raw) WHERE value <> ''"
     values = tuple(value for (value,) in con.execute(f"SELECT value {filled} LIMIT {SAMPLE_ROWS}").fetchall())
-    unique = f"SELECT count(*) = count(DISTINCT nullif({text}, '')) FROM raw"
-    ((is_unique,),) = con.execute(unique).fetchall()
+    share = f"SELECT coalesce(count(DISTINCT nullif({text}, '')) / nullif(count(*), 0), 1) FROM raw"
+    ((own,),) = con.execute(share).fetchall()
     guess, days = time_guess("x", values), ()
     if guess and guess.doubt:
         days = tuple(
             day for (day,) in con.execute(f"SELECT DISTINCT regexp_extract(value, '^\\S+') {filled}").fetchall()
         )
-    return Seen(name, values, _named(con, name), bool(is_unique), days)
+    return Seen(name, values, _named(con, name), own, days)
 
 
 def _named(con: duckdb.DuckDBPyConnection, name: str) -> str:
@@ -208,9 +222,11 @@ def match(table: Table, columns: Sequence[Seen]) -> list[Match]:
 def _likeness(table: Table, column: Column, seen: Seen) -> float:
     """How alike two columns are; the id of a table is a column that is unique and named like one, or named the same."""
     alike = likeness(column.name, seen.name)
+    if are_addresses(seen.values):
+        return max(alike, LIKE_PERSON) if column.type == "person" else 0
     if not _is_id_of(table, column) or alike == 1:
         return alike
-    return max(alike, LIKE_ID if is_named_like_id(seen.name) else 0) if seen.is_unique else 0
+    return max(alike, LIKE_ID * seen.own if is_named_like_id(seen.name) else 0) if seen.is_unique else 0
 
 
 def _is_id_of(table: Table, column: Column) -> bool:
@@ -224,9 +240,11 @@ def _guess(column: Column, seen: Seen) -> Guess | None:
     if column.type == "flag":
         return flag_guess(seen.sql, seen.values)
     if not column.column_type.is_number:
-        return Guess((Way(seen.sql),))
+        is_told = column.type == "person" and likeness(column.name, seen.name) < LEAST_LIKENESS
+        return Guess((Way(seen.sql, "addresses of mail by its values" if is_told else ""),))
     found = number_guess(seen.sql, seen.values, is_whole=column.sql_type == "BIGINT")
-    return found and replace(found, ways=tuple(in_unit(column, seen.name, way) for way in found.ways))
+    odd = seen.sql if found and found.is_odd else ""
+    return found and replace(found, ways=tuple(in_unit(column, seen.name, way, handed_on=odd) for way in found.ways))
 
 
 def _fit(table: Table, matches: Sequence[Match]) -> tuple[float, int]:
@@ -248,7 +266,7 @@ def _yaml(  # noqa: PLR0917 - the parts of one text
     yield f"reader: {kind.reader}"
     if kind.delimiter != ",":
         yield f"delimiter: {json.dumps(kind.delimiter)}"
-    yield f"files: [{json.dumps(f'*{source}*{path.suffix}')}]"
+    yield f"files: [{json.dumps(_pattern(path.name), ensure_ascii=False)}]"
     if kind.records:
         yield f"records: {kind.records}"
     yield f"required: {_listed([one.name for one in columns if one.name in used] or [columns[0].name])}"
@@ -263,6 +281,7 @@ def _yaml(  # noqa: PLR0917 - the parts of one text
     for column in table.columns:
         if column.name in proposed:
             yield from _proposed(proposed[column.name])
+            yield from (f"      # {line}" for line in _counted_twice(proposed[column.name], columns))
         elif column.required:
             yield f'      {column.name}: "null"  # missing: {_wanted(column)}'
             for seen, guess in _candidates(table, column, left):
@@ -290,6 +309,30 @@ def _proposed(match: Match) -> Iterator[str]:
                 for way in guess.ways)  # fmt: skip
     if match.column.required:
         yield f'      {name}: "null"  # to be decided'
+
+
+def _pattern(name: str) -> str:
+    """The names of such files: that of this one, with anything in the place of its numbers, where letters are left."""
+    name = name.removesuffix(".gz")
+    stem, suffix = PurePath(name).stem, PurePath(name).suffix
+    anything = re.sub(r"\d+([-_. T]?\d+)*", "*", glob.escape(stem))
+    is_narrow = sum(map(str.isalpha, anything)) >= LEAST_LETTERS
+    return (anything if is_narrow else glob.escape(stem)) + glob.escape(suffix)
+
+
+def _counted_twice(match: Match, columns: Sequence[Seen]) -> tuple[str, ...]:
+    """What is to be known of input tokens where cached ones stand in columns of their own, and how to subtract them."""
+    cached = [one for one in columns if _CACHED.search(one.name) and one != match.seen]
+    if match.column.name != "tokens_in_uncached" or not cached or "cach" in match.seen.name.lower():
+        return ()
+    names, text = " and ".join(one.name for one in cached), match.seen.sql
+    less = "".join(f" - coalesce(try_cast({one.sql} as bigint), 0)" for one in cached)
+    told = _scalar(f"coalesce((try_cast({text} as bigint){less})::varchar, {text})")
+    why = f"{match.seen.name} may hold the cached input of {names} too, and then it counts twice; if so take this:"
+    return why, f"tokens_in_uncached: {told}"
+
+
+_CACHED = re.compile(r"cach.*(token|input|prompt)|(token|input|prompt).*cach", re.IGNORECASE)
 
 
 def _told(guess: Guess) -> str:

@@ -23,6 +23,7 @@ _SAME = {
     "billed_cost": ("cost", "amount", "total", "billed", "net"),
     "tokens_in_uncached": ("inputtokens", "prompttokens", "tokensin"),
     "tokens_out": ("outputtokens", "completiontokens", "tokensout"),
+    "tokens_cache_read": ("cachedtokens", "cachedinputtokens", "cacheread", "cachereadtokens", "cachereadinputtokens"),
     "topic": ("queue", "category", "subjectarea", "type"),
     "channel": ("via", "source", "medium"),
     "service": ("application", "app", "component", "project", "system"),
@@ -37,7 +38,7 @@ _SAME = {
 
 def likeness(canonical: str, name: str) -> float:
     """How alike a canonical name and one of the export are but for units; words that mean the same count 0.9."""
-    wanted, has = folded(_UNIT.sub("", canonical)), folded(_UNIT.sub("", name))
+    wanted, has = folded(_UNIT.sub("", canonical)), folded(_UNIT.sub("", in_words(name)))
     if wanted == has:
         return 1.0
     same = _SAME.get(canonical, ())
@@ -55,6 +56,11 @@ _UNIT = re.compile(
 
 _MOMENT = re.compile(r"(on|at|date|time|timestamp)$")
 """The end of a folded name that says no more than that it is a time."""
+
+
+def in_words(name: str) -> str:
+    """A name with its words set apart by underscores, so that `Duration (ms)` ends with a unit like `duration_ms`."""
+    return re.sub(r"\W+", "_", name).strip("_")
 
 
 def folded(name: str) -> str:
