@@ -434,6 +434,7 @@ def test_a_value_is_told_by_the_kind_of_its_characters(value: str | None, is_tex
     [
         ("incomplete: the last line has no line end", "incomplete: the last line has no line end", "by itself"),
         ("x", "no source takes this file: neither its name nor its columns are known", "roi sources probe"),
+        ("x", "no source takes this file, and none can be drafted from it: it is no CSV", "with `ignore`, or keep it"),
         ("", "other values under the same key as a.csv:3", "decide which row is right"),
         ("3 of 4 rows break a rule: the file is held back whole", "result: missing", "quarantine_limit"),
         ("", "created_at: in the future (opened in the file)", "once its day has come"),

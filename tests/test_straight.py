@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -206,6 +207,20 @@ def test_odd_rows_among_plain_ones(
     assert quick == long
     assert 10 < len(long["quarantine"]) < 50
     assert len(long["core"]) + len(long["quarantine"]) == 600
+
+
+def test_semicolons_and_decimal_commas(
+    tmp_path: Path, folder: Path, went: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Costs as spreadsheets write them: 300 rows of 0,00000000 to 0,00000299 and a thousand cost 1000,00044850."""
+    monkeypatch.setitem(COLUMNS, "cost_reported", "replace(replace(cost, '.', ''), ',', '.')")
+    rows = [row | {"cost": row["cost"].replace(".", ",")} for row in map(plain_row, range(300))]
+    write_csv(folder / "calls.csv", [*rows, plain_row(300) | {"cost": "1.000,00"}], mark=";")
+    quick, long = both(tmp_path, mapping("semicolon.csv"), monkeypatch)
+    assert went == [True]
+    assert quick == long
+    assert len(long["core"]) == 301
+    assert any(Decimal("1000.00044850") in row for row in long["totals"]), long["totals"]
 
 
 @pytest.mark.parametrize("kind", ["csv", "semicolon.csv", "jsonl"])
