@@ -126,6 +126,18 @@ def test_a_refusal_says_what_differs(tmp_path: Path, name: str, text: str, reaso
     assert (found.mapping, found.reason) == (None, reason)
 
 
+def test_a_mapping_of_semicolons_takes_those_alone(tmp_path: Path) -> None:
+    """In any order of the columns, under any name; a file with commas is told what it has and which key to set."""
+    german = mapping("german", "csv", "*umfrage*.csv", "Nutzer Note", delimiter=";")
+    for name, text in (("umfrage.csv", "Nutzer;Note\na;1,5\n"), ("x.csv", "Note;Ort, Land;Nutzer\n2,5;b;a\n")):
+        assert seen(tmp_path, name, text, (FEEDBACK, german)).mapping == german
+    told = seen(tmp_path, "umfrage.csv", "Nutzer,Note\na,1\n", (FEEDBACK, german)).reason
+    assert told == (
+        "looks like german but its columns are set apart by commas where the mapping says semicolons; "
+        'set `delimiter: ","` in mapping'
+    )
+
+
 def test_new_columns_are_warned_of(tmp_path: Path) -> None:
     """A column the mapping does not know is no reason to refuse the file; after ten they are counted, with `*` none."""
     loaded = LMS.model_copy(update={"ignore": None})
