@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import duckdb
 
 from pipeline.errors import RoiError
+from pipeline.sources.alike import folded, likeness
 from pipeline.sources.bytes_check import inspect_bytes
 from pipeline.sources.guess import (
     Guess,
     Way,
+    are_addresses,
     flag_guess,
     has_local_times,
     in_unit,
@@ -24,10 +26,9 @@ from pipeline.sources.guess import (
     number_guess,
     time_guess,
 )
-from pipeline.sources.model import Reader, SourceMapping
+from pipeline.sources.model import Delimiter, Reader, SourceMapping
 from pipeline.sources.readers import read_raw
-from pipeline.sources.recognise import other_separator
-from pipeline.sources.shapes import Shape, raw_names, shape_of
+from pipeline.sources.shapes import delimiter_of, raw_names, shape_of
 from pipeline.sources.sql import identifier
 from pipeline.tables import Column, Table, load_tables
 from pipeline.warehouse.connection import warehouse
@@ -37,37 +38,15 @@ LEAST_LIKENESS = 0.72
 """How alike names must be, by the measure of Ratcliff and Obershelp (1988)."""
 LIKE_ID = 0.85
 """How alike an id and a column are that is unique and named like an id, whatever it is the id of."""
+LEAST_OWN = 0.9
+"""Share of rows with a value of their own that makes a column one of ids; a few bad rows have none, or another's."""
+LEAST_LETTERS = 3
+"""Letters a pattern of file names needs, lest it take the files of other sources."""
+LIKE_PERSON = 0.85
+"""How alike a person and a column of addresses of mail are, whatever its name is."""
 LONG_TEXT = 80
 """A column whose values are longer on average holds texts of people, and is never proposed."""
 
-_SAME = {
-    "id": ("key", "uuid", "number", "identifier"),
-    "person_id": ("user", "userid", "username", "email", "useremail", "login", "employee", "account", "respondent"),
-    "requester_id": ("customer", "requester", "caller", "user", "email", "client"),
-    "created_at": ("opened", "created", "date", "timestamp", "time", "openedat", "createdon"),
-    "started_at": ("start", "starttime", "begin", "timestamp", "time", "createdat", "date"),
-    "ended_at": ("end", "endtime", "finished", "completedat"),
-    "finished_at": ("end", "endtime", "finished", "completedat"),
-    "resolved_at": ("resolved", "end", "closedat"),
-    "solved_at": ("resolved", "resolvedat", "solved"),
-    "impact_start_at": ("start", "startedat", "begin"),
-    "detected_at": ("created", "createdat", "opened", "openedat"),
-    "latency_s": ("latency", "latencyms", "duration", "durationms", "elapsed", "responsetime"),
-    "ttft_ms": ("ttft", "timetofirsttoken"),
-    "cost_reported": ("cost", "spend", "price", "amount", "costcents"),
-    "billed_cost": ("cost", "amount", "total", "billed", "net"),
-    "tokens_in_uncached": ("inputtokens", "prompttokens", "tokensin"),
-    "tokens_out": ("outputtokens", "completiontokens", "tokensout"),
-    "topic": ("queue", "category", "subjectarea", "type"),
-    "channel": ("via", "source", "medium"),
-    "service": ("application", "app", "component", "project", "system"),
-    "severity": ("priority", "urgency", "impact"),
-    "result": ("status", "outcome", "conclusion"),
-    "state": ("status",),
-    "score": ("rating", "points", "value"),
-    "environment": ("env", "stage"),
-    "use_case_id": ("usecase",),
-}  # fmt: skip
 _TEXTS = ("prompt", "answer", "body", "message", "comment", "description", "content", "input", "output", "response")
 
 
@@ -78,16 +57,21 @@ class Seen:
     name: str
     values: tuple[str, ...]
     sql: str
-    is_unique: bool = False
-    """Every row of the file has a value of its own there."""
+    own: float = 0
+    """Share of the rows of the file that have a value of their own there."""
     days: tuple[str, ...] = ()
     """Where times have a local form, the days of all rows."""
+
+    @property
+    def is_unique(self) -> bool:
+        """All rows but a few bad ones have a value of their own."""
+        return self.own >= LEAST_OWN
 
     @property
     def is_text_of_people(self) -> bool:
         """Prompts, answers and remarks: by name, or because the values are long."""
         mean = sum(map(len, self.values)) / len(self.values) if self.values else 0
-        return _folded(self.name) in _TEXTS or mean > LONG_TEXT
+        return folded(self.name) in _TEXTS or mean > LONG_TEXT
 
 
 @dataclass(frozen=True)
@@ -122,31 +106,45 @@ def draft(path: Path, *, source: str) -> Draft:
         raise RoiError(f"{path.name}: {problem.reason}; nothing can be drafted.")
     with warehouse(Path(":memory:")) as con:
         con.execute("CREATE TEMP MACRO pseudonym(x) AS x")
-        reader, records, shape = _kind(con, path)
-        columns = _columns(con, path, reader, records, shape)
+        kind = _kind(con, path)
+        columns = _columns(con, path, kind)
     table, matches = max(
         ((table, match(table, columns)) for table in load_tables().values()), key=lambda one: _fit(*one)
     )
     missing = [one.name for one in table.columns if one.required and one.name not in {m.column.name for m in matches}]
-    text = "\n".join(_yaml(path, source, reader, records, columns, table, matches)) + "\n"
+    text = "\n".join(_yaml(path, source, kind, columns, table, matches)) + "\n"
     told = [(f"{one.column.name} from {one.seen.name}: ", one.guess) for one in matches]
-    guesses = tuple(said + guess.ways[0].note for said, guess in told if guess.ways[0].note and not guess.doubt)
+    guesses = [said + guess.ways[0].note for said, guess in told if guess.ways[0].note and not guess.doubt]
+    guesses += [f"tokens_in_uncached: {said}" for one in matches for said in _counted_twice(one, columns)[:1]]
     doubts = tuple(said + guess.doubt for said, guess in told if guess.doubt)
-    return Draft(reader, table.name, tuple(one.column.name for one in matches), tuple(missing), guesses, doubts, text)
+    return Draft(
+        kind.reader, table.name, tuple(one.column.name for one in matches), tuple(missing), tuple(guesses), doubts, text
+    )
 
 
-def _kind(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[Reader, str | None, Shape]:
-    """The reader of a file, the path of its records, and its columns."""
-    tries: list[tuple[Reader, str | None]] = [
-        ("parquet", None), ("json", _list_in(path)), ("jsonl", None), ("csv", None),
-    ]  # fmt: skip
+@dataclass(frozen=True)
+class _Kind:
+    """How a file is read: its reader, the path of its records, what sets its columns apart, and their names."""
+
+    reader: Reader
+    records: str | None
+    delimiter: Delimiter
+    names: tuple[str, ...]
+
+
+def _kind(con: duckdb.DuckDBPyConnection, path: Path) -> _Kind:
+    tries: list[tuple[Reader, str | None]] = [("parquet", None), ("json", _list_in(path)), ("jsonl", None)]
     for reader, records in tries:
         shape = shape_of(path, reader=reader, records=records, con=con)
-        if shape.names and not shape.problem and (reader != "csv" or len(shape.names) > 1):
-            return reader, records, shape
-        if reader == "csv" and not shape.problem and (found := other_separator(shape.names)):
-            raise RoiError(f"{path.name} sets its columns apart by {found}; save it with commas.")
-    raise RoiError(f"{path.name} is neither CSV with a header, JSON, JSON lines nor Parquet; nothing can be drafted.")
+        if shape.names and not shape.problem:
+            return _Kind(reader, records, ",", shape.names)
+    delimiter = delimiter_of(path)
+    if delimiter is not None:
+        return _Kind("csv", None, delimiter, shape_of(path, reader="csv", delimiter=delimiter).names)
+    raise RoiError(
+        f"{path.name} is neither CSV of several columns, JSON, JSON lines nor Parquet; nothing can be drafted: "
+        "export it as one of these."
+    )
 
 
 def _list_in(path: Path) -> str | None:
@@ -168,12 +166,10 @@ def _lists(value: dict[str, Any], at: str) -> Iterator[tuple[str, int]]:
                 yield from _lists(inner, f"{at}.{key}")
 
 
-def _columns(
-    con: duckdb.DuckDBPyConnection, path: Path, reader: Reader, records: str | None, shape: Shape
-) -> list[Seen]:
-    names = [name for name in shape.names if not re.search(r'["\\\x00-\x1f]', name)]
-    told = {"source": "draft", "describes": "draft", "reader": reader, "files": ["*"], "required": names,
-            "records": records, "ignore": "draft"}  # fmt: skip
+def _columns(con: duckdb.DuckDBPyConnection, path: Path, kind: _Kind) -> list[Seen]:
+    names = [name for name in kind.names if not re.search(r'["\\\x00-\x1f]', name)]
+    told = {"source": "draft", "describes": "draft", "reader": kind.reader, "files": ["*"], "required": names,
+            "records": kind.records, "delimiter": kind.delimiter, "ignore": "draft"}  # fmt: skip
     read_raw(con, path, name=path.name, mapping=SourceMapping.model_validate(told))
     return [_seen(con, name) for name in raw_names(names)]
 
@@ -183,14 +179,14 @@ def _seen(con: duckdb.DuckDBPyConnection, name: str) -> Seen:
     text = f"trim({identifier(name)}::VARCHAR)"
     filled = f"FROM (SELECT {text} AS value FROM raw) WHERE value <> ''"
     values = tuple(value for (value,) in con.execute(f"SELECT value {filled} LIMIT {SAMPLE_ROWS}").fetchall())
-    unique = f"SELECT count(*) = count(DISTINCT nullif({text}, '')) FROM raw"
-    ((is_unique,),) = con.execute(unique).fetchall()
+    share = f"SELECT coalesce(count(DISTINCT nullif({text}, '')) / nullif(count(*), 0), 1) FROM raw"
+    ((own,),) = con.execute(share).fetchall()
     guess, days = time_guess("x", values), ()
     if guess and guess.doubt:
         days = tuple(
             day for (day,) in con.execute(f"SELECT DISTINCT regexp_extract(value, '^\\S+') {filled}").fetchall()
         )
-    return Seen(name, values, _named(con, name), bool(is_unique), days)
+    return Seen(name, values, _named(con, name), own, days)
 
 
 def _named(con: duckdb.DuckDBPyConnection, name: str) -> str:
@@ -226,39 +222,15 @@ def match(table: Table, columns: Sequence[Seen]) -> list[Match]:
 def _likeness(table: Table, column: Column, seen: Seen) -> float:
     """How alike two columns are; the id of a table is a column that is unique and named like one, or named the same."""
     alike = likeness(column.name, seen.name)
+    if are_addresses(seen.values):
+        return max(alike, LIKE_PERSON) if column.type == "person" else 0
     if not _is_id_of(table, column) or alike == 1:
         return alike
-    return max(alike, LIKE_ID if is_named_like_id(seen.name) else 0) if seen.is_unique else 0
+    return max(alike, LIKE_ID * seen.own if is_named_like_id(seen.name) else 0) if seen.is_unique else 0
 
 
 def _is_id_of(table: Table, column: Column) -> bool:
     return table.key == (column.name,) and column.type == "id"
-
-
-def likeness(canonical: str, name: str) -> float:
-    """How alike a canonical name and one of the export are but for units; words that mean the same count 0.9."""
-    wanted, has = _folded(_UNIT.sub("", canonical)), _folded(_UNIT.sub("", name))
-    if wanted == has:
-        return 1.0
-    same = _SAME.get(canonical, ())
-    if has in same or _MOMENT.sub("", has) in same or (canonical.endswith("_id") and has in _SAME["id"]):
-        return 0.9
-    return SequenceMatcher(None, wanted, has).ratio()
-
-
-_UNIT = re.compile(
-    r"_(ms|millis|milliseconds|s|sec|secs|seconds|cents?|usd|eur|per_?(1k|1m|1000|thousand|million|mtok))$|Ms$",
-    re.IGNORECASE,
-)
-"""The unit at the end of a name, which is no part of what it names."""
-
-
-_MOMENT = re.compile(r"(on|at|date|time|timestamp)$")
-"""The end of a folded name that says no more than that it is a time."""
-
-
-def _folded(name: str) -> str:
-    return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 def _guess(column: Column, seen: Seen) -> Guess | None:
@@ -268,9 +240,11 @@ def _guess(column: Column, seen: Seen) -> Guess | None:
     if column.type == "flag":
         return flag_guess(seen.sql, seen.values)
     if not column.column_type.is_number:
-        return Guess((Way(seen.sql),))
+        is_told = column.type == "person" and likeness(column.name, seen.name) < LEAST_LIKENESS
+        return Guess((Way(seen.sql, "addresses of mail by its values" if is_told else ""),))
     found = number_guess(seen.sql, seen.values, is_whole=column.sql_type == "BIGINT")
-    return found and replace(found, ways=tuple(in_unit(column, seen.name, way) for way in found.ways))
+    odd = seen.sql if found and found.is_odd else ""
+    return found and replace(found, ways=tuple(in_unit(column, seen.name, way, handed_on=odd) for way in found.ways))
 
 
 def _fit(table: Table, matches: Sequence[Match]) -> tuple[float, int]:
@@ -283,22 +257,18 @@ def _fit(table: Table, matches: Sequence[Match]) -> tuple[float, int]:
 
 
 def _yaml(  # noqa: PLR0917 - the parts of one text
-    path: Path,
-    source: str,
-    reader: Reader,
-    records: str | None,
-    columns: Sequence[Seen],
-    table: Table,
-    matches: Sequence[Match],
+    path: Path, source: str, kind: _Kind, columns: Sequence[Seen], table: Table, matches: Sequence[Match]
 ) -> Iterator[str]:
     used = {one.seen.name for one in matches}
     yield f"# Drafted from {path.name}: every line is a guess until somebody who knows the export has read it."
     yield f"source: {source}"
     yield f"describes: {source}, drafted"
-    yield f"reader: {reader}"
-    yield f"files: [{json.dumps(f'*{source}*{path.suffix}')}]"
-    if records:
-        yield f"records: {records}"
+    yield f"reader: {kind.reader}"
+    if kind.delimiter != ",":
+        yield f"delimiter: {json.dumps(kind.delimiter)}"
+    yield f"files: [{json.dumps(_pattern(path.name), ensure_ascii=False)}]"
+    if kind.records:
+        yield f"records: {kind.records}"
     yield f"required: {_listed([one.name for one in columns if one.name in used] or [columns[0].name])}"
     yield f"optional: {_listed([one.name for one in columns if one.name not in used])}"
     local = [one.seen.name for one in matches if one.column.type == "time" and has_local_times(one.seen.values)]
@@ -311,6 +281,7 @@ def _yaml(  # noqa: PLR0917 - the parts of one text
     for column in table.columns:
         if column.name in proposed:
             yield from _proposed(proposed[column.name])
+            yield from (f"      # {line}" for line in _counted_twice(proposed[column.name], columns))
         elif column.required:
             yield f'      {column.name}: "null"  # missing: {_wanted(column)}'
             for seen, guess in _candidates(table, column, left):
@@ -338,6 +309,30 @@ def _proposed(match: Match) -> Iterator[str]:
                 for way in guess.ways)  # fmt: skip
     if match.column.required:
         yield f'      {name}: "null"  # to be decided'
+
+
+def _pattern(name: str) -> str:
+    """The names of such files: that of this one, with anything in the place of its numbers, where letters are left."""
+    name = name.removesuffix(".gz")
+    stem, suffix = PurePath(name).stem, PurePath(name).suffix
+    anything = re.sub(r"\d+([-_. T]?\d+)*", "*", glob.escape(stem))
+    is_narrow = sum(map(str.isalpha, anything)) >= LEAST_LETTERS
+    return (anything if is_narrow else glob.escape(stem)) + glob.escape(suffix)
+
+
+def _counted_twice(match: Match, columns: Sequence[Seen]) -> tuple[str, ...]:
+    """What is to be known of input tokens where cached ones stand in columns of their own, and how to subtract them."""
+    cached = [one for one in columns if _CACHED.search(one.name) and one != match.seen]
+    if match.column.name != "tokens_in_uncached" or not cached or "cach" in match.seen.name.lower():
+        return ()
+    names, text = " and ".join(one.name for one in cached), match.seen.sql
+    less = "".join(f" - coalesce(try_cast({one.sql} as bigint), 0)" for one in cached)
+    told = _scalar(f"coalesce((try_cast({text} as bigint){less})::varchar, {text})")
+    why = f"{match.seen.name} may hold the cached input of {names} too, and then it counts twice; if so take this:"
+    return why, f"tokens_in_uncached: {told}"
+
+
+_CACHED = re.compile(r"cach.*(token|input|prompt)|(token|input|prompt).*cach", re.IGNORECASE)
 
 
 def _told(guess: Guess) -> str:

@@ -30,6 +30,7 @@ _OF_PAIR = re.compile(r"(\w+) (after|above) (\w+)(?: \((.+) in the file\))?")
 
 _HINTS = (
     ("incomplete", "it is taken by itself once it is whole"),
+    ("no source takes this file, and none", "name it in a mapping in sources/ with `ignore`, or keep it elsewhere"),
     ("no source takes", "write a mapping for it: roi sources probe FILE --draft sources/NAME.yaml"),
     ("looks like", "mend the export, or write a mapping: roi sources probe FILE says what it lacks"),
     ("ambiguous", "make `files` of the two mappings differ"),

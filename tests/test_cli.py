@@ -426,9 +426,11 @@ def test_columns_set_apart_by_semicolons_are_named(project: Project, tmp_path: P
     odd = tmp_path / "deployments-1.csv"
     odd.write_text(HEADER.replace(",", ";") + "\n" + GOOD[0].replace(",", ";") + "\n", "utf-8")
     (found,) = project.json("sources", "probe", odd, exit_code=1)
-    assert "its columns are set apart by semicolons; save it with commas" in found["note"]
-    done = project.roi("sources", "probe", odd, "--draft", tmp_path / "draft.yaml", exit_code=1)
-    assert "sets its columns apart by semicolons; save it with commas." in done.stderr
+    assert "its columns are set apart by semicolons where the mapping says commas; " in found["note"]
+    copied = 'copy pipeline/sources/deployments_csv.yaml into sources/ and set `delimiter: ";"` there'
+    assert copied in found["note"]
+    project.roi("sources", "probe", odd, "--draft", tmp_path / "draft.yaml")
+    assert 'reader: csv\ndelimiter: ";"\n' in (tmp_path / "draft.yaml").read_text("utf-8")
 
 
 def test_rows_that_cannot_be_written_say_where_and_what_to_do(project: Project, tmp_path: Path) -> None:

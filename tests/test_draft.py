@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import duckdb
@@ -195,3 +196,110 @@ def test_no_draft_is_made_of_a_workbook(tmp_path: Path) -> None:
         RoiError, match=r"a\.xlsx: not UTF-8 text: it is an Excel workbook; save the sheet with the rows"
     ):
         draft(workbook(tmp_path / "a.xlsx", "Tickets"), source="a")
+
+
+def gateway(path: Path, odd: dict[int, dict[str, str]], rows: int = 30) -> Path:
+    """Calls of a gateway under names for people to read, some cells of which are odd."""
+    names = ("Request ID", "Timestamp", "Nutzer", "Model", "Prompt Tokens", "Cached Tokens", "Completion Tokens",
+             "Duration (ms)", "Cost (cents)", "Status")  # fmt: skip
+    lines = [",".join(names)]
+    for at in range(rows):
+        row = dict(zip(names, (
+            f"r-{at}", f"2026-10-{at % 28 + 1:02}T09:00:00Z", f"p{at % 4}@mail.example", "gpt-x", str(100 + at), "40",
+            str(7 * at), str(1200 + at), f"0.{at:02}", "ok",
+        ), strict=True)) | odd.get(at, {})  # fmt: skip
+        lines.append(",".join(row[name] for name in names))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+BAD_ROWS = {
+    2: {"Request ID": ""}, 5: {"Timestamp": "soon"}, 9: {"Timestamp": "n/a", "Duration (ms)": "timeout"},
+    11: {"Timestamp": "31.02.2026", "Completion Tokens": "many"}, 20: {"Cost (cents)": "free", "Nutzer": "-"},
+}  # fmt: skip
+
+
+def test_a_few_bad_rows_hide_no_column(tmp_path: Path) -> None:
+    """One missing id, three odd dates and some odd numbers among 30: each column is used, with its unit."""
+    made = draft(gateway(tmp_path / "torwart_2026-10.csv", BAD_ROWS), source="torwart_csv")
+    assert made.table == "calls"
+    used = [line.strip() for line in made.yaml.splitlines() if not line.strip().startswith("#")]
+    told = dict(line.split(": ", 1) for line in used if ": " in line)
+    assert told["call_id"].startswith("'\"Request ID\"'")
+    assert told["started_at"] == '"Timestamp"  # 3 of 30 values are of another kind and will be refused'
+    assert "Completion Tokens" in told["tokens_out"]
+    assert told["latency_s"].startswith(
+        'coalesce((try_cast("Duration (ms)" as double) / 1000)::varchar, "Duration (ms)")  # milliseconds by its '
+        "name, 1 of 30 values"
+    )
+    assert 'try_cast("Cost (cents)" as decimal(38, 14)) / 100' in told["cost_reported"]
+    assert told["person_id"] == '"Nutzer"  # addresses of mail by its values'
+    assert "latency_s from Duration (ms): milliseconds by its name, 1 of 30 values is of another kind and will be "\
+        "refused" in made.guesses  # fmt: skip
+    assert "person_id from Nutzer: addresses of mail by its values" in made.guesses
+
+
+def test_the_bad_rows_alone_are_refused_by_a_draft(tmp_path: Path) -> None:
+    """Filled in, it takes the file; each odd value refuses its row, and none is empty without a word."""
+    project = Project.new(tmp_path / "project")
+    (project.root / "sources").mkdir()
+    export = gateway(tmp_path / "torwart_2026-10.csv", BAD_ROWS)
+    text = draft(export, source="torwart_csv").yaml
+    for name, value in (("kind", "model"), ("environment", "production")):
+        text = text.replace(f'      {name}: "null"', f"      {name}: \"'{value}'\"")
+    (project.root / "sources" / "torwart_csv.yaml").write_text(text, encoding="utf-8")
+    (found,) = project.json("sources", "probe", export)
+    (table,) = found["tables"]
+    assert (found["source"], table["rows"], table["bad"]) == ("torwart_csv", 30, 5)
+    assert sorted(one["first_line"] for one in table["reasons"]) == [4, 7, 11, 13, 22]
+
+
+def test_more_than_a_tenth_of_odd_values_is_another_kind() -> None:
+    """Three of thirty are odd rows, four are not; what more values fit is the better guess."""
+    days = ["2026-10-01"] * 26
+    assert time_guess("x", [*days, "a", "b", *days[:1]]) is not None
+    assert time_guess("x", [*days, "a", "b", "c", "d"]) is None
+    settled = time_guess("x", ["03/04/2026"] * 29 + ["04/20/2026"])
+    assert settled is not None
+    assert [way.note for way in settled.ways] == ["month first by its values"]
+    odd = number_guess("x", ["12"] * 28 + ["4,5"] * 2, is_whole=False)
+    assert odd is not None
+    assert [way.note for way in odd.ways] == ["decimal commas by its values"]
+    seconds = time_guess("x", ["1790841600"] * 29 + ["soon"])
+    assert seconds is not None
+    assert read(seconds.ways[0].expression, "soon") == ["soon"]
+    flag = flag_guess("x", ["ja"] * 19 + ["nein"] * 9 + ["?"] * 2)
+    assert flag is not None
+    assert read(flag.ways[0].expression, "Ja", "nein", "?") == ["true", "false", "?"]
+
+
+def test_cached_input_that_may_count_twice_is_told(tmp_path: Path) -> None:
+    """With cached tokens in a column of their own: why, and the line that subtracts them and hands on what is none."""
+    made = draft(gateway(tmp_path / "a.csv", {}), source="a")
+    why = "Prompt Tokens may hold the cached input of Cached Tokens too, and then it counts twice; if so take this:"
+    assert f"tokens_in_uncached: {why}" in made.guesses
+    lines = made.yaml.splitlines()
+    line = lines[lines.index(f"      # {why}") + 1].strip().removeprefix("# tokens_in_uncached: ").strip("'")
+    expression = line.replace('"Prompt Tokens"', "x").replace('"Cached Tokens"', "'40'")
+    assert read(expression, "100", "many") == ["60", "many"]
+    (tmp_path / "b.csv").write_text(
+        (tmp_path / "a.csv").read_text().replace("Cached Tokens", "Retries"), encoding="utf-8"
+    )
+    assert not any("twice" in one for one in draft(tmp_path / "b.csv", source="b").guesses)
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("torwart_2026-10.csv", "torwart_*.csv"),
+        ("Help Desk.csv", "Help Desk.csv"),
+        ("gateway-20261005T0912.csv", "gateway-*.csv"),
+        ("calls[1].csv", "calls[[]*].csv"),
+        ("2026-10.csv", "2026-10.csv"),
+    ],
+)
+def test_the_files_of_a_draft_are_named_like_the_one_it_was_made_from(tmp_path: Path, name: str, pattern: str) -> None:
+    """Whatever the draft is called: numbers may be others, and a name of few letters is taken as it is."""
+    made = draft(gateway(tmp_path / name, {}), source="other_name")
+    assert f'\nfiles: ["{pattern}"]\n' in made.yaml
+    assert fnmatchcase(name, pattern)

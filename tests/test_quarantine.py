@@ -378,18 +378,23 @@ def test_a_row_of_the_future_is_taken_once_its_day_has_come(nights: Nights) -> N
     assert (late.loaded, nights.entered()) == (1, [("helpdesk.csv", 8, 8, 0, 0)])
 
 
-def test_records_that_can_be_read_now_are_taken_and_unreadable_ones_stay(nights: Nights, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_records_that_can_be_read_now_are_taken_and_unreadable_ones_stay(
+    nights: Nights, tmp_path: Path, mark: str
+) -> None:
     """A line of two columns and one with a bad time: what is written out holds both, and a retry leaves both."""
+    told = f"{TICKETS}delimiter: {json.dumps(mark)}\n"
     rows = [f"T-{i},2026-10-0{i} 09:00:00,a," for i in range(1, 9)]
-    path = write(nights.exports, "helpdesk.csv", [*rows, "T-9,2026-10-09 09:00:00", "T-10,never,a,"], COLUMNS)
-    nights.night(TICKETS)
+    rows += ["T-9,2026-10-09 09:00:00", f'"T-10",never,"a{mark} ""b""",']
+    path = write(nights.exports, "helpdesk.csv", [row.replace(",", mark) for row in rows], COLUMNS.replace(",", mark))
+    nights.night(told)
     (held,) = held_files(nights.con)
     mappings = load_mappings([nights.folder / "maps"])
     (written,) = export(nights.con, [held], nights.folder / "received", mappings, out=tmp_path / "out")
     lines = path.read_text(encoding="utf-8").splitlines()
     assert written.path.read_text(encoding="utf-8").splitlines() == [lines[0], lines[9], lines[10]]
     loads = nights.con.execute(REFUSED).fetchall()
-    nights.night(TICKETS, again=[held.file_hash])
+    nights.night(told, again=[held.file_hash])
     assert nights.con.execute(REFUSED).fetchall() == loads
     assert nights.entered() == [("helpdesk.csv", 10, 8, 0, 2)]
 
@@ -429,6 +434,7 @@ def test_a_value_is_told_by_the_kind_of_its_characters(value: str | None, is_tex
     [
         ("incomplete: the last line has no line end", "incomplete: the last line has no line end", "by itself"),
         ("x", "no source takes this file: neither its name nor its columns are known", "roi sources probe"),
+        ("x", "no source takes this file, and none can be drafted from it: it is no CSV", "with `ignore`, or keep it"),
         ("", "other values under the same key as a.csv:3", "decide which row is right"),
         ("3 of 4 rows break a rule: the file is held back whole", "result: missing", "quarantine_limit"),
         ("", "created_at: in the future (opened in the file)", "once its day has come"),

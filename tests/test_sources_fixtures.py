@@ -16,9 +16,10 @@ import pytest
 from project import ROOT
 
 from pipeline.assurance import probe
-from pipeline.draft import draft, likeness
+from pipeline.draft import draft
 from pipeline.settings import Settings
 from pipeline.source_tests import Rows, difference, export_of, rows_of, run_fixture
+from pipeline.sources.alike import likeness
 from pipeline.sources.binding import bind_problems
 from pipeline.sources.mapping import SourceMapping, examine_mappings, load_mappings
 

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.errors import ConfigurationError
 from pipeline.sources import codes
+from pipeline.sources.binding import examine_bound
 from pipeline.sources.mapping import PACKAGE_SOURCES, SourceMapping, load_mappings, mappings_hash
 
 GOOD = """\
@@ -73,8 +74,9 @@ def test_scalars_stay_the_text_that_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        ("optional: [points]", "optinal: [points]", "6:1  M001  found the unknown key 'optinal', expected a key "
-         "of a mapping, did you mean optional?"),
+        ("optional: [points]", "optinal: [points]", "6:1  M001  found the unknown key 'optinal', expected one "
+         "of source, describes, reader, also, delimiter, files, required, optional, records, ignore, nulls, "
+         "time_zone, final_newline, quarantine_limit, mark, relations, tables, did you mean optional?"),
         ("    where:", "    wehre:", "10:5  M001  found the unknown key 'wehre', expected one of from, where, "
          "version, columns, totals, did you mean where?"),
         ("describes: Answers of a survey\n", "", "1:1  M002  found the mapping without it, expected the key "
@@ -89,6 +91,10 @@ def test_scalars_stay_the_text_that_was_written(tmp_path: Path) -> None:
          "Europe/Berlin, did you mean Europe/Berlin?"),
         ("optional:", 'records: "$.rows"\noptional:', "6:1  M007  found records with the reader csv, expected "
          "records only with the reader json"),
+        ("reader: csv", 'reader: csv\ndelimiter: ":"', "4:1  M003  found delimiter: ':', expected "
+         "',', ';', '\\t' or '|'"),
+        ("reader: csv", 'reader: jsonl\ndelimiter: ";"', "4:1  M016  found a delimiter with the reader jsonl, expected "
+         "a delimiter only with the reader csv"),
         ("optional: [points]", "optional: [points, id]", "5:1  M009  found 'id' twice, expected every column "
          "once"),
         ("  feedback:", "  feedbacks:", "9:3  M010  found the unknown table 'feedbacks', expected a table of "
@@ -113,6 +119,25 @@ def test_one_mistake_gives_exactly_its_message(tmp_path: Path, before: str, afte
     """Break one thing in a good mapping: one problem, with file, line, what was found and what was expected."""
     assert GOOD.count(before) == 1
     assert problems(tmp_path, GOOD.replace(before, after)) == [f"sources/answers.yaml:{expected}"]
+
+
+def test_a_wrong_key_hides_no_other_mistake(tmp_path: Path) -> None:
+    """Unknown keys, a missing description and a zone that is none, and what is wrong in the tables as well.
+
+    A key that is spelled wrong counts as the one that is meant, so that no column is called unknown for it.
+    """
+    text = GOOD.replace("optional: [points]", "optinal: [points]\nseparator: tabs\nfinal_newline: perhaps")
+    text = text.replace("describes: Answers of a survey\n", "").replace("      kind: kind\n", "")
+    text = text.replace("score: points", "scores: points").replace("responded_at: at", "responded_at: att")
+    found, wrong = examine_bound([write(tmp_path, text)])
+    told = [(one.where.removeprefix("sources/answers.yaml:"), one.code) for one in wrong]
+    assert told == [
+        ("1:1", "M002"), ("5:1", "M001"), ("6:1", "M001"), ("7:1", "M003"), ("12:5", "M013"), ("14:7", "M020"),
+        ("15:7", "M011"),
+    ]  # fmt: skip
+    assert [one.source for one in found] == ["answers"]
+    beyond = problems(tmp_path, GOOD.replace("reader: csv", "reader: xls\nsort: id"))
+    assert [line.split("  ")[1] for line in beyond] == ["M003", "M001"]
 
 
 def test_a_mapping_without_fingerprint_is_refused(tmp_path: Path) -> None:

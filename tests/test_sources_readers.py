@@ -136,25 +136,29 @@ def test_csv_reasons_hold_no_value(con: duckdb.DuckDBPyConnection, tmp_path: Pat
 
 _VALUE = st.one_of(
     st.sampled_from(["", "x", " ", "é", "NULL", "0"]),
-    st.lists(st.sampled_from(["p", '"', ",", "\n", "q"]), max_size=4).map("".join),
+    st.lists(st.sampled_from(["p", '"', ",", ";", "\t", "\n", "q"]), max_size=4).map("".join),
 )
 
 
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
 @settings(max_examples=150, deadline=None)
 @given(
     rows=st.lists(st.lists(_VALUE, min_size=1, max_size=5), max_size=6), blanks=st.lists(st.integers(0, 6), max_size=3)
 )
 def test_csv_agrees_with_the_csv_module(
-    shared: duckdb.DuckDBPyConnection, shared_file: Path, rows: list[list[str]], blanks: list[int]
+    shared: duckdb.DuckDBPyConnection, shared_file: Path, mark: str, rows: list[list[str]], blanks: list[int]
 ) -> None:
-    """Values and lines are those Python's csv module finds in any file it writes, with blank lines strewn in."""
+    """Values and lines are those Python's csv module finds in any file it writes, with blank lines strewn in.
+
+    Whatever sets its columns apart.
+    """
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, delimiter=mark, lineterminator="\n")
     writer.writerow("abc")
     for number, row in enumerate(rows):
         text.write("\n" * blanks.count(number))
         writer.writerow(row)
-    reader, line, good, bad = csv.reader(io.StringIO(text.getvalue(), newline="")), 1, [], []
+    reader, line, good, bad = csv.reader(io.StringIO(text.getvalue(), newline=""), delimiter=mark), 1, [], []
     for record in reader:
         width = len(record)
         while len(record) > 3 and not record[-1]:
@@ -164,7 +168,9 @@ def test_csv_agrees_with_the_csv_module(
         elif record:
             bad.append((line, f"{width} columns where 3 were expected"))
         line = reader.line_num + 1
-    counts, records, malformed = read(shared, shared_file, text.getvalue(), CSV, "line, a, b, c")
+    counts, records, malformed = read(
+        shared, shared_file, text.getvalue(), CSV.model_copy(update={"delimiter": mark}), "line, a, b, c"
+    )
     assert (records, malformed) == (good[1:], bad)
     assert counts == RawFile(len(good) - 1 + len(bad), len(bad))
 

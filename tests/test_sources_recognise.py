@@ -69,7 +69,16 @@ def test_columns_alone_make_a_source(tmp_path: Path, name: str, text: str, sourc
     assert found.mapping.source == source
 
 
-UNKNOWN = "no source takes this file: neither its name nor its columns are known; a mapping in sources/ would take it"
+UNKNOWN = (
+    "no source takes this file: neither its name nor its columns are known; a mapping in sources/ would take it: "
+    "roi sources probe FILE --draft sources/NAME.yaml begins one"
+)
+SEMICOLONS = UNKNOWN.replace("sources/ would", 'sources/ with `delimiter: ";"` would')
+NOTHING_TO_DRAFT = (
+    "no source takes this file, and none can be drafted from it: it is no CSV of several columns, and holds no JSON or "
+    "Parquet record; a mapping in sources/ that names it under `files` would take it, or pass it over with `ignore`"
+)
+SET_APART = 'its columns are set apart by semicolons where the mapping says commas; set `delimiter: ";"` in mapping'
 
 
 @pytest.mark.parametrize(
@@ -95,15 +104,38 @@ UNKNOWN = "no source takes this file: neither its name nor its columns are known
         ("qrels", "301 0 FR94 yes\n",
          "looks like trec_qrels but the last column of its first row is not a whole number"),
         ("other.csv", "alpha,beta\n", UNKNOWN),
-        ("plain.txt", "301 Q0 FR940202 104 2.1 STANDARD\n", UNKNOWN),
-        ("empty.json", "[]", UNKNOWN),
-        ("README.md", "# Title\n\nWords.\n", UNKNOWN),
+        ("other.json", '[{"alpha": 1}]', UNKNOWN),
+        ("other.csv", "alpha;beta\n1,5;2,5\n", SEMICOLONS),
+        ("other.csv", "alpha|beta\n", UNKNOWN.replace("sources/ would", 'sources/ with `delimiter: "|"` would')),
+        ("plain.txt", "301 Q0 FR940202 104 2.1 STANDARD\n", NOTHING_TO_DRAFT),
+        ("empty.json", "[]", NOTHING_TO_DRAFT),
+        ("README.md", "# Title\n\nWords.\n", NOTHING_TO_DRAFT),
+        ("lms.csv", "user;course;assigned_at;completed_at\n", f"looks like lms_csv but {SET_APART}"),
+        ("other.csv", "course;user;completed_at;assigned_at\na;b;c,d;e\n", f"looks like lms_csv but {SET_APART}"),
+        ("lms.csv", "user\tcourse\tassigned_at\tcompletedAt\n",
+         "looks like lms_csv but its columns are set apart by tabs where the mapping says commas; set "
+         "`delimiter: \"\\t\"` in mapping; with tabs column 'completed_at' is missing; found 'completedAt'"),
+        ("lms.csv", "name;class\n",
+         f"looks like lms_csv but {SET_APART}; with semicolons columns 'user', 'course', 'assigned_at', "
+         "'completed_at' are missing"),
     ],
 )  # fmt: skip
 def test_a_refusal_says_what_differs(tmp_path: Path, name: str, text: str, reason: str) -> None:
     """The nearest source and the difference are named; of the file, only names like the missing ones are shown."""
     found = seen(tmp_path, name, text)
     assert (found.mapping, found.reason) == (None, reason)
+
+
+def test_a_mapping_of_semicolons_takes_those_alone(tmp_path: Path) -> None:
+    """In any order of the columns, under any name; a file with commas is told what it has and which key to set."""
+    german = mapping("german", "csv", "*umfrage*.csv", "Nutzer Note", delimiter=";")
+    for name, text in (("umfrage.csv", "Nutzer;Note\na;1,5\n"), ("x.csv", "Note;Ort, Land;Nutzer\n2,5;b;a\n")):
+        assert seen(tmp_path, name, text, (FEEDBACK, german)).mapping == german
+    told = seen(tmp_path, "umfrage.csv", "Nutzer,Note\na,1\n", (FEEDBACK, german)).reason
+    assert told == (
+        "looks like german but its columns are set apart by commas where the mapping says semicolons; "
+        'set `delimiter: ","` in mapping'
+    )
 
 
 def test_new_columns_are_warned_of(tmp_path: Path) -> None:
@@ -139,7 +171,7 @@ def test_a_tie_is_refused(tmp_path: Path) -> None:
 def test_a_name_with_pattern_signs_is_only_a_name(tmp_path: Path) -> None:
     """Brackets, stars and question marks in the name of a file match nothing but themselves."""
     assert seen(tmp_path, "lms[1]*?.csv", "user,course,assigned_at,completed_at\n").mapping is LMS
-    assert seen(tmp_path, "[l]ms.csv", "alpha\n").reason == UNKNOWN
+    assert seen(tmp_path, "[l]ms.csv", "alpha\n").reason == NOTHING_TO_DRAFT
 
 
 def test_a_document_is_not_read_whole_for_its_first_record(tmp_path: Path) -> None:

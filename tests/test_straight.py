@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from functools import lru_cache
+from decimal import Decimal
+from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -70,12 +71,11 @@ def rows_with_odd_ones(rows: int = 600, every: int = 12) -> list[dict[str, str]]
     return made
 
 
-def write_csv(path: Path, rows: list[dict[str, str]]) -> None:
+def write_csv(path: Path, rows: list[dict[str, str]], mark: str = ",") -> None:
     """Values with quotes where one may need them."""
-    lines = [
-        ",".join(RAW),
-        *(",".join(f'"{row[name]}"' if " " in row[name] else row[name] for name in RAW) for row in rows),
-    ]
+    lines = [mark.join(RAW)]
+    for row in rows:
+        lines.append(mark.join(f'"{row[name]}"' if {" ", mark} & {*row[name]} else row[name] for name in RAW))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -116,12 +116,15 @@ def write_typed_parquet(path: Path, rows: list[dict[str, str]]) -> None:
 
 
 WRITERS: dict[str, Callable[[Path, list[dict[str, str]]], None]] = {
-    "csv": write_csv, "jsonl": write_jsonl, "parquet": write_parquet, "typed.parquet": write_typed_parquet,
+    "csv": write_csv, "semicolon.csv": partial(write_csv, mark=";"), "tab.csv": partial(write_csv, mark="\t"),
+    "jsonl": write_jsonl, "parquet": write_parquet, "typed.parquet": write_typed_parquet,
 }  # fmt: skip
 
 
-def mapping(reader: str, **more: object) -> SourceMapping:
-    """A mapping of calls."""
+def mapping(kind: str, **more: object) -> SourceMapping:
+    """A mapping of calls, for the kinds of files that are written here."""
+    reader = kind.rpartition(".")[2]
+    more = {"delimiter": {"semicolon.csv": ";", "tab.csv": "\t"}.get(kind, ",")} | more
     table: dict[str, Any] = {"columns": COLUMNS, "totals": ["tokens_out", "cost_reported"]}
     table |= {key: more.pop(key) for key in ("where", "version", "from") if key in more}
     said = {"source": "gateway", "describes": "x", "reader": "csv", "also": ["jsonl", "parquet"], "files": ["calls*"]}
@@ -199,14 +202,28 @@ def test_odd_rows_among_plain_ones(
 ) -> None:
     """One row in twelve is odd in some column: what is loaded, quarantined, counted and summed is the same."""
     WRITERS[kind](folder / f"calls.{kind}", rows_with_odd_ones())
-    quick, long = both(tmp_path, mapping(kind.rpartition(".")[2]), monkeypatch)
+    quick, long = both(tmp_path, mapping(kind), monkeypatch)
     assert went == [True]
     assert quick == long
     assert 10 < len(long["quarantine"]) < 50
     assert len(long["core"]) + len(long["quarantine"]) == 600
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_semicolons_and_decimal_commas(
+    tmp_path: Path, folder: Path, went: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Costs as spreadsheets write them: 300 rows of 0,00000000 to 0,00000299 and a thousand cost 1000,00044850."""
+    monkeypatch.setitem(COLUMNS, "cost_reported", "replace(replace(cost, '.', ''), ',', '.')")
+    rows = [row | {"cost": row["cost"].replace(".", ",")} for row in map(plain_row, range(300))]
+    write_csv(folder / "calls.csv", [*rows, plain_row(300) | {"cost": "1.000,00"}], mark=";")
+    quick, long = both(tmp_path, mapping("semicolon.csv"), monkeypatch)
+    assert went == [True]
+    assert quick == long
+    assert len(long["core"]) == 301
+    assert any(Decimal("1000.00044850") in row for row in long["totals"]), long["totals"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "semicolon.csv", "jsonl"])
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\ufeff\n"], ids=["LF", "CR LF", "BOM"])
 @pytest.mark.parametrize("threads", [1, 2, 7])
 def test_records_keep_their_lines_in_parts(
@@ -215,7 +232,7 @@ def test_records_keep_their_lines_in_parts(
     """A file read in parts side by side has the records of the file read in order, each with its line."""
     monkeypatch.setattr(file_source, "_LEAST_PART", 1)
     path, told = tmp_path / f"calls.{kind}", mapping(kind)
-    quoted = 'say ""a, b"" ' if kind == "csv" else 'say "a, b" '
+    quoted = 'say "a, b" ' if kind == "jsonl" else 'say ""a, b"" '
     rows = [plain_row(at) | {"prompt": quoted} for at in range(200)]
     WRITERS[kind](path, rows)
     begin, end = ends[: ends.startswith("\ufeff")], ends.removeprefix("\ufeff")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,9 @@ _REASONS = {
 }
 
 
-def read_csv(con: DuckDBPyConnection, path: Path, *, known: tuple[str, ...], called: list[str], limits: Limits) -> None:
+def read_csv(
+    con: DuckDBPyConnection, path: Path, *, known: tuple[str, ...], delimiter: str, called: list[str], limits: Limits
+) -> None:
     """Create `raw` from a CSV file and fill `raw_malformed`, both with the physical line a record begins on.
 
     DuckDB binds columns by position, so the header is read first and its own order is what it gets. Where every record
@@ -37,13 +39,13 @@ def read_csv(con: DuckDBPyConnection, path: Path, *, known: tuple[str, ...], cal
     malformed, Python's csv module goes over the file once more for them. Columns of `known` that the file does not have
     are NULL. `called` are the stem and the name of the file.
     """
-    header = csv_header(path)
+    header = csv_header(path, delimiter)
     nulls = "".join(f"NULL::VARCHAR AS {identifier(name)}, " for name in absent(known, header.names))
     with _one_line_end(path) as uniform:
         rejected = _read(con, uniform, header, nulls=nulls, called=called, limits=limits)
         rows = count(con, "SELECT count(*) FROM raw")
         if rejected or header.lines + rows != line_facts(uniform).lines:
-            lines = _record_lines(uniform, width=len(header.names), rejected=rejected, limits=limits)
+            lines = _record_lines(_records(uniform, delimiter, limits), width=len(header.names), rejected=rejected)
             _renumber(con, lines, rows=rows, header_lines=header.lines)
 
 
@@ -75,7 +77,7 @@ def _read(
         sql = f"""CREATE OR REPLACE TEMP TABLE raw AS
                 SELECT row_number() OVER () + {header.lines} AS line, *, {nulls}{FILE_COLUMNS}
                 FROM read_csv(?, columns={{{columns}}}, auto_detect=false, header=true,
-                  delim=',', quote='"', escape='"', {rejects}, {size_options(limits)})"""
+                  delim={literal(header.delimiter)}, quote='"', escape='"', {rejects}, {size_options(limits)})"""
         con.execute(parsed(sql), [*called, str(path)])
         return _rejects(con)
     finally:
@@ -110,9 +112,9 @@ class _Lines:
             self.shift.append(shift)
 
 
-def _record_lines(path: Path, *, width: int, rejected: dict[int, str], limits: Limits) -> _Lines:
+def _record_lines(records: Iterable[tuple[int, int]], *, width: int, rejected: dict[int, str]) -> _Lines:
     lines = _Lines()
-    for number, (line, fields) in enumerate(_records(path, limits), start=1):
+    for number, (line, fields) in enumerate(records, start=1):
         if number == 1:
             continue
         if number in rejected:
@@ -129,12 +131,12 @@ def _reason(kind: str, *, fields: int, width: int) -> str:
     return _REASONS.get(kind, "not CSV")
 
 
-def _records(path: Path, limits: Limits) -> Iterator[tuple[int, int]]:
+def _records(path: Path, delimiter: str, limits: Limits) -> Iterator[tuple[int, int]]:
     """The line each record begins on and its number of fields; header and blank lines, of no fields, are included."""
     before = csv.field_size_limit(2 * limits.max_line_bytes)
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-            reader, line = csv.reader(stream), 1
+            reader, line = csv.reader(stream, delimiter=delimiter), 1
             for record in reader:
                 yield line, len(record)
                 line = reader.line_num + 1

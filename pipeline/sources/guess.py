@@ -6,13 +6,17 @@ A guess says every way in which the values may be meant. Where there are two, no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
+from pipeline.sources.alike import in_words
 from pipeline.sources.sql import literal
 from pipeline.tables import Column
 
+_MOST_ODD = 0.1
+"""Share of the values that may be of another kind: a few bad rows do not hide what a column is."""
 _FORMS = {
     "%d.%m.%Y": "day first", "%d.%m.%y": "day first",
     "%d/%m/%Y": "day first", "%m/%d/%Y": "month first", "%d/%m/%y": "day first", "%m/%d/%y": "month first",
@@ -44,6 +48,8 @@ class Guess:
 
     ways: tuple[Way, ...]
     doubt: str = ""
+    is_odd: bool = False
+    """Some of the numbers are none."""
 
 
 def time_guess(column: str, values: Sequence[str], days: Iterable[str] = ()) -> Guess | None:
@@ -51,18 +57,43 @@ def time_guess(column: str, values: Sequence[str], days: Iterable[str] = ()) -> 
 
     `days` are all days of the file where `values` are only its first ones: a 20th settles what comes first.
     """
-    for pattern, divisor, note in (
-        (r"\d{10}(\.\d+)?", "", "Unix seconds"),
-        (r"\d{13}", " / 1000", "Unix milliseconds"),
-    ):
-        if values and all(re.fullmatch(pattern, value) for value in values):
-            return Guess((Way(f"to_timestamp(try_cast({column} as double){divisor})", f"{note} by its values"),))
-    if all(_ISO.match(value) for value in values):
-        return Guess((Way(column),))
-    forms = [form for form in _FORMS if _is_written(values, form) and all(_reads(day, form) for day in days)]
-    ways = tuple(Way(_as_time(column, values, form), f"{_FORMS[form]} by its values") for form in forms)
+    unix = ((r"\d{10}(\.\d+)?", "", "Unix seconds"), (r"\d{13}", " / 1000", "Unix milliseconds"))
+    for pattern, divisor, note in unix:
+        fit = _fitting(values, partial(re.fullmatch, pattern))
+        if values and fit:
+            told = f"to_timestamp(try_cast({column} as double){divisor})"
+            told = told if fit == len(values) else f"coalesce({told}::varchar, {column})"
+            return Guess((Way(told, _noted(f"{note} by its values", fit, values)),))
+    if fit := _fitting(values, _ISO.match):
+        return Guess((Way(column, _noted("", fit, values)),))
+    days, fits = tuple(days), {form: _fitting(values, partial(_is_written, form)) for form in _FORMS}
+    of_days = {form: _fitting(days, partial(_reads, form)) for form, fit in fits.items() if fit}
+    best = max((fits[form] + of_days[form] for form in of_days if of_days[form]), default=0)
+    ways = tuple(
+        Way(_as_time(column, values, form), _noted(f"{_FORMS[form]} by its values", fits[form], values))
+        for form in of_days
+        if of_days[form] and fits[form] + of_days[form] == best
+    )
     doubt = "day first and month first both fit, for no value has a number above 12 in either place"
     return Guess(ways, doubt if len(ways) > 1 else "") if ways else None
+
+
+def _fitting(values: Sequence[str], is_one: Callable[[str], object]) -> float:
+    """How many values are of a kind where nearly all are, else 0; of no values all are, which is more than none."""
+    odd, most = 0, len(values) * _MOST_ODD
+    for value in values:
+        odd += not is_one(value)
+        if odd > most:
+            return 0
+    return len(values) - odd if values else 0.5
+
+
+def _noted(note: str, fit: float, values: Sequence[str]) -> str:
+    """What is said of values, and how many of them are otherwise."""
+    odd = len(values) - int(fit) if values else 0
+    verb = "is" if odd == 1 else "are"
+    told = f"{odd} of {len(values)} values {verb} of another kind and will be refused" if odd else ""
+    return ", ".join(filter(None, [note, told]))
 
 
 def has_local_times(values: Sequence[str]) -> bool:
@@ -70,11 +101,11 @@ def has_local_times(values: Sequence[str]) -> bool:
     return any(":" in value and not _OFFSET.search(value) for value in values)
 
 
-def _is_written(values: Sequence[str], form: str) -> bool:
-    return all(any(_reads(value, form + clock) for clock in _CLOCKS) for value in values)
+def _is_written(form: str, value: str) -> bool:
+    return any(_reads(form + clock, value) for clock in _CLOCKS)
 
 
-def _reads(value: str, form: str) -> bool:
+def _reads(form: str, value: str) -> bool:
     try:
         datetime.strptime(value, form)
     except ValueError:
@@ -84,7 +115,7 @@ def _reads(value: str, form: str) -> bool:
 
 def _as_time(column: str, values: Sequence[str], form: str) -> str:
     """The expression; what cannot be read is handed on as it is, so that it is refused instead of missing."""
-    clocks = [clock for clock in _CLOCKS if any(_reads(value, form + clock) for value in values)]
+    clocks = [clock for clock in _CLOCKS if any(_reads(form + clock, value) for value in values)]
     forms = [literal(form + clock) for clock in clocks]
     told = forms[0] if len(forms) == 1 else f"[{', '.join(forms)}]"
     return f"coalesce(try_strptime({column}, {told})::varchar, {column})"
@@ -92,27 +123,32 @@ def _as_time(column: str, values: Sequence[str], form: str) -> str:
 
 def flag_guess(column: str, values: Sequence[str]) -> Guess | None:
     """How a column says yes and no, None when it says something else."""
-    words = {value.lower() for value in values}
-    for yes, no in _FLAGS:
-        if words <= {yes, no}:
-            if yes == "true" or not words:
-                return Guess((Way(column),))
-            told = f"case lower(trim({column})) when {literal(yes)} then 'true' when {literal(no)} then 'false'"
-            return Guess((Way(f"{told} else {column} end", f"{yes} and {no} by its values"),))
-    return None
+    words = [value.lower() for value in values]
+    fits = {pair: _fitting(words, pair.__contains__) for pair in _FLAGS}
+    (yes, no), fit = max(fits.items(), key=lambda one: one[1])
+    if not fit:
+        return None
+    if yes == "true":
+        return Guess((Way(column, _noted("", fit, values)),))
+    told = f"case lower(trim({column})) when {literal(yes)} then 'true' when {literal(no)} then 'false'"
+    return Guess((Way(f"{told} else {column} end", _noted(f"{yes} and {no} by its values", fit, values)),))
 
 
 def number_guess(column: str, values: Sequence[str], *, is_whole: bool) -> Guess | None:
     """How the numbers of a column are written, None when they are none; `is_whole` ones have no decimals."""
-    if all(map(_is_number, values)):
-        return Guess((Way(column),))
+    plain, thousands = _fitting(values, _is_number), _fitting(values, _THOUSANDS_COMMA.fullmatch)
+    decimal = 0 if is_whole else _fitting(values, _DECIMAL_COMMA.fullmatch)
+    fit = max(plain, decimal, thousands)
+    if not fit or plain == fit:
+        return Guess((Way(column, _noted("", fit, values)),), is_odd=fit < len(values)) if fit else None
     ways = []
-    if not is_whole and all(map(_DECIMAL_COMMA.fullmatch, values)):
-        ways.append(Way(f"replace(replace({column}, '.', ''), ',', '.')", "decimal commas by its values"))
-    if all(map(_THOUSANDS_COMMA.fullmatch, values)):
-        ways.append(Way(f"replace({column}, ',', '')", "commas between thousands by its values"))
+    if decimal == fit:
+        ways.append((f"replace(replace({column}, '.', ''), ',', '.')", "decimal commas by its values"))
+    if thousands == fit:
+        ways.append((f"replace({column}, ',', '')", "commas between thousands by its values"))
     doubt = "a comma may begin decimals or set thousands apart, for three digits follow each"
-    return Guess(tuple(ways), doubt if len(ways) > 1 else "") if ways else None
+    noted = tuple(Way(told, _noted(note, fit, values)) for told, note in ways)
+    return Guess(noted, doubt if len(ways) > 1 else "", is_odd=fit < len(values))
 
 
 def _is_number(value: str) -> bool:
@@ -123,11 +159,15 @@ def _is_number(value: str) -> bool:
     return True
 
 
-def in_unit(column: Column, name: str, way: Way) -> Way:
-    """A number in the unit of its column, by the unit at the end of the name of the other."""
+def in_unit(column: Column, name: str, way: Way, *, handed_on: str = "") -> Way:
+    """A number in the unit of its column, by the unit at the end of the name of the other.
+
+    `handed_on` is the column as SQL names it where some of its values are no numbers: they are refused as they are.
+    """
     for pattern, kinds, formula, note in _UNITS:
-        if column.type in kinds and re.search(pattern, name, re.IGNORECASE):
+        if column.type in kinds and re.search(pattern, in_words(name), re.IGNORECASE):
             told = f"try_cast({way.expression} as {_cast(column)}) {formula}"
+            told = f"coalesce(({told})::varchar, {handed_on})" if handed_on else told
             return Way(told, ", ".join(filter(None, [note, way.note])))
     return way
 
@@ -145,6 +185,14 @@ _UNITS = (
 
 def _cast(column: Column) -> str:
     return "decimal(38, 14)" if column.type in ("money", "price", "minutes") else "double"
+
+
+def are_addresses(values: Sequence[str]) -> bool:
+    """Nearly all of the values are addresses of mail, so that they name people whatever the column is called."""
+    return bool(values) and _fitting(values, _ADDRESS.fullmatch) > 0
+
+
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def is_named_like_id(name: str) -> bool:

@@ -21,7 +21,8 @@ _RECORDS = re.compile(r"\$(\.[A-Za-z_][A-Za-z0-9_]*)+")
 
 def judge_mapping(mapping: SourceMapping, *, stem: str) -> list[Problem]:
     """Every problem of one mapping; `stem` is the name of its file without `.yaml`."""
-    problems = [*_identity(mapping, stem), *_zone(mapping), *_records(mapping), *_fingerprint(mapping)]
+    problems = [*_identity(mapping, stem), *_zone(mapping), *_records(mapping), *_delimiter(mapping)]
+    problems.extend(_fingerprint(mapping))
     for name, table_mapping in mapping.tables.items():
         problems.extend(_table(mapping, name, table_mapping))
     return problems
@@ -65,6 +66,13 @@ def _records(mapping: SourceMapping) -> Iterator[Problem]:
     elif mapping.records is not None and not _RECORDS.fullmatch(mapping.records):
         found = quoted(mapping.records)
         yield problem(where, codes.WRONG_RECORDS, found=found, expected="a path of names such as $.report.rows")
+
+
+def _delimiter(mapping: SourceMapping) -> Iterator[Problem]:
+    if mapping.delimiter != "," and "csv" not in (mapping.reader, *mapping.also):
+        found = f"a delimiter with the reader {mapping.reader}"
+        where = mapping.where("delimiter")
+        yield problem(where, codes.NO_DELIMITER, found=found, expected="a delimiter only with the reader csv")
 
 
 def _fingerprint(mapping: SourceMapping) -> Iterator[Problem]:

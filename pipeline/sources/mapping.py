@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from pipeline.catalog.document import MAX_BYTES, Document, KeyPath, read_document
-from pipeline.catalog.wording import near, one_of, problem, quoted
+from pipeline.catalog.wording import near, problem, quoted
 from pipeline.errors import ConfigurationError, Problem, in_file_order
 from pipeline.sources import codes
 from pipeline.sources.judgement import judge_mapping
@@ -24,6 +25,8 @@ __all__ = ["PACKAGE_SOURCES", "SourceMapping", "TableMapping", "examine_mappings
 
 PACKAGE_SOURCES = Path(__file__).parent
 """The mappings that come with the package."""
+_APART = frozenset({"time_zone", "delimiter", "nulls", "final_newline", "quarantine_limit", "mark"})
+"""Keys whose values nothing else in a mapping is judged by, and that may be left out."""
 
 
 def load_mappings(directories: Sequence[Path] = (PACKAGE_SOURCES,)) -> tuple[SourceMapping, ...]:
@@ -39,7 +42,7 @@ def load_mappings(directories: Sequence[Path] = (PACKAGE_SOURCES,)) -> tuple[Sou
 
 
 def examine_mappings(directories: Sequence[Path]) -> tuple[tuple[SourceMapping, ...], tuple[Problem, ...]]:
-    """The mappings that could be read, in the order of their ids, and every problem of every file."""
+    """The mappings as far as they could be read, in the order of their ids, and every problem of every file."""
     files = {path.stem: path for directory in directories for path in sorted(directory.glob("*.yaml"))}
     return _examined(tuple((files[stem], _content(files[stem])) for stem in sorted(files)))
 
@@ -72,11 +75,49 @@ def _read_mapping(path: Path) -> tuple[SourceMapping | None, list[Problem]]:
     document = _named(read_document(path), _shown(path))
     if document.problems:
         return None, list(document.problems)
+    data = _as_written(document.data, (), document)
     try:
-        mapping = SourceMapping.at(document.positions, _as_written(document.data, (), document))
+        mapping = SourceMapping.at(document.positions, data)
     except ValidationError as error:
-        return None, [_problem(one, document) for one in error.errors(include_url=False)]
+        found = error.errors(include_url=False)
+        rest = _without(data, found, document)
+        return rest, [
+            *(_problem(one, document) for one in found),
+            *(judge_mapping(rest, stem=path.stem) if rest else ()),
+        ]
     return mapping, judge_mapping(mapping, stem=path.stem)
+
+
+def _without(data: object, faults: Sequence[Mapping[str, Any]], document: Document) -> SourceMapping | None:
+    """A mapping without the keys that are wrong, so that its other mistakes are found too; None when they matter there.
+
+    An unknown key stands for the one it is like; what says nothing of columns and tables is left out.
+    """
+    rest: Any = deepcopy(data)
+    for fault in faults:
+        path: KeyPath = tuple(fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            _respell(rest, path)
+        elif path[:1] == ("describes",):
+            rest["describes"] = "without a description"
+        elif path and path[0] in _APART:
+            rest.pop(path[0], None)
+        else:
+            return None
+    try:
+        return SourceMapping.at(document.positions, rest)
+    except ValidationError:
+        return None
+
+
+def _respell(data: dict[Any, Any], path: KeyPath) -> None:
+    """Give an unknown key the name it is like, or take it out."""
+    owner: Any = data
+    for step in path[:-1]:
+        owner = owner[step]
+    said, meant = owner.pop(path[-1]), near(str(path[-1]), _fields(path))
+    if meant is not None:
+        owner.setdefault(meant, said)
 
 
 def _shown(path: Path) -> str:
@@ -107,7 +148,7 @@ def _problem(error: Mapping[str, Any], document: Document) -> Problem:
     path: KeyPath = tuple(error["loc"])
     where, fields = document.positions.where(*path), _fields(path)
     if error["type"] == "extra_forbidden":
-        found, expected = f"the unknown key {quoted(str(path[-1]))}", one_of(fields, otherwise="a key of a mapping")
+        found, expected = f"the unknown key {quoted(str(path[-1]))}", f"one of {', '.join(fields)}"
         return problem(where, codes.UNKNOWN_KEY, found=found, expected=expected, meant=near(str(path[-1]), fields))
     if error["type"] == "missing":
         owner = ".".join(map(str, path[:-1])) or "the mapping"

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from pipeline.catalog.document import Positions
 
 Reader = Literal["csv", "json", "jsonl", "parquet", "trec"]
+Delimiter = Literal[",", ";", "\t", "|"]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
 Words = Annotated[str, Field(min_length=1, max_length=400)]
 Expression = Annotated[str, Field(min_length=1, max_length=8000)]
@@ -43,6 +44,8 @@ class SourceMapping(_Strict):
     describes: Words
     reader: Reader
     also: tuple[Reader, ...] = ()
+    delimiter: Delimiter = ","
+    """By what a CSV file sets its columns apart."""
     files: Annotated[tuple[Words, ...], Field(min_length=1)]
     required: tuple[RawColumn, ...] = ()
     optional: tuple[RawColumn, ...] = ()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.sources.model import SourceMapping
-from pipeline.sources.shapes import Shape, shape_of, written_as
+from pipeline.sources.model import Delimiter, Reader, SourceMapping
+from pipeline.sources.shapes import Shape, delimiter_of, shape_of, written_as
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,8 +20,15 @@ if TYPE_CHECKING:
 _LIKE = 0.5
 """Share of the required columns that must be there for a file to look like a source."""
 _MOST_WARNINGS = 10
-_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-_UNKNOWN = "no source takes this file: neither its name nor its columns are known; a mapping in sources/ would take it"
+_SEPARATORS: dict[Delimiter, str] = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_UNKNOWN = (
+    "no source takes this file: neither its name nor its columns are known; a mapping in sources/{more} would take it: "
+    "roi sources probe FILE --draft sources/NAME.yaml begins one"
+)
+_NOTHING_TO_DRAFT = (
+    "no source takes this file, and none can be drafted from it: it is no CSV of several columns, and holds no JSON or "
+    "Parquet record; a mapping in sources/ that names it under `files` would take it, or pass it over with `ignore`"
+)
 
 
 @dataclass(frozen=True)
@@ -38,8 +47,12 @@ class _Candidate:
     """One mapping held against one file."""
 
     mapping: SourceMapping
-    shape: Shape
+    looker: _Looker
     is_named: bool
+
+    @property
+    def shape(self) -> Shape:
+        return self.looker.shape(self.mapping)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -68,6 +81,18 @@ class _Candidate:
         """Share of the required columns that the file has."""
         return 1 - len(self.missing) / self.weight if self.weight and not self.shape.problem else 0.0
 
+    @property
+    def as_set_apart(self) -> _Candidate:
+        """Itself, or where the file sets its columns apart by another sign than the mapping says, as with that sign."""
+        if self.mapping.reader != "csv" or not self.missing:
+            return self
+        mark = self.looker.delimiter
+        if mark in {None, self.mapping.delimiter}:
+            return self
+        other = _Candidate(self.mapping.model_copy(update={"delimiter": mark}), self.looker, self.is_named)
+        is_better = len(other.missing) < len(self.missing) or len(self.shape.names) == 1
+        return other if is_better else self
+
 
 def recognise(
     path: Path, name: str, mappings: Sequence[SourceMapping], *, con: duckdb.DuckDBPyConnection | None = None
@@ -79,13 +104,13 @@ def recognise(
     an object. Parquet files need the connection.
     """
     looker, mappings = _Looker(path, con), _formats(path, mappings)
-    named = [_Candidate(one, looker.shape(one), True) for one in mappings if _is_named(one, name)]
+    named = [_Candidate(one, looker, True) for one in mappings if _is_named(one, name)]
     if named:
         fitting = [one for one in named if one.fits]
         return _most_specific(fitting) if fitting else _refused(min(named, key=_nearness))
-    others = [_Candidate(one, looker.shape(one), False) for one in mappings if _shows_by_columns(one)]
+    others = [_Candidate(one, looker, False) for one in mappings if _shows_by_columns(one)]
     fitting = [one for one in others if one.fits]
-    return _most_specific(fitting) if fitting else _nearest(others)
+    return _most_specific(fitting) if fitting else _nearest(others, looker)
 
 
 def named_sources(name: str, mappings: Sequence[SourceMapping]) -> tuple[str, ...]:
@@ -105,13 +130,27 @@ class _Looker:
 
     path: Path
     con: duckdb.DuckDBPyConnection | None
-    seen: dict[tuple[str, str | None], Shape] = field(default_factory=dict)
+    seen: dict[tuple[str, str | None, str], Shape] = field(default_factory=dict)
 
     def shape(self, mapping: SourceMapping) -> Shape:
-        key = (mapping.reader, mapping.records)
+        return self._shape(mapping.reader, mapping.records, mapping.delimiter)
+
+    def _shape(self, reader: Reader, records: str | None, delimiter: Delimiter) -> Shape:
+        key = (reader, records, delimiter)
         if key not in self.seen:
-            self.seen[key] = shape_of(self.path, reader=mapping.reader, records=mapping.records, con=self.con)
+            self.seen[key] = shape_of(self.path, reader=reader, records=records, delimiter=delimiter, con=self.con)
         return self.seen[key]
+
+    @cached_property
+    def delimiter(self) -> Delimiter | None:
+        """By what the file sets its columns apart, were it CSV."""
+        return delimiter_of(self.path)
+
+    @property
+    def has_records(self) -> bool:
+        """It is JSON or Parquet with a record that has names."""
+        own = written_as(self.path) - {"csv", "trec"}
+        return any(self._shape(reader, None, ",").names for reader in sorted(own))
 
 
 def _is_named(mapping: SourceMapping, name: str) -> bool:
@@ -124,7 +163,7 @@ def _shows_by_columns(mapping: SourceMapping) -> bool:
 
 
 def _nearness(candidate: _Candidate) -> tuple[bool, int, str]:
-    return bool(candidate.shape.problem), len(candidate.missing), candidate.mapping.source
+    return bool(candidate.shape.problem), len(candidate.as_set_apart.missing), candidate.mapping.source
 
 
 def _most_specific(fitting: list[_Candidate]) -> Recognition:
@@ -147,12 +186,21 @@ def _warnings(candidate: _Candidate) -> tuple[str, ...]:
     return (*new[:_MOST_WARNINGS], *([f"{more} more new columns"] if more > 0 else []))
 
 
-def _nearest(candidates: Iterable[_Candidate]) -> Recognition:
+def _nearest(candidates: Iterable[_Candidate], looker: _Looker) -> Recognition:
     """The refusal of a file whose name nobody knows."""
-    like = [one for one in candidates if one.likeness >= _LIKE and one.missing]
+    like = [one for one in candidates if one.as_set_apart.likeness >= _LIKE and one.missing]
     if not like:
-        return Recognition(None, reason=_UNKNOWN)
-    return _refused(max(like, key=lambda one: (one.likeness, one.weight, one.mapping.source)))
+        return Recognition(None, reason=_unknown(looker))
+    return _refused(max(like, key=lambda one: (one.as_set_apart.likeness, one.weight, one.mapping.source)))
+
+
+def _unknown(looker: _Looker) -> str:
+    """What would take a file that is like no source."""
+    if looker.has_records:
+        return _UNKNOWN.format(more="")
+    if looker.delimiter is None or written_as(looker.path) & {"json", "parquet"}:
+        return _NOTHING_TO_DRAFT
+    return _UNKNOWN.format(more="" if looker.delimiter == "," else f" with {_key_of(looker.delimiter)}")
 
 
 def _refused(nearest: _Candidate) -> Recognition:
@@ -185,16 +233,26 @@ def _row_difference(candidate: _Candidate) -> str:
     return ""
 
 
-def other_separator(names: Sequence[str]) -> str:
-    """By what a header sets its columns apart where it has no comma; '' when it has, or has one column."""
-    only = names[0] if len(names) == 1 else ""
-    return next((said for mark, said in _SEPARATORS.items() if mark in only), "")
+def _key_of(delimiter: Delimiter) -> str:
+    """The key of a mapping as it stands in the YAML."""
+    return f"`delimiter: {json.dumps(delimiter)}`"
 
 
 def _missing_names(candidate: _Candidate) -> str:
+    other = candidate.as_set_apart
+    if other is candidate:
+        return _names_missing(candidate)
+    found, declared = (_SEPARATORS[one.mapping.delimiter] for one in (other, candidate))
+    file = candidate.mapping.where().partition(":")[0]
+    is_shipped = file.startswith("pipeline/")
+    do = f"copy {file} into sources/ and set {{key}} there" if is_shipped else f"set {{key}} in {file}"
+    said = f"its columns are set apart by {found} where the mapping says {declared}; "
+    also = f"; with {found} {_names_missing(other)}" if other.missing else ""
+    return said + do.format(key=_key_of(other.mapping.delimiter)) + also
+
+
+def _names_missing(candidate: _Candidate) -> str:
     missing = candidate.missing
-    if candidate.mapping.reader == "csv" and (mark := other_separator(candidate.shape.names)):
-        return f"its columns are set apart by {mark}; save it with commas"
     word = "column" if candidate.mapping.reader in {"csv", "parquet"} else "key"
     listed = ", ".join(f"'{name}'" for name in missing)
     verb = f"{word} {listed} is" if len(missing) == 1 else f"{word}s {listed} are"

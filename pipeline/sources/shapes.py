@@ -7,17 +7,20 @@ import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pipeline.sources.bytes_check import DEFAULT_LIMITS, incomplete
-from pipeline.sources.model import Reader
+from pipeline.sources.model import Delimiter, Reader
 
 if TYPE_CHECKING:
     import duckdb
 
 _HEAD = 1 << 20
 """Characters read of a text file; a header or first record beyond that is not looked for."""
+_ROWS = 20
+"""Records that tell by what a CSV file sets its columns apart."""
 OWN_COLUMNS = ("line", "record", "whole_document", "file_stem", "file_name")
 """Columns `raw` has besides those of the file."""
 
@@ -55,20 +58,47 @@ def raw_names(names: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Header:
-    """The header of a CSV file: the column names of `raw`, and how many physical lines it takes."""
+    """The header of a CSV file: the column names of `raw`, how many physical lines it takes, and what parts them."""
 
     names: tuple[str, ...]
     lines: int
+    delimiter: str
 
 
-def csv_header(path: Path) -> Header:
+def csv_header(path: Path, delimiter: str) -> Header:
     """Read the header of a CSV file; it has no names when there is none."""
-    reader = csv.reader(io.StringIO(_head(path), newline=""))
+    reader = csv.reader(io.StringIO(_head(path), newline=""), delimiter=delimiter)
     try:
         names = raw_names(next(reader, []))
     except csv.Error:
-        return Header((), 1)
-    return Header(names, reader.line_num)
+        return Header((), 1, delimiter)
+    return Header(names, reader.line_num, delimiter)
+
+
+def delimiter_of(path: Path) -> Delimiter | None:
+    """By what a CSV file sets its columns apart: what makes its first records as wide as its header, the widest first.
+
+    None of a file of one column, and of one that is no CSV.
+    """
+    marks: tuple[Delimiter, ...] = get_args(Delimiter)
+    widths = {mark: _width(path, mark) for mark in marks}
+    best = max(marks, key=lambda mark: widths[mark])
+    return best if widths[best][1] else None
+
+
+def _width(path: Path, delimiter: str) -> tuple[float, int]:
+    """The share of the first records that are as wide as the header, and its width; nothing for one column.
+
+    Beside a wrong sign the quotes of a header are in wrong places.
+    """
+    text = _head(path)
+    try:
+        next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), [])
+        records = islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), _ROWS)
+        widths = [len(record) for record in records if record]
+    except csv.Error:
+        return 0, 0
+    return (widths.count(widths[0]) / len(widths), widths[0]) if widths and widths[0] > 1 else (0, 0)
 
 
 def absent(known: Iterable[str], present: Iterable[str]) -> tuple[str, ...]:
@@ -90,11 +120,16 @@ def written_as(path: Path) -> frozenset[Reader]:
 
 
 def shape_of(
-    path: Path, *, reader: Reader, records: str | None = None, con: duckdb.DuckDBPyConnection | None = None
+    path: Path,
+    *,
+    reader: Reader,
+    records: str | None = None,
+    delimiter: Delimiter = ",",
+    con: duckdb.DuckDBPyConnection | None = None,
 ) -> Shape:
     """The shape of a file as one reader sees it; only Parquet files need the connection."""
     if reader == "csv":
-        names = csv_header(path).names
+        names = csv_header(path, delimiter).names
         return Shape(names) if names else Shape(problem="it has no header")
     if reader == "jsonl":
         return _first_line_keys(path)
