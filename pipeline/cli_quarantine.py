@@ -131,7 +131,9 @@ def quarantine_export(
     for one in written:
         typer.echo(f"{one.path}: {'the whole file' if one.is_whole else f'{one.records} records'}")
     typer.echo(
-        f"Mend them, then copy {folder / 'mended'} into {chosen.exports}" if written else "Nothing is quarantined."
+        f"Mend them, copy {folder / 'mended'} into {chosen.exports}, then {chosen.running}"
+        if written
+        else "Nothing is quarantined."
     )
 
 

@@ -17,6 +17,7 @@ from pipeline.reports import EditionData
 from pipeline.roi.bill_read import reconciled
 from pipeline.roi.store import stored_result
 from pipeline.tables import load_tables
+from pipeline.warehouse import ledger
 from pipeline.warehouse.connection import rows
 
 Record = dict[str, object]
@@ -119,7 +120,7 @@ def collect(
     """
     edition = latest_edition(con)
     if edition is None:
-        raise RoiError("There is no edition yet; run make nightly first.")
+        raise RoiError(f"There is no edition yet; run {ledger.commands(con).make('nightly')} first.")
     number, notes = int(str(edition["number"])), json.loads(str(edition["notes"]))
     checks = [json.loads(str(row["result"])) for row in rows(con, "SELECT result FROM ledger.checks ORDER BY position")]
     result = stored_result(con, number)

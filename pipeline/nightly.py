@@ -158,7 +158,7 @@ def _unchanged(run: _Run) -> Summary:
         held = _still_quarantined(con)
     number = int(str(edition["number"]))
     summary = Summary(settings.name, number, str(edition["as_of"]), values=values, still_quarantined=held)
-    summary.asked = settings.exports_asked
+    summary.asked = settings.commands.asked
     if drawn_edition(settings.reports) != (settings.name, summary.edition, pages_hash()):
         summary.replaced = shown_instead(settings)
         draw_pages(settings, run.catalog, run.progress)
@@ -233,7 +233,7 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
     ((stand,),) = con.execute("SELECT count(*) FROM kpi.values WHERE last_edition IS NULL").fetchall()
     summary = Summary(run.settings.name, number, as_of, new_edition=True, values=stand, restated=restated)
     summary.count(taken)
-    summary.asked, summary.without_value = run.settings.exports_asked, valueless(con)
+    summary.asked, summary.without_value = run.settings.commands.asked, valueless(con)
     summary.warnings += [*result.problems, *_emptied(run, taken)]
     summary.warnings += [f"a note stands on no chart: {one}" for one in misplaced(con, run.catalog)]
     summary.still_quarantined = _still_quarantined(con)
@@ -315,7 +315,7 @@ def _emptied(run: _Run, taken: Taken) -> list[str]:
     """Files of which a `where` took nothing."""
     from pipeline.judging import emptied_files
 
-    return list(emptied_files(taken.emptied, exports=run.settings.exports_named))
+    return list(emptied_files(taken.emptied, rebuild=run.settings.rebuilding))
 
 
 def _nothing_usable(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id: int) -> RoiError:
@@ -323,7 +323,7 @@ def _nothing_usable(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, 
     message = (
         f"Nothing below {run.settings.exports} {what}, so there is nothing to publish. `roi sources list` names what "
         "can be read; `roi sources probe FILE` says what a file lacks; "
-        f"`roi quarantine list{run.settings.exports_asked}` what to do."
+        f"`{run.settings.commands.roi('quarantine list')}` what to do."
     )
     return RoiError("\n".join([message, *_emptied(run, taken)]), _reasons(con, run_id=run_id))
 

@@ -12,12 +12,14 @@ from typing import Any
 
 import duckdb
 
+from pipeline.commands import Commands
 from pipeline.errors import ConfigurationError, Problem, RoiError
 from pipeline.sources.mapping import SourceMapping
 from pipeline.sources.naming import file_names
 from pipeline.sources.plan import Plan
 from pipeline.sources.readers import read_raw
 from pipeline.tables import Table, load_tables
+from pipeline.warehouse import ledger
 from pipeline.warehouse.connection import warehouse
 
 LEAST_ALIKE = 5
@@ -36,27 +38,26 @@ _HINTS = (
     ("not UTF-8 text: it is a", "save the sheet with the rows as CSV (UTF-8, set apart by commas) and put that there"),
     ("not UTF-8", "export it as UTF-8"),
     ("cannot be read: give", "give this user read access"),
-    ("The mapping", "mend the mapping{at}, then roi quarantine retry: it takes the file again"),
+    ("The mapping", "mend the mapping{at}, then {retry}: it takes the file again"),
     (
         "the file cannot be read as its source says",
-        "mend the mapping{at}, then roi quarantine retry; or mend the export and put it back under the same name",
+        "mend the mapping{at}, then {retry}; or mend the export and put it back under the same name",
     ),
     (
         "other values under the same key",
-        "decide which row is right, put it into the file it came from, and make rebuild",
+        "decide which row is right, put it into the file it came from, and {rebuild}",
     ),
     ("held back with its file", "nothing: they are taken with the file"),
 )
-_RETRY = "mend the mapping{at}, then roi quarantine retry"
+_RETRY = "mend the mapping{at}, then {retry}"
 _HELD = (
-    "export, mend the rows and put the file back; "
+    "{export}, mend the rows and put the file back; "
     f"or {_RETRY}, with a higher quarantine_limit if the rows are right to go"
 )
 _FUTURE = (
-    "right once its day has come: then roi quarantine retry; else mend the clock, or mend the mapping{at} (time_zone), "
-    "then roi quarantine retry"
+    "right once its day has come: then {retry}; else mend the clock, or mend the mapping{at} (time_zone), then {retry}"
 )
-_ROWS = f"roi quarantine export DIR, mend the rows, put them back; or {_RETRY}"
+_ROWS = f"{{export}}, mend the rows, put them back; or {_RETRY}"
 _EVERY = f"every row of the file breaks it: {_RETRY}; if it is the rows that are wrong, mend the export"
 """Of a rule that no row keeps the mapping is the likely cause: a form of dates, a word, the wrong column."""
 
@@ -106,11 +107,12 @@ def entries(con: duckdb.DuckDBPyConnection, mappings: Iterable[SourceMapping] = 
            GROUP BY ALL ORDER BY f.name, q.file_hash, q.table_name, min(q.line) NULLS FIRST, q.reason"""
     ).fetchall()
     none, by_source = _rules_that_no_row_keeps(con), {one.source: one for one in mappings}
+    about = ledger.commands(con)
     listed = []
     for name, file_hash, source, table, whole, reason, rows, line in found:
         every = [rule for rule in reason.split("; ") if (file_hash, table, rule) in none]
         at = _place(by_source.get(source), table, every[0] if every else reason)
-        step = next_step(whole, reason, is_every=bool(every), at=at)
+        step = next_step(whole, reason, is_every=bool(every), at=at, commands=about)
         listed.append(Entry(name, file_hash, source, table, reason, rows, line, step))
     return listed
 
@@ -136,12 +138,21 @@ def _place(mapping: SourceMapping | None, table: str, reason: str) -> str:
     return f" ({where})"
 
 
-def next_step(whole: str, reason: str, *, is_every: bool = False, at: str = "") -> str:
+def next_step(
+    whole: str, reason: str, *, is_every: bool = False, at: str = "", commands: Commands | None = None
+) -> str:
     """What to do about a reason; `whole` is why the whole file is refused, '' when it is not.
 
-    `is_every` says that no row keeps the rule, `at` where the mapping stands.
+    `is_every` says that no row keeps the rule, `at` where the mapping stands; `commands` are those of the warehouse.
     """
-    return _hint(whole, reason, is_every=is_every).replace("{at}", at)
+    about = commands or Commands()
+    named = {
+        "{at}": at,
+        "{retry}": about.roi("quarantine retry"),
+        "{export}": about.roi("quarantine export DIR"),
+        "{rebuild}": about.make("rebuild"),
+    }
+    return re.sub(r"\{\w+\}", lambda found: named[found[0]], _hint(whole, reason, is_every=is_every))
 
 
 def _hint(whole: str, reason: str, *, is_every: bool) -> str:
@@ -179,7 +190,7 @@ def _unknown(con: duckdb.DuckDBPyConnection, name: str) -> Problem:
 
     known = [one.name for one in held_files(con)]
     near = get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]}?" if near else "roi quarantine list names the files"
+    hint = f"did you mean {near[0]}?" if near else f"{ledger.commands(con).roi('quarantine list')} names the files"
     return Problem("FILE", "Q001", f"found {name!r}; {hint}")
 
 

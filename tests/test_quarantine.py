@@ -22,7 +22,9 @@ from typer.testing import CliRunner
 from pipeline import ingest
 from pipeline.catalog.load import load_catalog
 from pipeline.cli import app
+from pipeline.cli_options import ledger
 from pipeline.cli_quarantine import fault_rows
+from pipeline.commands import Commands
 from pipeline.errors import BlockedError, ConfigurationError, RoiError
 from pipeline.ingest import Ingest, Taken, take_in
 from pipeline.nightly import run_nightly
@@ -446,6 +448,57 @@ def test_each_reason_has_its_next_step(whole: str, reason: str, step: str) -> No
     assert step in next_step(whole, reason)
 
 
+@pytest.mark.parametrize(
+    ("whole", "reason", "steps"),
+    [
+        ("", "other values under the same key as a.csv:3", ["make rebuild EXPORTS='my exports'"]),
+        ("", "a: in the future", ["roi quarantine retry --exports 'my exports'"] * 2),
+        ("", "a: missing", ["roi quarantine export DIR --exports 'my exports'",
+                            "roi quarantine retry --exports 'my exports'"]),
+        ("3 of 4 rows break a rule: the file is held back whole", "a: missing",
+         ["roi quarantine export DIR --exports 'my exports'", "roi quarantine retry --exports 'my exports'"]),
+        ("x", "The mapping 'a' does not fit the file.", ["roi quarantine retry --exports 'my exports'"]),
+    ],
+)  # fmt: skip
+def test_a_next_step_is_about_the_folder_of_exports(whole: str, reason: str, steps: list[str]) -> None:
+    """Without it a command would act on the sample; every command of a step names the folder, as a shell takes it."""
+    told = next_step(whole, reason, at=" (a.yaml:1:1)", commands=Commands("my exports"))
+    assert (
+        re.findall(
+            r"(?:roi quarantine (?:retry|export DIR)|make rebuild)(?: (?:--exports |EXPORTS=)'my exports')?", told
+        )
+        == steps
+    )
+
+
+def test_what_the_commands_of_a_folder_advise_names_it(house: House, tmp_path: Path) -> None:
+    """List, show, export and a name that is not held: whatever command they name is about this warehouse."""
+    told = [
+        one["next_step"]
+        for word in ("list", "show deployments-2.csv")
+        for one in house.json("quarantine", *word.split())
+    ]
+    assert any("roi quarantine retry" in one for one in told)
+    for one in told:
+        commands = re.findall(r"roi quarantine (?:retry|export DIR)", one)
+        assert len(re.findall(r"roi quarantine (?:retry|export DIR) --exports exports", one)) == len(commands), one
+    said = house.roi("quarantine", "export", tmp_path / "out").splitlines()[-1]
+    assert said == (
+        f"Mend them, copy {tmp_path / 'out' / 'mended'} into {house.settings.exports}, "
+        "then make nightly EXPORTS=exports"
+    )
+    with (
+        ledger(house.settings) as con,
+        pytest.raises(ConfigurationError, match=r"found 'x'; roi quarantine list --exports exports names the files"),
+    ):
+        held_files(con, "x")
+    page = " ".join((house.project.reports / "run.html").read_text(encoding="utf-8").split())
+    assert "put it back under the same name, run make nightly EXPORTS=exports" in page
+    for word in ("list", "retry"):
+        assert f"<code>.venv/bin/roi quarantine {word} --exports exports</code>" in page
+    assert "EXPORTS stands for" not in page
+
+
 def test_a_rule_that_no_row_keeps_is_a_fault_of_the_mapping(tmp_path: Path) -> None:
     """Three tickets with local dates: the place in the mapping and the retry come first; of one bad row of two, not."""
     project = Project.new(tmp_path / "project")
@@ -460,12 +513,12 @@ def test_a_rule_that_no_row_keeps_is_a_fault_of_the_mapping(tmp_path: Path) -> N
         (one["file"], one["line"]): one["next_step"] for one in project.json("quarantine", "list", "--exports", exports)
     }
     every = (
-        "every row of the file breaks it: mend the mapping (sources/helpdesk.yaml:11:7), then roi quarantine retry; "
-        "if it is the rows that are wrong, mend the export"
+        "every row of the file breaks it: mend the mapping (sources/helpdesk.yaml:11:7), then roi quarantine retry "
+        "--exports exports; if it is the rows that are wrong, mend the export"
     )
     some = (
-        "roi quarantine export DIR, mend the rows, put them back; or mend the mapping (sources/helpdesk.yaml:11:7), "
-        "then roi quarantine retry"
+        "roi quarantine export DIR --exports exports, mend the rows, put them back; or mend the mapping "
+        "(sources/helpdesk.yaml:11:7), then roi quarantine retry --exports exports"
     )
     assert steps == {("helpdesk-1.csv", 2): every, ("helpdesk-1.csv", 3): every, ("helpdesk-2.csv", 3): some}
     shown = project.roi("quarantine", "show", "helpdesk-1.csv", "--exports", exports).stdout

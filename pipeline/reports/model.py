@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pipeline.catalog.people import is_withheld
+from pipeline.commands import UNNAMED, Commands
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from pipeline.roi.records import RoiResult
 
 Record = dict[str, Any]
-
+SAMPLE = "sample"
+"""Name of the warehouse of the made-up organisation."""
 CONTRACT_COLUMNS = (
     "kpi_id", "owner", "grain", "period_start", "period_end", "dimension", "dimension_value", "value", "unit",
     "numerator", "denominator", "n", "interval_low", "interval_high", "interval_method", "status", "verdict",
@@ -63,6 +65,16 @@ class EditionData:
     """Telemetry against the invoice of the newest month that has one."""
     targets: list[Record] = field(default_factory=list)
     """Targets that an edition told otherwise than the one before it, the newest first: edition, kpi_id, old, new."""
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether it is of the made-up organisation."""
+        return bool(self.edition["warehouse"] == SAMPLE)
+
+    @property
+    def commands(self) -> Commands:
+        """The commands about its warehouse; a folder that pages do not name is left to be put in."""
+        return Commands() if self.is_sample else Commands(str(self.edition.get("exports") or UNNAMED))
 
     @property
     def quarantined(self) -> int:

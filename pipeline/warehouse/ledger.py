@@ -8,6 +8,7 @@ from datetime import datetime
 
 import duckdb
 
+from pipeline.commands import Commands
 from pipeline.errors import Problem
 from pipeline.warehouse.receive import Arrival
 
@@ -209,6 +210,16 @@ def bind_folder(con: duckdb.DuckDBPyConnection, folder: str) -> str | None:
         return None
     ((first,),) = held
     return None if first == folder else str(first)
+
+
+def commands(con: duckdb.DuckDBPyConnection) -> Commands:
+    """The commands about this warehouse; of one that is bound to no folder yet they name none."""
+    sql = "SELECT count(*) FROM duckdb_tables() WHERE (schema_name, table_name) = ('ledger', 'exports')"
+    if con.execute(sql).fetchall() == [(0,)]:
+        return Commands()
+    return next(
+        (Commands(folder) for (folder,) in con.execute("SELECT folder FROM ledger.exports").fetchall()), Commands()
+    )
 
 
 def bind_key(con: duckdb.DuckDBPyConnection) -> bool:
