@@ -59,7 +59,7 @@ WHERE l.table_name <> '' GROUP BY ALL HAVING sum(l.left_out) > 0 ORDER BY f.sour
 """Per source and table the rows that the `where` of the mapping leaves out, of those it chose from."""
 
 _QUARANTINE = f"""
-SELECT {_SOURCE} AS source, q.table_name AS "table", q.reason,
+SELECT {_SOURCE} AS source, q.table_name AS "table", q.reason, f.records_in IS NULL AS in_lines,
   sum(q.rows)::BIGINT AS rows,
   min_by(f.name, (f.name, q.line)) AS example_file, min_by(q.line, (f.name, q.line)) AS example_line
 FROM ledger.counted_quarantine AS q JOIN ledger.files AS f USING (file_hash)

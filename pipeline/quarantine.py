@@ -74,6 +74,13 @@ class Entry:
     rows: int
     line: int | None
     next_step: str
+    unit: str = "rows"
+    """What `rows` counts: `lines` of a file whose records nobody knows."""
+
+    @property
+    def counted(self) -> str:
+        """How many, as printed: a number of rows, or so many lines."""
+        return f"{self.rows}" if self.unit == "rows" else f"{self.rows} line{'' if self.rows == 1 else 's'}"
 
 
 @dataclass(frozen=True)
@@ -102,18 +109,18 @@ def entries(con: duckdb.DuckDBPyConnection, mappings: Iterable[SourceMapping] = 
     """Everything that is quarantined and not mended, by file, table and reason; what to do names the mappings given."""
     found = con.execute(
         """SELECT f.name, q.file_hash, f.source, q.table_name, coalesce(nullif(f.reason, ''), '') AS whole, q.reason,
-             sum(q.rows)::BIGINT, min(q.line)
+             sum(q.rows)::BIGINT, min(q.line), if(f.records_in IS NULL, 'lines', 'rows')
            FROM ledger.counted_quarantine AS q JOIN ledger.files AS f USING (file_hash)
            GROUP BY ALL ORDER BY f.name, q.file_hash, q.table_name, min(q.line) NULLS FIRST, q.reason"""
     ).fetchall()
     none, by_source = _rules_that_no_row_keeps(con), {one.source: one for one in mappings}
     about = ledger.commands(con)
     listed = []
-    for name, file_hash, source, table, whole, reason, rows, line in found:
+    for name, file_hash, source, table, whole, reason, rows, line, unit in found:
         every = [rule for rule in reason.split("; ") if (file_hash, table, rule) in none]
         at = _place(by_source.get(source), table, every[0] if every else reason)
         step = next_step(whole, reason, is_every=bool(every), at=at, commands=about)
-        listed.append(Entry(name, file_hash, source, table, reason, rows, line, step))
+        listed.append(Entry(name, file_hash, source, table, reason, rows, line, step, unit))
     return listed
 
 

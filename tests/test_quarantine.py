@@ -227,10 +227,42 @@ def test_export_writes_the_rows_as_they_came_and_for_their_owner_alone(house: Ho
     house.roi("quarantine", "export", tmp_path / "out", exit_code=1)
 
 
+def test_what_the_commands_of_a_folder_advise_names_it(house: House, tmp_path: Path) -> None:
+    """List, show, export and a name that is not held: whatever command they name is about this warehouse."""
+    told = [
+        one["next_step"]
+        for word in ("list", "show deployments-2.csv")
+        for one in house.json("quarantine", *word.split())
+    ]
+    assert any("roi quarantine retry" in one for one in told)
+    for one in told:
+        commands = re.findall(r"roi quarantine (?:retry|export DIR)", one)
+        assert len(re.findall(r"roi quarantine (?:retry|export DIR) --exports exports", one)) == len(commands), one
+    said = house.roi("quarantine", "export", tmp_path / "out").splitlines()[-1]
+    assert said == (
+        f"Mend them, copy {tmp_path / 'out' / 'mended'} into {house.settings.exports}, "
+        "then make nightly EXPORTS=exports"
+    )
+    with (
+        ledger(house.settings) as con,
+        pytest.raises(ConfigurationError, match=r"found 'x'; roi quarantine list --exports exports names the files"),
+    ):
+        held_files(con, "x")
+    page = " ".join((house.project.reports / "run.html").read_text(encoding="utf-8").split())
+    assert "put it back under the same name, run make nightly EXPORTS=exports" in page
+    for word in ("list", "retry"):
+        assert f"<code>.venv/bin/roi quarantine {word} --exports exports</code>" in page
+    assert "EXPORTS stands for" not in page
+
+
 def test_refused_retried_mended_and_complete(house: House, tmp_path: Path) -> None:
     """End to end: a retry changes nothing; rows written out, mended and dropped in make all 24, and none is open."""
-    before = house.rows(REFUSED), house.rows(ENTERED)
+    before, published = (house.rows(REFUSED), house.rows(ENTERED)), house.project.digests()
     tried = house.json("quarantine", "retry", exit_code=3)
+    assert (tried["new_edition"], tried["edition"], house.project.digests()) == (False, 1, published)
+    assert (
+        "\nNothing changed: 2 files retried, 6 rows still quarantined. Edition 1 of exports stands (data through "
+    ) in house.roi("quarantine", "retry", exit_code=3)
     assert tried["retried"] == {"files": 2, "loaded": 0, "duplicate": 0, "quarantined": 2 + 4}
     assert (house.rows(REFUSED), house.rows(ENTERED)) == before
     house.roi("quarantine", "export", tmp_path / "out")
@@ -243,6 +275,16 @@ def test_refused_retried_mended_and_complete(house: House, tmp_path: Path) -> No
     assert (done.rows["loaded"], done.rows["duplicate"], done.still_quarantined) == (2 + 4, 0, "")
     assert house.roi("quarantine", "list") == "Nothing is quarantined.\n"
     assert house.rows("SELECT count(*), count(*) FILTER (WHERE result = 'failed') FROM core.deployments") == [(24, 4)]
+    with (house.project.reports / "data" / "loads.csv").open(encoding="utf-8", newline="") as file:
+        loads = list(csv.DictReader(file))
+    sums = [sum(int(load[name]) for load in loads) for name in ("rows_in", "loaded", "duplicate", "quarantined")]
+    assert sums == [24 + 6, 24, 0, 6]
+    mended = [load["file"] for load in loads if load["reason"].startswith("mended: replaced by a newer mended/")]
+    assert mended == ["deployments-2.csv", "late/deployments-3.csv"]
+    pages = {name: (house.project.reports / name).read_text(encoding="utf-8") for name in ("index.html", "run.html")}
+    assert ">6 of 30</a>, 6 of them mended since</li>" in pages["index.html"], "30 = 24 loaded + 6 quarantined"
+    assert "24 of 30 rows loaded, 0 duplicate, 6 quarantined (6 of them mended since)" in pages["run.html"]
+    assert "Rows in = loaded + duplicate + quarantined: 30 = 24 + 0 + 6." in pages["run.html"]
 
 
 def test_a_check_that_blocks_keeps_the_old_edition(
@@ -469,34 +511,6 @@ def test_a_next_step_is_about_the_folder_of_exports(whole: str, reason: str, ste
         )
         == steps
     )
-
-
-def test_what_the_commands_of_a_folder_advise_names_it(house: House, tmp_path: Path) -> None:
-    """List, show, export and a name that is not held: whatever command they name is about this warehouse."""
-    told = [
-        one["next_step"]
-        for word in ("list", "show deployments-2.csv")
-        for one in house.json("quarantine", *word.split())
-    ]
-    assert any("roi quarantine retry" in one for one in told)
-    for one in told:
-        commands = re.findall(r"roi quarantine (?:retry|export DIR)", one)
-        assert len(re.findall(r"roi quarantine (?:retry|export DIR) --exports exports", one)) == len(commands), one
-    said = house.roi("quarantine", "export", tmp_path / "out").splitlines()[-1]
-    assert said == (
-        f"Mend them, copy {tmp_path / 'out' / 'mended'} into {house.settings.exports}, "
-        "then make nightly EXPORTS=exports"
-    )
-    with (
-        ledger(house.settings) as con,
-        pytest.raises(ConfigurationError, match=r"found 'x'; roi quarantine list --exports exports names the files"),
-    ):
-        held_files(con, "x")
-    page = " ".join((house.project.reports / "run.html").read_text(encoding="utf-8").split())
-    assert "put it back under the same name, run make nightly EXPORTS=exports" in page
-    for word in ("list", "retry"):
-        assert f"<code>.venv/bin/roi quarantine {word} --exports exports</code>" in page
-    assert "EXPORTS stands for" not in page
 
 
 def test_a_rule_that_no_row_keeps_is_a_fault_of_the_mapping(tmp_path: Path) -> None:

@@ -28,6 +28,11 @@ CONTRACT_COLUMNS = (
 """Columns of the published values, in this order; others build on them."""
 
 
+def mended(load: Record) -> int:
+    """Of the rows of a file that were quarantined, those that a newer file has mended: all of them, or none."""
+    return int(load["quarantined"]) if load.get("mended_by") else 0
+
+
 @dataclass(frozen=True)
 class EditionData:
     """Everything one edition says: values, sources, loads, checks and restatements.
@@ -80,6 +85,11 @@ class EditionData:
     def quarantined(self) -> int:
         """Rows that are quarantined and that no newer file of the same name has mended."""
         return sum(int(row["rows"]) for row in self.quarantine)
+
+    @property
+    def mended(self) -> int:
+        """Rows that were quarantined and that a newer file of the same name has mended."""
+        return sum(mended(load) for load in self.loads)
 
 
 @dataclass(frozen=True, slots=True)

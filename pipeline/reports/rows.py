@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from pipeline.catalog.hashes import definition_hash
@@ -101,6 +101,13 @@ class Edition:
 def indexed(data: EditionData) -> Edition:
     """An edition ready to be read by pages; running totals know since when they count."""
     return Edition(data, index(data.values, as_of(data), running_since(data.catalog, data.roi)))
+
+
+def without_value(data: EditionData) -> list[str]:
+    """KPIs without a current value, as the index counts them and `roi edition show` lists them."""
+    edition = indexed(replace(data, values=data.values[data.values["dimension"] == ""]))
+    now = {kpi_id: edition.current(kpi_id) for kpi_id in edition.catalog.metrics}
+    return [kpi_id for kpi_id, value in now.items() if value is None or value.value is None]
 
 
 def running_since(catalog: Catalog, result: RoiResult | None) -> dict[tuple[str, date], date]:

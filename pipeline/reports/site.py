@@ -107,14 +107,11 @@ def _load(load: Record, exports: str, mend: str) -> Record:
     """One file as printed, with the command (`command`) or the steps (`todo`) that come next when it needs a hand."""
     fate = _fate(load)
     path = f"{exports}/{load['file']}" if exports else str(load["file"])
-    reason = load["reason"] or (IN_PART if fate == "in part" else "")
-    if fate == "mended":
-        reason = f"mended: replaced by a newer {load['mended_by']}" + (f" (it was {reason})" if reason else "")
     return {
         **load,
         **{name: formats.grouped(int(load[name])) for name in _COUNTS},
         "left_out": _known(load.get("left_out")),
-        "reason": reason,
+        "reason": lineage.reason(load) or (IN_PART if fate == "in part" else ""),
         "fate": fate,
         "mark": words.LOADS.get(fate, words.LOADS["quarantined"]),
         "command": f".venv/bin/roi sources probe {shlex.quote(path)}" if fate == "quarantined" else "",
@@ -142,7 +139,6 @@ def _run_page(edition: Edition) -> dict[str, Any]:
     by_reason = sorted(data.quarantine, key=lambda row: (-int(row["rows"]), str(row["source"]), str(row["reason"])))
     sources = sorted(data.sources, key=lambda source: str(source["source"]))
     sums = {name: sum(int(load[name]) for load in data.loads) for name in _COUNTS}
-    is_mended = any(load.get("mended_by") for load in data.loads)
     counted = [int(load["left_out"]) for load in data.loads if load.get("left_out") is not None]
     left_out = sum(counted)
     mend = f"{MEND}, run {data.commands.make('nightly')}"
@@ -151,7 +147,7 @@ def _run_page(edition: Edition) -> dict[str, Any]:
         **_by_need(data.loads, exports, mend),
         "arrived": len(data.loads),
         "open": formats.grouped(data.quarantined),
-        "mended_rows": formats.grouped(sums["quarantined"] - data.quarantined) if is_mended else "",
+        "mended_rows": formats.grouped(data.mended) if data.mended else "",
         "mend": mend,
         "is_unnamed": data.commands.exports == UNNAMED,
         "sums": {name: formats.grouped(total) for name, total in sums.items()},
@@ -161,7 +157,7 @@ def _run_page(edition: Edition) -> dict[str, Any]:
         "left": [{**row, "rows": formats.grouped(int(row["rows"])), "of": formats.grouped(int(row["of"])),
                   "share": formats.percent(int(row["rows"]) / int(row["of"]))} for row in data.left_out],
         "balances": sums["rows_in"] == sums["loaded"] + sums["duplicate"] + sums["quarantined"],
-        "quarantine": [{**row, "rows": formats.grouped(int(row["rows"]))} for row in by_reason],
+        "quarantine": [{**row, "rows": lineage.refused(row)} for row in by_reason],
         "sources": [lineage.source_row(source, edition.catalog, edition.as_of) for source in sources],
         "totals": [{**row, "rows": formats.grouped(int(row["rows"])), "total": downloads.printed(row["total"])}
                    for row in data.totals],
@@ -181,7 +177,8 @@ def _index_page(edition: Edition) -> dict[str, Any]:
         "choices": registers.choices(lines),
         "unpaged": [views.unpaged_headline(edition, kpi) for kpi in views.unpaged(edition)],
         "redefined": changes.redefined(edition.data, edition.catalog.metrics),
-        "quarantined": formats.grouped(edition.data.quarantined),
+        "quarantined": formats.grouped(edition.data.quarantined + edition.data.mended),
+        "mended_rows": formats.grouped(edition.data.mended) if edition.data.mended else "",
         "rows_in": formats.grouped(sum(int(load["rows_in"]) for load in edition.data.loads)),
         "roles": roles,
         "corrections": changed,
