@@ -372,7 +372,7 @@ def _refuse(ingest: Ingest, arrival: Arrival, reason: str, found: Recognition | 
     """Quarantine a whole file, with the sources it is probably of; how many records it has is known of some alone."""
     mapping, likely = (found.mapping, found.likely) if found else (None, ())
     sources = (mapping.source,) if mapping else likely or named_sources(arrival.name, ingest.mappings)
-    count, is_rows = count_of_refused(arrival.stored, mapping)
+    count, is_rows = count_of_refused(arrival.stored, found.alike if found else None)
     records = count if is_rows else None
     _enter_file(ingest, arrival, source="", status="quarantined", reason=reason, records_in=records)
     ledger.enter_likely(ingest.con, arrival.file_hash, sources)

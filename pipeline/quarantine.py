@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,12 @@ LEAST_ALIKE = 5
 _CODE = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}")
 """A word of a code list; what has digits may be the id of somebody in the wrong column."""
 _PLAIN = re.compile(r"[-+]?[0-9.,]{1,15}(e[-+]?\d{1,3})?|\d{4}-\d{2}-\d{2}([ T][0-9:.]{5,15}\s*(Z|[+-][0-9:]{2,6})?)?")
+_DATE = re.compile(
+    r"(?:(?P<first>\d{4})(?P<by>[-./])(?P<rest>\d{1,2}(?P=by)\d{1,2})"
+    r"|(?P<one>\d{1,2})(?P<mark>[-./])(?P<two>\d{1,2})(?P=mark)(?P<last>\d{4}|(?<=\.)\d{2}))(?!\d)"
+)
+_TIMES = ("not a time", "not a date")
+NO_DAY = "the calendar has no such day"
 _OF_COLUMN = re.compile(r"(\w+): (.+?)(?: \((.+) in the file\))?")
 _OF_PAIR = re.compile(r"(\w+) (after|above) (\w+)(?: \((.+) in the file\))?")
 
@@ -275,12 +282,47 @@ class _Values:
 
     def found(self, table: str, line: int, column: str) -> str:
         """What stands in a column of the row, as it may be told; several rows of one line are told apart by nobody."""
-        rows = self.rows.get(table, {}).get(line, [])
-        if len(rows) != 1 or column not in rows[0]:
-            return "(one of several rows of the line)" if len(rows) > 1 else ""
-        value = rows[0][column]
+        if len(self.rows.get(table, {}).get(line, [])) > 1:
+            return "(one of several rows of the line)"
+        is_there, value = self._value(table, line, column)
+        if not is_there:
+            return ""
         kind = load_tables()[table].column(column)
         return redacted(value, is_common=value in self.common[table].get(column, ()), is_text=kind.column_type.is_text)
+
+    def is_no_day(self, table: str, line: int, column: str) -> bool:
+        """Whether a date stands in a column of the row that no calendar has."""
+        return is_no_day(self._value(table, line, column)[1] or "")
+
+    def _value(self, table: str, line: int, column: str) -> tuple[bool, str | None]:
+        """Whether a column of the one row of a line is read, and its text."""
+        rows = self.rows.get(table, {}).get(line, [])
+        is_there = len(rows) == 1 and column in rows[0]
+        return is_there, rows[0][column] if is_there else None
+
+
+def is_no_day(text: str) -> bool:
+    """Whether a text begins with a date that no calendar has, day or month first: 31.02.26, 2026-02-30.
+
+    Which part the year is must be plain: that of four digits, or of two digits the last between dots.
+    """
+    found = _DATE.match(text)
+    if found is None:
+        return False
+    if found["first"]:
+        year, (month, day) = int(found["first"]), map(int, found["rest"].split(found["by"]))
+        return not _is_day(year, month, day)
+    one, two = int(found["one"]), int(found["two"])
+    year = int(found["last"]) + (2000 if len(found["last"]) == 2 else 0)
+    return not (_is_day(year, one, two) or _is_day(year, two, one))
+
+
+def _is_day(year: int, month: int, day: int) -> bool:
+    try:
+        date(year, month, day)
+    except ValueError:
+        return False
+    return True
 
 
 def _texts(
@@ -339,8 +381,9 @@ def _fault(values: _Values, table: str, line: int, reason: str) -> Fault:
     if single and table and single[1] in load_tables()[table].column_names:
         column = single[1]
         shown = f"{names[column]} = " if column in names else ""
-        found = values.found(table, line, column)
-        return Fault(line, table, column, shown + found, _expected(single[2]), reason)
+        found, wanted = values.found(table, line, column), _expected(single[2])
+        is_odd = single[2] in _TIMES and values.is_no_day(table, line, column)
+        return Fault(line, table, column, shown + found, f"{wanted}; {NO_DAY}" if is_odd else wanted, reason)
     return Fault(line, table, "", "", "", reason)
 
 

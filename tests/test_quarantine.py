@@ -28,7 +28,7 @@ from pipeline.commands import Commands
 from pipeline.errors import BlockedError, ConfigurationError, RoiError
 from pipeline.ingest import Ingest, Taken, take_in
 from pipeline.nightly import run_nightly
-from pipeline.quarantine import Fault, HeldFile, entries, faults, held_files, next_step, redacted
+from pipeline.quarantine import Fault, HeldFile, entries, faults, held_files, is_no_day, next_step, redacted
 from pipeline.quarantine_files import csv_part, document_part, export, lines_part
 from pipeline.settings import Settings
 from pipeline.sources.mapping import load_mappings, mappings_hash
@@ -466,6 +466,30 @@ def test_mended_and_refused_in_one_run_are_settled_too(nights: Nights) -> None:
 def test_a_value_is_told_by_the_kind_of_its_characters(value: str | None, is_text: bool, told: str) -> None:
     """Only numbers and times of columns that hold such stand as they are."""
     assert redacted(value, is_common=False, is_text=is_text) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "is_none"),
+    [("31.02.26 10:00:00", True), ("31.01.26 10:00:00", False), ("02/30/2026", True), ("30/02/2026", True),
+     ("02/28/2026", False), ("2026-02-30T10:00:00Z", True), ("2026/02/28", False), ("31-02-26", False),
+     ("10.10.20261", False), ("29.02.2024", False), ("00.01.2026", True), ("some day", False), ("", False)],
+)  # fmt: skip
+def test_a_day_that_no_calendar_has_is_known_where_the_year_is_plain(text: str, is_none: bool) -> None:
+    """Day or month may come first; 31-02-26 may be of 2031."""
+    assert is_no_day(text) == is_none
+
+
+def test_a_masked_date_says_that_there_is_no_such_day(nights: Nights) -> None:
+    """The digits stay masked, and what is wrong with them is told; of a date in another form it is not."""
+    rows = [f"T-{i},2026-10-0{i} 09:00:00,a," for i in range(1, 9)]
+    write(nights.exports, "helpdesk.csv", [*rows, "T-9,31.02.26 10:00:00,a,", "T-10,28.02.26 10:00:00,a,"], COLUMNS)
+    nights.night(TICKETS)
+    (held,) = held_files(nights.con)
+    found = faults(nights.con, held, nights.folder / "received", load_mappings([nights.folder / "maps"]))
+    masked = "opened = 99.99.99 99:99:99 (masked)"
+    assert [(one.found, one.expected) for one in found] == [
+        (masked, "a time; the calendar has no such day"), (masked, "a time")
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

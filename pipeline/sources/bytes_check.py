@@ -259,13 +259,13 @@ def _line_facts(path: Path, _inode: int, _size: int, _changed_ns: int) -> LineFa
     return facts
 
 
-def count_of_refused(path: Path, mapping: SourceMapping | None) -> tuple[int, bool]:
+def count_of_refused(path: Path, alike: SourceMapping | None) -> tuple[int, bool]:
     """How many rows or lines a refused file has, at least one, and whether they are rows.
 
-    They are where its source is known and reads it line by line; the header of a CSV file is none. Of any other file
+    They are where it is `alike` what a source reads line by line; the header of a CSV file is none. Of any other file
     the lines are counted: of an archive those of the archive, and where nobody may read them one.
     """
-    reader = mapping.reader if mapping else ""
+    reader = alike.reader if alike else ""
     header = 1 if reader == "csv" else 0
     return max(_lines_of(path) - header, 1), reader in _BY_LINE
 
