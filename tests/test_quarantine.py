@@ -577,6 +577,20 @@ def test_a_rule_that_no_row_keeps_is_a_fault_of_the_mapping(tmp_path: Path) -> N
     assert retried == {"files": 2, "loaded": 3, "duplicate": 0, "quarantined": 1}
 
 
+def test_a_retry_makes_an_edition_once_it_takes_a_row(tmp_path: Path) -> None:
+    """A row of tomorrow: tried today nothing changes and edition 1 stands; tried when its day has come, it is in 2."""
+    project = Project.new(tmp_path / "project")
+    exports = project.root / "exports"
+    write(
+        exports, "deployments-1.csv", [*GOOD, GOOD[0].replace("dep-01", "dep-99").replace("2026-10-01", "2026-11-02")]
+    )
+    project.roi("nightly", "--exports", exports, exit_code=3)
+    early = project.json("quarantine", "retry", "--exports", exports, exit_code=3)
+    assert (early["new_edition"], early["edition"]) == (False, 1)
+    late = project.json("quarantine", "retry", "--exports", exports, "--now", "2026-11-03T06:00:00Z")
+    assert (late["new_edition"], late["edition"], late["retried"]["loaded"]) == (True, 2, 1)
+
+
 def test_csv_records_keep_their_line_ends_quotes_and_lines(tmp_path: Path) -> None:
     """A record over two lines begins on line 3; the last one gets the line end it lacks."""
     path = tmp_path / "a.csv"
