@@ -16,6 +16,7 @@ from pipeline.reports.model import Value
 from pipeline.reports.rows import running_since
 from pipeline.reports.values import current, index
 from pipeline.roi.store import stored_result
+from pipeline.warehouse import ledger
 from pipeline.warehouse.connection import rows
 
 Record = dict[str, object]
@@ -67,9 +68,8 @@ def _edition(con: duckdb.DuckDBPyConnection, number: int) -> Record:
     found = rows(con, f"SELECT *, {published} FROM kpi.editions AS e WHERE number = ?", [number])
     if not found:
         ((last,),) = con.execute("SELECT coalesce(max(number), 0) FROM kpi.editions").fetchall()
-        problem = Problem(
-            "edition", "E010", f"found {number}; expected one from 1 to {last}, as roi edition list names them"
-        )
+        names = ledger.commands(con).roi("edition list")
+        problem = Problem("edition", "E010", f"found {number}; expected one from 1 to {last}, as {names} names them")
         raise ConfigurationError("There is no such edition.", [problem])
     return {**found[0], "notes": json.loads(str(found[0]["notes"]))}
 

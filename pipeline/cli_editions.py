@@ -96,7 +96,8 @@ def edition_verify(exports: Exports = None, as_json: Json = False) -> None:
     found = verify(chosen.reports)
     if found is None:
         raise RoiError(
-            f"{chosen.reports} has no data/manifest.json; run make nightly, or roi report, which writes one."
+            f"{chosen.reports} has no data/manifest.json; run {chosen.running}, or {chosen.commands.roi('report')}, "
+            "which writes one."
         )
     kept = kept_pages.verify(chosen.kept_pages)
     wrong = found.wrong | {

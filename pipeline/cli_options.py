@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from pipeline.errors import ExitCode, Problem, RoiError
-from pipeline.settings import SAMPLE_EXPORTS, Settings
+from pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -24,7 +24,7 @@ Now = Annotated[str | None, typer.Option(help="The instant to take for now (ISO)
 def with_warehouse(chosen: Settings) -> Settings:
     """The settings, when their warehouse is there; raises RoiError that says what makes it."""
     if not chosen.warehouse.exists():
-        if not chosen.exports.is_dir() and chosen.exports != (chosen.root / SAMPLE_EXPORTS).resolve():
+        if not chosen.exports.is_dir() and not chosen.is_sample:
             raise RoiError(f"There is no folder {chosen.exports}, and no edition of it; expected a folder of exports.")
         first = ", which makes one of the sample, or make nightly EXPORTS=dir for exports of your own"
         raise RoiError(

@@ -37,7 +37,7 @@ def quarantine_list(exports: Exports = None, as_json: Json = False) -> None:
     elif not found:
         typer.echo("Nothing is quarantined.")
     else:
-        body = [(one.file, one.line or "-", one.rows, one.table or "-", one.reason, one.next_step) for one in found]
+        body = [(one.file, one.line or "-", one.counted, one.table or "-", one.reason, one.next_step) for one in found]
         print_table(("file", "line", "rows", "table", "reason", "what to do"), body)
 
 
@@ -131,7 +131,9 @@ def quarantine_export(
     for one in written:
         typer.echo(f"{one.path}: {'the whole file' if one.is_whole else f'{one.records} records'}")
     typer.echo(
-        f"Mend them, then copy {folder / 'mended'} into {chosen.exports}" if written else "Nothing is quarantined."
+        f"Mend them, copy {folder / 'mended'} into {chosen.exports}, then {chosen.running}"
+        if written
+        else "Nothing is quarantined."
     )
 
 

@@ -17,6 +17,7 @@ from pipeline.summary import print_course
 
 if TYPE_CHECKING:
     from pipeline.catalog.model import Catalog
+    from pipeline.commands import Commands
     from pipeline.returns import Explained, Simulation, WhatIf
     from pipeline.settings import Settings
     from pipeline.targets import Retargeted
@@ -73,13 +74,13 @@ def explain_return(
         more = {"definition": defined(catalog.metrics[kpi]), "data_through": through, "course": plain(every)}
         print_json(plain(found) | more | {"written": {str(rows): written} if rows else {}})  # type: ignore[operator]
         return
-    _print(found, everything=asked.everything)
+    _print(found, chosen.commands, everything=asked.everything)
     print_course(every, catalog.metrics[kpi].unit)
     if rows:
         typer.echo(f"{written} claims and costs written to {rows}")
 
 
-def _print(found: Explained, *, everything: bool) -> None:
+def _print(found: Explained, commands: Commands, *, everything: bool) -> None:
     from pipeline.returns import GAP
     from pipeline.roi.text import SHOWN, beside_lines, figures, shared_figures, tree_lines, year_lines
 
@@ -97,7 +98,8 @@ def _print(found: Explained, *, everything: bool) -> None:
     for line in (*year_lines(found.years), *beside_lines(found.beside, most=most), *_drawing(found.simulation)):
         typer.echo(line)
     if found.kpi_id == GAP:
-        typer.echo(f"\nWhy the two differ, in parts that sum to the gap: roi reconcile --month {found.month:%Y-%m}")
+        apart = commands.roi(f"reconcile --month {found.month:%Y-%m}")
+        typer.echo(f"\nWhy the two differ, in parts that sum to the gap: {apart}")
     typer.echo("\nWhere the figures stand:")
     drawn = found.simulation
     shared = shared_figures(drawn.rate, drawn.weight) if drawn else set()

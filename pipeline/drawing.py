@@ -25,10 +25,14 @@ def draw_pages(settings: Settings, catalog: Catalog, progress: Progress = lambda
         keep(settings.reports, settings.kept_pages, drawn[1], is_new=False)
 
 
-def stage_pages(settings: Settings, catalog: Catalog, source: Path, progress: Progress) -> None:
-    """Draw the pages of the newest edition in the database `source`, ready to be published."""
+def stage_pages(settings: Settings, catalog: Catalog, source: Path, progress: Progress) -> list[str]:
+    """Draw the pages of the newest edition in the database `source`, ready to be published.
+
+    Returns the KPIs of which they say that they have no current value.
+    """
     from pipeline.edition import collect
     from pipeline.reports import render
+    from pipeline.reports.rows import without_value
 
     progress("Drawing pages")
     shutil.rmtree(settings.staged_reports, ignore_errors=True)
@@ -39,6 +43,7 @@ def stage_pages(settings: Settings, catalog: Catalog, source: Path, progress: Pr
     readme = settings.reports / "README.md"
     if readme.exists():
         shutil.copyfile(readme, settings.staged_reports / "README.md")
+    return without_value(data)
 
 
 def shown_instead(settings: Settings) -> str:

@@ -17,6 +17,7 @@ from pipeline.reports import EditionData
 from pipeline.roi.bill_read import reconciled
 from pipeline.roi.store import stored_result
 from pipeline.tables import load_tables
+from pipeline.warehouse import ledger
 from pipeline.warehouse.connection import rows
 
 Record = dict[str, object]
@@ -58,7 +59,7 @@ WHERE l.table_name <> '' GROUP BY ALL HAVING sum(l.left_out) > 0 ORDER BY f.sour
 """Per source and table the rows that the `where` of the mapping leaves out, of those it chose from."""
 
 _QUARANTINE = f"""
-SELECT {_SOURCE} AS source, q.table_name AS "table", q.reason,
+SELECT {_SOURCE} AS source, q.table_name AS "table", q.reason, f.records_in IS NULL AS in_lines,
   sum(q.rows)::BIGINT AS rows,
   min_by(f.name, (f.name, q.line)) AS example_file, min_by(q.line, (f.name, q.line)) AS example_line
 FROM ledger.counted_quarantine AS q JOIN ledger.files AS f USING (file_hash)
@@ -119,7 +120,7 @@ def collect(
     """
     edition = latest_edition(con)
     if edition is None:
-        raise RoiError("There is no edition yet; run make nightly first.")
+        raise RoiError(f"There is no edition yet; run {ledger.commands(con).make('nightly')} first.")
     number, notes = int(str(edition["number"])), json.loads(str(edition["notes"]))
     checks = [json.loads(str(row["result"])) for row in rows(con, "SELECT result FROM ledger.checks ORDER BY position")]
     result = stored_result(con, number)

@@ -16,10 +16,10 @@ from pipeline.judging import Emptied, emptied, judge_tables
 from pipeline.sources.bytes_check import (
     FileProblem,
     FileRefusedError,
+    count_of_refused,
     inspect_bytes,
     inspect_complete,
     inspect_mark,
-    lines_of_refused,
 )
 from pipeline.sources.readers import RawFile, read_raw
 from pipeline.sources.recognise import named_sources, recognise
@@ -115,15 +115,17 @@ def _forget_unreadable(ingest: Ingest, hashes: set[str]) -> None:
 
 def _retry_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, is_loaded: bool) -> None:
     """Take a refused file once more, or of one that was loaded the rows that are quarantined."""
-    before = Counter(loaded=taken.loaded, duplicate=taken.duplicate, quarantined=taken.quarantined)
+    fates = ("loaded", "duplicate", "quarantined")
+    before = {name: getattr(taken, name) for name in (*fates, "files_quarantined")}
     taken.retried["files"] += 1
+    _take_file(ingest, arrival, taken, keep=_keep_again if is_loaded else None)
     if is_loaded:
-        _take_file(ingest, arrival, taken, keep=_keep_again)
         ledger.mark_judged(ingest.con, arrival.file_hash, mappings_hash=ingest.mappings_hash)
-    else:
-        _take_file(ingest, arrival, taken)
-    for fate in before:
+    for fate in fates:
         taken.retried[fate] += getattr(taken, fate) - before[fate]
+    if taken.files_quarantined > before["files_quarantined"]:  # refused whole as before: no row of it came in
+        taken.rows_in -= taken.quarantined - before["quarantined"]
+        taken.quarantined, taken.files_quarantined = before["quarantined"], before["files_quarantined"]
 
 
 def _take_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, keep: Keep | None = None) -> None:
@@ -132,10 +134,12 @@ def _take_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, keep: Keep | N
     Everything that may fail works on temporary tables; what is kept is written in one transaction at the end. With a
     `keep` of its own the file was loaded before, and stays so whatever is wrong with it now.
     """
-    likely = named_sources(arrival.name, ingest.mappings)
+    found: Recognition | None = None
     try:
-        reason, nearest = _read_file(ingest, arrival, taken, keep=keep or _keep)
-        likely = nearest or likely
+        reason = arrival.problem or _problem(inspect_bytes(arrival.stored) if arrival.stored.exists() else None)
+        if not reason:
+            found = recognise(arrival.stored, arrival.name, ingest.mappings, con=ingest.con)
+            reason = _read_file(ingest, arrival, taken, recognition=found, keep=keep or _keep)
     except FileRefusedError as error:
         reason = error.message
     except ConfigurationError as error:
@@ -145,24 +149,17 @@ def _take_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, keep: Keep | N
         # The message of the database may quote a value, so only its kind is kept.
         reason = f"the file cannot be read as its source says ({type(error).__name__})"
     if reason and keep is None:
-        _refuse(ingest, arrival, reason, likely, taken)
+        _refuse(ingest, arrival, reason, found, taken)
 
 
-def _read_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, keep: Keep) -> tuple[str, tuple[str, ...]]:
-    """Read, judge and load one file.
-
-    Returns the reason when it must be refused, '' when it was taken, and the sources it is probably of.
-    """
-    problem = arrival.problem or _problem(inspect_bytes(arrival.stored) if arrival.stored.exists() else None)
-    if problem:
-        return problem, ()
-    recognition = recognise(arrival.stored, arrival.name, ingest.mappings, con=ingest.con)
+def _read_file(ingest: Ingest, arrival: Arrival, taken: Taken, *, recognition: Recognition, keep: Keep) -> str:
+    """Read, judge and load one file; return the reason when it must be refused, '' when it was taken."""
     mapping = recognition.mapping
     if mapping is None:
-        return recognition.reason, recognition.likely
+        return recognition.reason
     if mapping.ignore:
-        return (_ignore(ingest, arrival, mapping, taken) if keep is _keep else mapping.ignore), ()
-    return _read_as(ingest, arrival, taken, recognition=recognition, mapping=mapping, keep=keep), (mapping.source,)
+        return _ignore(ingest, arrival, mapping, taken) if keep is _keep else mapping.ignore
+    return _read_as(ingest, arrival, taken, recognition=recognition, mapping=mapping, keep=keep)
 
 
 def _read_as(
@@ -371,17 +368,23 @@ def _load_table(ingest: Ingest, arrival: Arrival, mapping: SourceMapping, name: 
     return load
 
 
-def _refuse(ingest: Ingest, arrival: Arrival, reason: str, likely: Iterable[str], taken: Taken) -> None:
-    rows = lines_of_refused(arrival.stored)
-    _enter_file(ingest, arrival, source="", status="quarantined", reason=reason, records_in=rows)
-    ledger.enter_likely(ingest.con, arrival.file_hash, likely)
-    ledger.enter_unreadable(ingest.con, arrival.file_hash, run_id=ingest.run_id, rows=rows, reason=reason)
+def _refuse(ingest: Ingest, arrival: Arrival, reason: str, found: Recognition | None, taken: Taken) -> None:
+    """Quarantine a whole file, with the sources it is probably of; how many records it has is known of some alone."""
+    mapping, likely = (found.mapping, found.likely) if found else (None, ())
+    sources = (mapping.source,) if mapping else likely or named_sources(arrival.name, ingest.mappings)
+    count, is_rows = count_of_refused(arrival.stored, found.alike if found else None)
+    records = count if is_rows else None
+    _enter_file(ingest, arrival, source="", status="quarantined", reason=reason, records_in=records)
+    ledger.enter_likely(ingest.con, arrival.file_hash, sources)
+    ledger.enter_unreadable(ingest.con, arrival.file_hash, run_id=ingest.run_id, rows=count, reason=reason)
     taken.files_quarantined += 1
-    taken.rows_in += rows
-    taken.quarantined += rows
+    taken.rows_in += count
+    taken.quarantined += count
 
 
-def _enter_file(ingest: Ingest, arrival: Arrival, *, source: str, status: str, reason: str, records_in: int) -> None:
+def _enter_file(
+    ingest: Ingest, arrival: Arrival, *, source: str, status: str, reason: str, records_in: int | None
+) -> None:
     ledger.enter_file(
         ingest.con,
         arrival,

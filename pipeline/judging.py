@@ -74,8 +74,8 @@ def emptied(mapping: SourceMapping, judged: Mapping[str, Staged]) -> Iterator[Em
             yield Emptied(mapping.where("tables", name, "where"), name, condition, one.left_out)
 
 
-def emptied_files(found: Mapping[str, Iterable[Emptied]], *, exports: str) -> Iterator[str]:
-    """What a run says of each `where` that leaves files without rows; what was read once is read again by a rebuild."""
+def emptied_files(found: Mapping[str, Iterable[Emptied]], *, rebuild: str) -> Iterator[str]:
+    """What a run says of each `where` that leaves files without rows; `rebuild` reads them again."""
     rows: Counter[tuple[str, str, str]] = Counter()
     files: dict[tuple[str, str, str], list[str]] = {}
     for file, tables in found.items():
@@ -87,4 +87,4 @@ def emptied_files(found: Mapping[str, Iterable[Emptied]], *, exports: str) -> It
         more = f" and {len(names) - 1} more" if names[1:] else ""
         where, table, condition = key
         told = f"{where}: `where` of {table} leaves out every row ({rows[key]}) of {names[0]}{more}: {condition}"
-        yield f"{told}; expected one to be taken: mend it, then make rebuild EXPORTS={exports}"
+        yield f"{told}; expected one to be taken: mend it, then {rebuild}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,8 @@ class _Run:
     progress: Progress
     again: frozenset[str] = frozenset()
     """Contents whose quarantine is tried again though no definition has changed."""
+    is_retry_alone: bool = False
+    """Nothing but `again` could make another edition."""
 
 
 def run_nightly(
@@ -75,8 +77,9 @@ def run_nightly(
         run = _Run(settings, catalog, mappings, list(receive(settings.exports, settings.received)), progress, again)
         if not rebuild and _nothing_new(run):
             return _unchanged(run)
+        is_retry_alone = not rebuild and bool(again) and _nothing_new(replace(run, again=frozenset()))
         try:
-            return _publish(run, rebuild=rebuild)
+            return _publish(replace(run, is_retry_alone=is_retry_alone), rebuild=rebuild)
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             raise _no_room(settings, error) from None
         finally:
@@ -95,7 +98,7 @@ def _no_room(settings: Settings, error: duckdb.Error) -> RoiError:
 
 
 def _publish(run: _Run, *, rebuild: bool) -> Summary:
-    """Make the next edition beside the published one and put it in its place."""
+    """Make the next edition beside the published one and put it in its place; none where a retry changed nothing."""
     settings = run.settings
     start_work_copy(settings.warehouse, settings.work, empty=rebuild)
     try:
@@ -107,8 +110,10 @@ def _publish(run: _Run, *, rebuild: bool) -> Summary:
         if not settings.warehouse.exists():
             publish_file(settings.work, settings.unpublished)
         raise
+    if not summary.new_edition:
+        return _unchanged(run, retried=summary.retried)
     summary.replaced = shown_instead(settings)
-    stage_pages(settings, run.catalog, settings.work, run.progress)
+    summary.without_value = stage_pages(settings, run.catalog, settings.work, run.progress)
     publish_file(settings.work, settings.warehouse)
     settings.unpublished.unlink(missing_ok=True)
     publish_folder(settings.staged_reports, settings.reports)
@@ -146,8 +151,11 @@ def _nothing_new(run: _Run) -> bool:
     return wanted == states and all((one.name, one.file_hash) in known.arrivals for one in run.arrivals)
 
 
-def _unchanged(run: _Run) -> Summary:
-    """Leave the edition as it is; draw its pages again only when they are missing or another's."""
+def _unchanged(run: _Run, *, retried: dict[str, int] | None = None) -> Summary:
+    """Leave the edition as it is; draw its pages again only when they are missing or another's.
+
+    `retried` tells of files that were tried again in vain, which is a reason to warn.
+    """
     from pipeline.edition import pages_hash
     from pipeline.engine.editions import latest_edition
 
@@ -158,7 +166,8 @@ def _unchanged(run: _Run) -> Summary:
         held = _still_quarantined(con)
     number = int(str(edition["number"]))
     summary = Summary(settings.name, number, str(edition["as_of"]), values=values, still_quarantined=held)
-    summary.asked = settings.exports_asked
+    summary.asked, summary.retried = settings.commands.asked, retried or {}
+    summary.warnings += [f"{held}: reports/run.html says why"] if retried and held else []
     if drawn_edition(settings.reports) != (settings.name, summary.edition, pages_hash()):
         summary.replaced = shown_instead(settings)
         draw_pages(settings, run.catalog, run.progress)
@@ -184,7 +193,12 @@ def _work(con: duckdb.DuckDBPyConnection, run: _Run) -> Summary:
     run_id = ledger.start_run(con, started_at=run.settings.now)
     ingest = Ingest(con, run.mappings, mappings_hash(run.mappings), run_id, run.settings.now, run.again)
     run.progress("Taking in exports")
+    before = ledger.fates(con) if run.is_retry_alone else ()
     taken = take_in(ingest, run.arrivals, progress=lambda name: run.progress(f"Taking in exports: {name}"))
+    if run.is_retry_alone and ledger.fates(con) == before:
+        unchanged = Summary(run.settings.name)
+        unchanged.count(taken)
+        return unchanged
     run.progress("Building states")
     since_load = ledger.first_load(con, run_id=run_id)
     rebuilt = build_states(
@@ -201,7 +215,7 @@ def _work(con: duckdb.DuckDBPyConnection, run: _Run) -> Summary:
 
 def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id: int) -> Summary:
     from pipeline.causes import name_causes
-    from pipeline.engine.editions import create_editions, store_edition, valueless
+    from pipeline.engine.editions import create_editions, store_edition
     from pipeline.engine.rollup import as_of_day, roll_up
     from pipeline.engine.values import compute_values
     from pipeline.reports.words import targets_told
@@ -233,7 +247,7 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
     ((stand,),) = con.execute("SELECT count(*) FROM kpi.values WHERE last_edition IS NULL").fetchall()
     summary = Summary(run.settings.name, number, as_of, new_edition=True, values=stand, restated=restated)
     summary.count(taken)
-    summary.asked, summary.without_value = run.settings.exports_asked, valueless(con)
+    summary.asked = run.settings.commands.asked
     summary.warnings += [*result.problems, *_emptied(run, taken)]
     summary.warnings += [f"a note stands on no chart: {one}" for one in misplaced(con, run.catalog)]
     summary.still_quarantined = _still_quarantined(con)
@@ -315,7 +329,7 @@ def _emptied(run: _Run, taken: Taken) -> list[str]:
     """Files of which a `where` took nothing."""
     from pipeline.judging import emptied_files
 
-    return list(emptied_files(taken.emptied, exports=run.settings.exports_named))
+    return list(emptied_files(taken.emptied, rebuild=run.settings.rebuilding))
 
 
 def _nothing_usable(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id: int) -> RoiError:
@@ -323,7 +337,7 @@ def _nothing_usable(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, 
     message = (
         f"Nothing below {run.settings.exports} {what}, so there is nothing to publish. `roi sources list` names what "
         "can be read; `roi sources probe FILE` says what a file lacks; "
-        f"`roi quarantine list{run.settings.exports_asked}` what to do."
+        f"`{run.settings.commands.roi('quarantine list')}` what to do."
     )
     return RoiError("\n".join([message, *_emptied(run, taken)]), _reasons(con, run_id=run_id))
 

@@ -7,17 +7,20 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from pipeline.commands import Commands
 from pipeline.errors import ConfigurationError, Problem, RoiError
 from pipeline.sources.mapping import SourceMapping
 from pipeline.sources.naming import file_names
 from pipeline.sources.plan import Plan
 from pipeline.sources.readers import read_raw
 from pipeline.tables import Table, load_tables
+from pipeline.warehouse import ledger
 from pipeline.warehouse.connection import warehouse
 
 LEAST_ALIKE = 5
@@ -25,6 +28,12 @@ LEAST_ALIKE = 5
 _CODE = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}")
 """A word of a code list; what has digits may be the id of somebody in the wrong column."""
 _PLAIN = re.compile(r"[-+]?[0-9.,]{1,15}(e[-+]?\d{1,3})?|\d{4}-\d{2}-\d{2}([ T][0-9:.]{5,15}\s*(Z|[+-][0-9:]{2,6})?)?")
+_DATE = re.compile(
+    r"(?:(?P<first>\d{4})(?P<by>[-./])(?P<rest>\d{1,2}(?P=by)\d{1,2})"
+    r"|(?P<one>\d{1,2})(?P<mark>[-./])(?P<two>\d{1,2})(?P=mark)(?P<last>\d{4}|(?<=\.)\d{2}))(?!\d)"
+)
+_TIMES = ("not a time", "not a date")
+NO_DAY = "the calendar has no such day"
 _OF_COLUMN = re.compile(r"(\w+): (.+?)(?: \((.+) in the file\))?")
 _OF_PAIR = re.compile(r"(\w+) (after|above) (\w+)(?: \((.+) in the file\))?")
 
@@ -37,27 +46,26 @@ _HINTS = (
     ("not UTF-8 text: it is a", "save the sheet with the rows as CSV (UTF-8, set apart by commas) and put that there"),
     ("not UTF-8", "export it as UTF-8"),
     ("cannot be read: give", "give this user read access"),
-    ("The mapping", "mend the mapping{at}, then roi quarantine retry: it takes the file again"),
+    ("The mapping", "mend the mapping{at}, then {retry}: it takes the file again"),
     (
         "the file cannot be read as its source says",
-        "mend the mapping{at}, then roi quarantine retry; or mend the export and put it back under the same name",
+        "mend the mapping{at}, then {retry}; or mend the export and put it back under the same name",
     ),
     (
         "other values under the same key",
-        "decide which row is right, put it into the file it came from, and make rebuild",
+        "decide which row is right, put it into the file it came from, and {rebuild}",
     ),
     ("held back with its file", "nothing: they are taken with the file"),
 )
-_RETRY = "mend the mapping{at}, then roi quarantine retry"
+_RETRY = "mend the mapping{at}, then {retry}"
 _HELD = (
-    "export, mend the rows and put the file back; "
+    "{export}, mend the rows and put the file back; "
     f"or {_RETRY}, with a higher quarantine_limit if the rows are right to go"
 )
 _FUTURE = (
-    "right once its day has come: then roi quarantine retry; else mend the clock, or mend the mapping{at} (time_zone), "
-    "then roi quarantine retry"
+    "right once its day has come: then {retry}; else mend the clock, or mend the mapping{at} (time_zone), then {retry}"
 )
-_ROWS = f"roi quarantine export DIR, mend the rows, put them back; or {_RETRY}"
+_ROWS = f"{{export}}, mend the rows, put them back; or {_RETRY}"
 _EVERY = f"every row of the file breaks it: {_RETRY}; if it is the rows that are wrong, mend the export"
 """Of a rule that no row keeps the mapping is the likely cause: a form of dates, a word, the wrong column."""
 
@@ -74,6 +82,13 @@ class Entry:
     rows: int
     line: int | None
     next_step: str
+    unit: str = "rows"
+    """What `rows` counts: `lines` of a file whose records nobody knows."""
+
+    @property
+    def counted(self) -> str:
+        """How many, as printed: a number of rows, or so many lines."""
+        return f"{self.rows}" if self.unit == "rows" else f"{self.rows} line{'' if self.rows == 1 else 's'}"
 
 
 @dataclass(frozen=True)
@@ -102,17 +117,18 @@ def entries(con: duckdb.DuckDBPyConnection, mappings: Iterable[SourceMapping] = 
     """Everything that is quarantined and not mended, by file, table and reason; what to do names the mappings given."""
     found = con.execute(
         """SELECT f.name, q.file_hash, f.source, q.table_name, coalesce(nullif(f.reason, ''), '') AS whole, q.reason,
-             sum(q.rows)::BIGINT, min(q.line)
+             sum(q.rows)::BIGINT, min(q.line), if(f.records_in IS NULL, 'lines', 'rows')
            FROM ledger.counted_quarantine AS q JOIN ledger.files AS f USING (file_hash)
            GROUP BY ALL ORDER BY f.name, q.file_hash, q.table_name, min(q.line) NULLS FIRST, q.reason"""
     ).fetchall()
     none, by_source = _rules_that_no_row_keeps(con), {one.source: one for one in mappings}
+    about = ledger.commands(con)
     listed = []
-    for name, file_hash, source, table, whole, reason, rows, line in found:
+    for name, file_hash, source, table, whole, reason, rows, line, unit in found:
         every = [rule for rule in reason.split("; ") if (file_hash, table, rule) in none]
         at = _place(by_source.get(source), table, every[0] if every else reason)
-        step = next_step(whole, reason, is_every=bool(every), at=at)
-        listed.append(Entry(name, file_hash, source, table, reason, rows, line, step))
+        step = next_step(whole, reason, is_every=bool(every), at=at, commands=about)
+        listed.append(Entry(name, file_hash, source, table, reason, rows, line, step, unit))
     return listed
 
 
@@ -137,12 +153,21 @@ def _place(mapping: SourceMapping | None, table: str, reason: str) -> str:
     return f" ({where})"
 
 
-def next_step(whole: str, reason: str, *, is_every: bool = False, at: str = "") -> str:
+def next_step(
+    whole: str, reason: str, *, is_every: bool = False, at: str = "", commands: Commands | None = None
+) -> str:
     """What to do about a reason; `whole` is why the whole file is refused, '' when it is not.
 
-    `is_every` says that no row keeps the rule, `at` where the mapping stands.
+    `is_every` says that no row keeps the rule, `at` where the mapping stands; `commands` are those of the warehouse.
     """
-    return _hint(whole, reason, is_every=is_every).replace("{at}", at)
+    about = commands or Commands()
+    named = {
+        "{at}": at,
+        "{retry}": about.roi("quarantine retry"),
+        "{export}": about.roi("quarantine export DIR"),
+        "{rebuild}": about.make("rebuild"),
+    }
+    return re.sub(r"\{\w+\}", lambda found: named[found[0]], _hint(whole, reason, is_every=is_every))
 
 
 def _hint(whole: str, reason: str, *, is_every: bool) -> str:
@@ -180,7 +205,7 @@ def _unknown(con: duckdb.DuckDBPyConnection, name: str) -> Problem:
 
     known = [one.name for one in held_files(con)]
     near = get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]}?" if near else "roi quarantine list names the files"
+    hint = f"did you mean {near[0]}?" if near else f"{ledger.commands(con).roi('quarantine list')} names the files"
     return Problem("FILE", "Q001", f"found {name!r}; {hint}")
 
 
@@ -258,12 +283,47 @@ class _Values:
 
     def found(self, table: str, line: int, column: str) -> str:
         """What stands in a column of the row, as it may be told; several rows of one line are told apart by nobody."""
-        rows = self.rows.get(table, {}).get(line, [])
-        if len(rows) != 1 or column not in rows[0]:
-            return "(one of several rows of the line)" if len(rows) > 1 else ""
-        value = rows[0][column]
+        if len(self.rows.get(table, {}).get(line, [])) > 1:
+            return "(one of several rows of the line)"
+        is_there, value = self._value(table, line, column)
+        if not is_there:
+            return ""
         kind = load_tables()[table].column(column)
         return redacted(value, is_common=value in self.common[table].get(column, ()), is_text=kind.column_type.is_text)
+
+    def is_no_day(self, table: str, line: int, column: str) -> bool:
+        """Whether a date stands in a column of the row that no calendar has."""
+        return is_no_day(self._value(table, line, column)[1] or "")
+
+    def _value(self, table: str, line: int, column: str) -> tuple[bool, str | None]:
+        """Whether a column of the one row of a line is read, and its text."""
+        rows = self.rows.get(table, {}).get(line, [])
+        is_there = len(rows) == 1 and column in rows[0]
+        return is_there, rows[0][column] if is_there else None
+
+
+def is_no_day(text: str) -> bool:
+    """Whether a text begins with a date that no calendar has, day or month first: 31.02.26, 2026-02-30.
+
+    Which part the year is must be plain: that of four digits, or of two digits the last between dots.
+    """
+    found = _DATE.match(text)
+    if found is None:
+        return False
+    if found["first"]:
+        year, (month, day) = int(found["first"]), map(int, found["rest"].split(found["by"]))
+        return not _is_day(year, month, day)
+    one, two = int(found["one"]), int(found["two"])
+    year = int(found["last"]) + (2000 if len(found["last"]) == 2 else 0)
+    return not (_is_day(year, one, two) or _is_day(year, two, one))
+
+
+def _is_day(year: int, month: int, day: int) -> bool:
+    try:
+        date(year, month, day)
+    except ValueError:
+        return False
+    return True
 
 
 def _texts(
@@ -322,8 +382,9 @@ def _fault(values: _Values, table: str, line: int, reason: str) -> Fault:
     if single and table and single[1] in load_tables()[table].column_names:
         column = single[1]
         shown = f"{names[column]} = " if column in names else ""
-        found = values.found(table, line, column)
-        return Fault(line, table, column, shown + found, _expected(single[2]), reason)
+        found, wanted = values.found(table, line, column), _expected(single[2])
+        is_odd = single[2] in _TIMES and values.is_no_day(table, line, column)
+        return Fault(line, table, column, shown + found, f"{wanted}; {NO_DAY}" if is_odd else wanted, reason)
     return Fault(line, table, "", "", "", reason)
 
 

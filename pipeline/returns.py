@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from pipeline.catalog.model import Catalog
+from pipeline.commands import Commands
 from pipeline.engine.editions import latest_edition
 from pipeline.engine.explain import edition_standing, explain, parse_period
 from pipeline.errors import ConfigurationError, Problem, RoiError
@@ -35,9 +36,10 @@ from pipeline.roi.records import (
 from pipeline.roi.results import UNIT, USE_CASE, counted
 from pipeline.roi.rows import CLAIM_COLUMNS, COST_COLUMNS, claim_row, cost_row
 from pipeline.roi.scoped import names_of, scoped
-from pipeline.roi.store import stored_inputs, stored_result
+from pipeline.roi.store import no_result, stored_inputs, stored_result
 from pipeline.roi.tree import Held, Node, tree_of
 from pipeline.roi.years import fiscal_years
+from pipeline.warehouse import ledger
 
 Record = dict[str, Any]
 SPREADS = {
@@ -125,8 +127,9 @@ def explain_return(
     number = int(str(edition_standing(con, as_of)["number"]))
     result = stored_result(con, number)
     if result is None:
-        raise RoiError(f"Edition {number} has no ROI result; run make nightly, which makes one.")
-    part = _part(result, kpi_id, by) if by is not None else ("", "")
+        raise RoiError(no_result(con, number))
+    commands = ledger.commands(con)
+    part = _part(result, kpi_id, by, commands) if by is not None else ("", "")
     result = scoped(result, *part) if by is not None else result
     assert result is not None  # noqa: S101 - the part was found
     month = _month(period, result)
@@ -145,11 +148,12 @@ def explain_return(
     return Explained(*told, number, shown, published, tree, sources, {}, years, apart, drawn, by or "")
 
 
-def _part(result: RoiResult, kpi_id: str, by: str) -> tuple[str, str]:
+def _part(result: RoiResult, kpi_id: str, by: str, commands: Commands) -> tuple[str, str]:
     """Dimension and name of `use_case=NAME` or `business_unit=NAME`."""
     dimension, _, name = by.partition("=")
     if kpi_id == GAP:
-        problem = Problem("--by", "E002", f"found {by!r}; the bill has no use cases: roi reconcile tells it by project")
+        instead = f"{commands.roi('reconcile')} tells it by project"
+        problem = Problem("--by", "E002", f"found {by!r}; the bill has no use cases: {instead}")
         raise ConfigurationError(f"{kpi_id} cannot be told in parts.", [problem])
     if dimension not in (USE_CASE, UNIT):
         problem = Problem("--by", "E002", f"found {by!r}, expected {USE_CASE}=NAME or {UNIT}=NAME")
@@ -227,6 +231,7 @@ def _no_month(period: str | None, result: RoiResult) -> Problem:
 
 def _sources(con: duckdb.DuckDBPyConnection, catalog: Catalog, result: RoiResult, month: date) -> Iterator[Record]:
     """For each KPI among the factors its value of the month, the same from the rows, and the files read."""
+    commands = ledger.commands(con)
     used = {(term.name.split(".")[0], claim.use_case) for claim in result.claims if claim.month == month
             for term in claim.terms if term.kind == "kpi"}  # fmt: skip
     for kpi_id, case in sorted(used):
@@ -235,7 +240,7 @@ def _sources(con: duckdb.DuckDBPyConnection, catalog: Catalog, result: RoiResult
             found = explain(con, catalog, kpi_id, period=f"{month:%Y-%m}", by=by)
         except ConfigurationError:
             continue
-        command = f"roi explain {kpi_id} --period {month:%Y-%m}" + (f" --by {by}" if by else "")
+        command = commands.roi(f"explain {kpi_id} --period {month:%Y-%m}" + (f" --by {by}" if by else ""))
         yield {
             "kpi": kpi_id,
             "by": by or "",

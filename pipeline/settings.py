@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.commands import SAMPLE_EXPORTS, Commands
 from pipeline.errors import ConfigurationError, Problem
-
-SAMPLE_EXPORTS = Path("data/exports/sample")
 
 
 @dataclass(frozen=True)
@@ -40,23 +38,19 @@ class Settings:
         return self.exports == (self.root / SAMPLE_EXPORTS).resolve()
 
     @property
+    def commands(self) -> Commands:
+        """The commands about this warehouse."""
+        return Commands() if self.is_sample else Commands(self.exports_named)
+
+    @property
     def rebuilding(self) -> str:
         """The command that builds this warehouse anew from the received files."""
-        return f"make rebuild{self._for_make}"
+        return self.commands.make("rebuild")
 
     @property
     def running(self) -> str:
         """The command that makes the next edition of this warehouse."""
-        return f"make nightly{self._for_make}"
-
-    @property
-    def _for_make(self) -> str:
-        return "" if self.is_sample else f" EXPORTS={shlex.quote(self.exports_named)}"
-
-    @property
-    def exports_asked(self) -> str:
-        """What a command needs to be about this warehouse: nothing for the sample's, which is not asked for."""
-        return "" if self.is_sample else f" --exports {shlex.quote(self.exports_named)}"
+        return self.commands.make("nightly")
 
     @property
     def catalog(self) -> Path:

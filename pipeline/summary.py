@@ -45,7 +45,7 @@ class Summary:
     values: int = 0
     restated: int = 0
     without_value: list[str] = field(default_factory=list)
-    """KPIs of which no period has a value in total, though none is withheld."""
+    """KPIs without a current value, as the index counts them."""
     asked: str = ""
     """What a command needs to be about this warehouse, such as ` --exports FOLDER`."""
     checks_failed: list[str] = field(default_factory=list)
@@ -117,7 +117,7 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
         typer.echo(replaced_line(summary.replaced))
     if not summary.new_edition:
         typer.echo(
-            f"Nothing new: 0 files loaded, 0 states rebuilt. Edition {summary.edition} of {summary.warehouse} stands "
+            f"{_nothing_done(summary)}. Edition {summary.edition} of {summary.warehouse} stands "
             f"(data through {summary.as_of})."
             + (" Its pages were drawn again." if summary.pages_drawn else "")
             + (f" Still {summary.still_quarantined}: reports/run.html says why." if summary.still_quarantined else "")
@@ -133,6 +133,14 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
     _print_next(summary)
 
 
+def _nothing_done(summary: Summary) -> str:
+    """That a run found nothing new, or tried again in vain."""
+    if not summary.retried:
+        return "Nothing new: 0 files loaded, 0 states rebuilt"
+    files, rows = (_counted(summary.retried[name], one) for name, one in (("files", "file"), ("quarantined", "row")))
+    return f"Nothing changed: {files} retried, {rows} still quarantined"
+
+
 def _print_next(summary: Summary) -> None:
     """The commands that tell more of what somebody should look at, on one line; nothing where there is nothing."""
     number, asked = summary.edition, summary.asked
@@ -143,7 +151,7 @@ def _print_next(summary: Summary) -> None:
         steps.append(f"`roi edition diff {number - 1} {number}{asked}` (which values read otherwise)")
     if count := len(summary.without_value):
         what = "why 1 KPI has" if count == 1 else f"why {count} KPIs have"
-        steps.append(f"`roi edition show {number}{asked}` ({what} no value)")
+        steps.append(f"`roi edition show {number}{asked}` ({what} no current value)")
     if steps:
         typer.echo(f"Next: {'; '.join(steps)}")
 

@@ -331,8 +331,10 @@ def test_two_editions_are_told_apart(tmp_path: Path) -> None:
     steps = [re.sub(r" --exports exports$", "", words) for words in re.findall("`roi ([^`]+)`", line)]
     assert steps == ["edition diff 1 2", "edition show 2"], "6 values restated, and KPIs that no export feeds"
     told = [project.roi(*words.split(), "--exports", _exports(project)).stdout for words in steps]
-    (count,) = re.findall(r"why (\d+) KPIs have no value", line)
+    (count,) = re.findall(r"why (\d+) KPIs have no current value", line)
     assert told[1].count("not available") == int(count) > 30
+    index = (project.reports / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r"(\d+) of \d+ KPIs have no current value", index)[0] == count, "page and run say the same"
     told = project.json("edition", "diff", "1", "2", "--exports", _exports(project))
     days = {
         (one["period_start"], one["old"], one["new"])

@@ -22,11 +22,13 @@ from typer.testing import CliRunner
 from pipeline import ingest
 from pipeline.catalog.load import load_catalog
 from pipeline.cli import app
+from pipeline.cli_options import ledger
 from pipeline.cli_quarantine import fault_rows
+from pipeline.commands import Commands
 from pipeline.errors import BlockedError, ConfigurationError, RoiError
 from pipeline.ingest import Ingest, Taken, take_in
 from pipeline.nightly import run_nightly
-from pipeline.quarantine import Fault, HeldFile, entries, faults, held_files, next_step, redacted
+from pipeline.quarantine import Fault, HeldFile, entries, faults, held_files, is_no_day, next_step, redacted
 from pipeline.quarantine_files import csv_part, document_part, export, lines_part
 from pipeline.settings import Settings
 from pipeline.sources.mapping import load_mappings, mappings_hash
@@ -225,10 +227,42 @@ def test_export_writes_the_rows_as_they_came_and_for_their_owner_alone(house: Ho
     house.roi("quarantine", "export", tmp_path / "out", exit_code=1)
 
 
+def test_what_the_commands_of_a_folder_advise_names_it(house: House, tmp_path: Path) -> None:
+    """List, show, export and a name that is not held: whatever command they name is about this warehouse."""
+    told = [
+        one["next_step"]
+        for word in ("list", "show deployments-2.csv")
+        for one in house.json("quarantine", *word.split())
+    ]
+    assert any("roi quarantine retry" in one for one in told)
+    for one in told:
+        commands = re.findall(r"roi quarantine (?:retry|export DIR)", one)
+        assert len(re.findall(r"roi quarantine (?:retry|export DIR) --exports exports", one)) == len(commands), one
+    said = house.roi("quarantine", "export", tmp_path / "out").splitlines()[-1]
+    assert said == (
+        f"Mend them, copy {tmp_path / 'out' / 'mended'} into {house.settings.exports}, "
+        "then make nightly EXPORTS=exports"
+    )
+    with (
+        ledger(house.settings) as con,
+        pytest.raises(ConfigurationError, match=r"found 'x'; roi quarantine list --exports exports names the files"),
+    ):
+        held_files(con, "x")
+    page = " ".join((house.project.reports / "run.html").read_text(encoding="utf-8").split())
+    assert "put it back under the same name, run make nightly EXPORTS=exports" in page
+    for word in ("list", "retry"):
+        assert f"<code>.venv/bin/roi quarantine {word} --exports exports</code>" in page
+    assert "EXPORTS stands for" not in page
+
+
 def test_refused_retried_mended_and_complete(house: House, tmp_path: Path) -> None:
     """End to end: a retry changes nothing; rows written out, mended and dropped in make all 24, and none is open."""
-    before = house.rows(REFUSED), house.rows(ENTERED)
+    before, published = (house.rows(REFUSED), house.rows(ENTERED)), house.project.digests()
     tried = house.json("quarantine", "retry", exit_code=3)
+    assert (tried["new_edition"], tried["edition"], house.project.digests()) == (False, 1, published)
+    assert (
+        "\nNothing changed: 2 files retried, 6 rows still quarantined. Edition 1 of exports stands (data through "
+    ) in house.roi("quarantine", "retry", exit_code=3)
     assert tried["retried"] == {"files": 2, "loaded": 0, "duplicate": 0, "quarantined": 2 + 4}
     assert (house.rows(REFUSED), house.rows(ENTERED)) == before
     house.roi("quarantine", "export", tmp_path / "out")
@@ -241,6 +275,16 @@ def test_refused_retried_mended_and_complete(house: House, tmp_path: Path) -> No
     assert (done.rows["loaded"], done.rows["duplicate"], done.still_quarantined) == (2 + 4, 0, "")
     assert house.roi("quarantine", "list") == "Nothing is quarantined.\n"
     assert house.rows("SELECT count(*), count(*) FILTER (WHERE result = 'failed') FROM core.deployments") == [(24, 4)]
+    with (house.project.reports / "data" / "loads.csv").open(encoding="utf-8", newline="") as file:
+        loads = list(csv.DictReader(file))
+    sums = [sum(int(load[name]) for load in loads) for name in ("rows_in", "loaded", "duplicate", "quarantined")]
+    assert sums == [24 + 6, 24, 0, 6]
+    mended = [load["file"] for load in loads if load["reason"].startswith("mended: replaced by a newer mended/")]
+    assert mended == ["deployments-2.csv", "late/deployments-3.csv"]
+    pages = {name: (house.project.reports / name).read_text(encoding="utf-8") for name in ("index.html", "run.html")}
+    assert ">6 of 30</a>, 6 of them mended since</li>" in pages["index.html"], "30 = 24 loaded + 6 quarantined"
+    assert "24 of 30 rows loaded, 0 duplicate, 6 quarantined (6 of them mended since)" in pages["run.html"]
+    assert "Rows in = loaded + duplicate + quarantined: 30 = 24 + 0 + 6." in pages["run.html"]
 
 
 def test_a_check_that_blocks_keeps_the_old_edition(
@@ -430,6 +474,30 @@ def test_a_value_is_told_by_the_kind_of_its_characters(value: str | None, is_tex
 
 
 @pytest.mark.parametrize(
+    ("text", "is_none"),
+    [("31.02.26 10:00:00", True), ("31.01.26 10:00:00", False), ("02/30/2026", True), ("30/02/2026", True),
+     ("02/28/2026", False), ("2026-02-30T10:00:00Z", True), ("2026/02/28", False), ("31-02-26", False),
+     ("10.10.20261", False), ("29.02.2024", False), ("00.01.2026", True), ("some day", False), ("", False)],
+)  # fmt: skip
+def test_a_day_that_no_calendar_has_is_known_where_the_year_is_plain(text: str, is_none: bool) -> None:
+    """Day or month may come first; 31-02-26 may be of 2031."""
+    assert is_no_day(text) == is_none
+
+
+def test_a_masked_date_says_that_there_is_no_such_day(nights: Nights) -> None:
+    """The digits stay masked, and what is wrong with them is told; of a date in another form it is not."""
+    rows = [f"T-{i},2026-10-0{i} 09:00:00,a," for i in range(1, 9)]
+    write(nights.exports, "helpdesk.csv", [*rows, "T-9,31.02.26 10:00:00,a,", "T-10,28.02.26 10:00:00,a,"], COLUMNS)
+    nights.night(TICKETS)
+    (held,) = held_files(nights.con)
+    found = faults(nights.con, held, nights.folder / "received", load_mappings([nights.folder / "maps"]))
+    masked = "opened = 99.99.99 99:99:99 (masked)"
+    assert [(one.found, one.expected) for one in found] == [
+        (masked, "a time; the calendar has no such day"), (masked, "a time")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
     ("whole", "reason", "step"),
     [
         ("incomplete: the last line has no line end", "incomplete: the last line has no line end", "by itself"),
@@ -452,6 +520,29 @@ def test_each_reason_has_its_next_step(whole: str, reason: str, step: str) -> No
     assert step in next_step(whole, reason)
 
 
+@pytest.mark.parametrize(
+    ("whole", "reason", "steps"),
+    [
+        ("", "other values under the same key as a.csv:3", ["make rebuild EXPORTS='my exports'"]),
+        ("", "a: in the future", ["roi quarantine retry --exports 'my exports'"] * 2),
+        ("", "a: missing", ["roi quarantine export DIR --exports 'my exports'",
+                            "roi quarantine retry --exports 'my exports'"]),
+        ("3 of 4 rows break a rule: the file is held back whole", "a: missing",
+         ["roi quarantine export DIR --exports 'my exports'", "roi quarantine retry --exports 'my exports'"]),
+        ("x", "The mapping 'a' does not fit the file.", ["roi quarantine retry --exports 'my exports'"]),
+    ],
+)  # fmt: skip
+def test_a_next_step_is_about_the_folder_of_exports(whole: str, reason: str, steps: list[str]) -> None:
+    """Without it a command would act on the sample; every command of a step names the folder, as a shell takes it."""
+    told = next_step(whole, reason, at=" (a.yaml:1:1)", commands=Commands("my exports"))
+    assert (
+        re.findall(
+            r"(?:roi quarantine (?:retry|export DIR)|make rebuild)(?: (?:--exports |EXPORTS=)'my exports')?", told
+        )
+        == steps
+    )
+
+
 def test_a_rule_that_no_row_keeps_is_a_fault_of_the_mapping(tmp_path: Path) -> None:
     """Three tickets with local dates: the place in the mapping and the retry come first; of one bad row of two, not."""
     project = Project.new(tmp_path / "project")
@@ -466,12 +557,12 @@ def test_a_rule_that_no_row_keeps_is_a_fault_of_the_mapping(tmp_path: Path) -> N
         (one["file"], one["line"]): one["next_step"] for one in project.json("quarantine", "list", "--exports", exports)
     }
     every = (
-        "every row of the file breaks it: mend the mapping (sources/helpdesk.yaml:11:7), then roi quarantine retry; "
-        "if it is the rows that are wrong, mend the export"
+        "every row of the file breaks it: mend the mapping (sources/helpdesk.yaml:11:7), then roi quarantine retry "
+        "--exports exports; if it is the rows that are wrong, mend the export"
     )
     some = (
-        "roi quarantine export DIR, mend the rows, put them back; or mend the mapping (sources/helpdesk.yaml:11:7), "
-        "then roi quarantine retry"
+        "roi quarantine export DIR --exports exports, mend the rows, put them back; or mend the mapping "
+        "(sources/helpdesk.yaml:11:7), then roi quarantine retry --exports exports"
     )
     assert steps == {("helpdesk-1.csv", 2): every, ("helpdesk-1.csv", 3): every, ("helpdesk-2.csv", 3): some}
     shown = project.roi("quarantine", "show", "helpdesk-1.csv", "--exports", exports).stdout
@@ -490,6 +581,20 @@ def test_a_rule_that_no_row_keeps_is_a_fault_of_the_mapping(tmp_path: Path) -> N
     (project.root / "sources" / "helpdesk.yaml").write_text(mapping, encoding="utf-8")
     retried = project.json("quarantine", "retry", "--exports", exports, exit_code=3)["retried"]
     assert retried == {"files": 2, "loaded": 3, "duplicate": 0, "quarantined": 1}
+
+
+def test_a_retry_makes_an_edition_once_it_takes_a_row(tmp_path: Path) -> None:
+    """A row of tomorrow: tried today nothing changes and edition 1 stands; tried when its day has come, it is in 2."""
+    project = Project.new(tmp_path / "project")
+    exports = project.root / "exports"
+    write(
+        exports, "deployments-1.csv", [*GOOD, GOOD[0].replace("dep-01", "dep-99").replace("2026-10-01", "2026-11-02")]
+    )
+    project.roi("nightly", "--exports", exports, exit_code=3)
+    early = project.json("quarantine", "retry", "--exports", exports, exit_code=3)
+    assert (early["new_edition"], early["edition"]) == (False, 1)
+    late = project.json("quarantine", "retry", "--exports", exports, "--now", "2026-11-03T06:00:00Z")
+    assert (late["new_edition"], late["edition"], late["retried"]["loaded"]) == (True, 2, 1)
 
 
 def test_csv_records_keep_their_line_ends_quotes_and_lines(tmp_path: Path) -> None:

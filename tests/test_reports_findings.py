@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from dataclasses import replace
 from datetime import date, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -314,6 +316,46 @@ def test_a_first_edition_has_nothing_to_correct_and_a_later_one_names_new_defini
     render(replace(data, definitions=changes), tmp_path / "later")
     said = said_on(tmp_path / "later" / "index.html")
     assert "Definition changed: Time to recovery (median). Retired: gone." in said
+
+
+@pytest.mark.parametrize(
+    ("told", "asked", "make"),
+    [({"warehouse": "sample"}, "", ""), ({"warehouse": "acme"}, " --exports EXPORTS", " EXPORTS=EXPORTS"),
+     ({"warehouse": "acme", "exports": "my exports"}, " --exports 'my exports'", " EXPORTS='my exports'")],
+)  # fmt: skip
+def test_every_command_on_the_pages_is_about_their_warehouse(
+    data: EditionData, tmp_path: Path, told: dict[str, str], asked: str, make: str
+) -> None:
+    """Of the sample none names a folder; of another folder each does, or the word that stands for a private one."""
+    render(replace(data, edition={**data.edition, **told}), tmp_path)
+    pages = {path: unescape(path.read_text(encoding="utf-8")) for path in tmp_path.rglob("*.html")}
+    named = re.compile(r"<code>((?:\.venv/bin/)?roi (?:explain|edition|quarantine|reconcile) [^<]*)</code>")
+    found = {(path.name, command) for path, page in pages.items() for command in named.findall(page)}
+    assert {"run.html", "archive.html"} < {name for name, _ in found}
+    folder = asked.removeprefix(" --exports ")
+    assert {command.partition(" --exports ")[2] for _, command in found} == {folder}
+    assert f"run make nightly{make}." in " ".join(pages[tmp_path / "run.html"].split())
+    assert ("EXPORTS stands for the folder of exports, which pages do not name." in pages[tmp_path / "run.html"]) == (
+        asked == " --exports EXPORTS"
+    )
+    probed = {"": "", " --exports EXPORTS": "EXPORTS/"}.get(asked, "my exports/")
+    path = f"{probed}odd/truncated.csv"
+    assert f".venv/bin/roi sources probe {shlex.quote(path)}" in pages[tmp_path / "run.html"]
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [({"in_lines": True, "rows": 1}, "1 line"), ({"in_lines": True, "rows": 31}, "31 lines"),
+     ({"in_lines": False, "rows": 1031}, "1\u202f031")],
+)  # fmt: skip
+def test_what_nobody_can_read_is_counted_in_lines(
+    data: EditionData, tmp_path: Path, row: dict[str, object], told: str
+) -> None:
+    """Rows are said where they are known; the sentence beside the sum says what else is in it."""
+    render(replace(data, quarantine=[{**data.quarantine[0], **row}]), tmp_path)
+    page = (tmp_path / "run.html").read_text(encoding="utf-8")
+    assert f'<td class="num">{told}</td><td><code>' in page
+    assert "Of a refused file whose records nobody knows the lines are counted." in page
 
 
 def test_the_run_page_tells_open_files_from_mended_ones(data: EditionData, tmp_path: Path) -> None:

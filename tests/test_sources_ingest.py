@@ -12,6 +12,7 @@ import pytest
 from pipeline import ingest
 from pipeline.assurance import probe
 from pipeline.ingest import Ingest, Taken, take_in
+from pipeline.quarantine import entries
 from pipeline.settings import Settings
 from pipeline.sources.mapping import SourceMapping, load_mappings
 from pipeline.sources.naming import file_names, name_columns
@@ -175,6 +176,48 @@ def test_a_file_that_cannot_be_read_stops_nobody_and_is_taken_once_it_can_be(
     assert ledger(con, "name, status, reason", "files") == [("a.csv", "loaded", ""), ("b.csv", "loaded", "")]
     assert ledger(con, "*", "quarantine") == []
     assert ledger(con, "name", "arrivals") == [("a.csv",), ("b.csv",)]
+
+
+HEADED = "id,since,points\n" + "".join(f"s{i},2026-01-{i:02d},3\n" for i in range(1, 31))
+
+
+UNBOUND = UPTIME.replace("points\n      valid", "nowhere\n      valid")
+
+
+@pytest.mark.parametrize(
+    ("told", "text", "said"),
+    [
+        (UPTIME, HEADED.rstrip("\n"), ("incomplete: the last line has no line end", 30, 30)),
+        (UPTIME, "id,since,points", ("incomplete: the last line has no line end", 1, 1)),
+        (UNBOUND, HEADED, ("The mapping 'uptime' does not fit", 30, 30)),
+        (UPTIME, HEADED.replace("since", "seit"), ("looks like uptime but column 'since' is missing", 30, 30)),
+        (UPTIME, HEADED.replace("id,since,points", "a,b,c"), ("looks like uptime but columns 'id',", 31, None)),
+        (UPTIME, HEADED.replace(",", ";"), ("looks like uptime but its columns are set apart by", 31, None)),
+        (UPTIME, HEADED + "\0", ("a NUL byte", 32, None)),
+    ],
+)
+def test_a_refused_file_counts_its_rows_or_else_its_lines(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, told: str, text: str, said: tuple[str, int, int | None]
+) -> None:
+    """A header is no row of a CSV file that is known; of one that nobody knows the lines count, and are called so."""
+    reason, count, records = said
+    done = taken(con, tmp_path, told, {"a.csv": text})
+    assert (done.rows_in, done.loaded, done.quarantined) == (count, 0, count)
+    ((found, held),) = ledger(con, "reason, records_in", "files")
+    assert str(found).startswith(reason) and held == records
+    (entry,) = entries(con)
+    assert (entry.rows, entry.unit) == (count, "rows" if records else "lines")
+    assert entry.counted == (f"{count}" if records else f"{count} lines")
+    assert ledger(con, "source", "likely") == [("uptime",)]
+
+
+def test_a_file_that_is_refused_again_is_not_counted_again(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    """One row came in the first night; trying them by another mapping brings no row in."""
+    first = taken(con, tmp_path, UPTIME, {"a.csv": "id,seit,points\na,2026-01-01,3\n"})
+    assert (first.files_quarantined, first.rows_in, first.quarantined) == (1, 1, 1)
+    second = taken(con, tmp_path, UPTIME.replace("describes: A", "describes: The a"), {})
+    assert (second.files_quarantined, second.rows_in, second.quarantined) == (0, 0, 0)
+    assert dict(second.retried) == {"files": 1, "loaded": 0, "duplicate": 0, "quarantined": 1}
 
 
 def test_an_empty_file_is_not_overlooked(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:

@@ -34,8 +34,11 @@ def test_where_nothing_is_to_be_done_no_next_step_is_named(capsys: pytest.Captur
             "`roi quarantine list --exports my_exports` (what was refused, why, and how to mend it)",
         ),
         ({"restated": 2}, "`roi edition diff 3 4 --exports my_exports` (which values read otherwise)"),
-        ({"without_value": ["mttr"]}, "`roi edition show 4 --exports my_exports` (why 1 KPI has no value)"),
-        ({"without_value": ["mttd", "mttr"]}, "`roi edition show 4 --exports my_exports` (why 2 KPIs have no value)"),
+        ({"without_value": ["mttr"]}, "`roi edition show 4 --exports my_exports` (why 1 KPI has no current value)"),
+        (
+            {"without_value": ["mttd", "mttr"]},
+            "`roi edition show 4 --exports my_exports` (why 2 KPIs have no current value)",
+        ),
     ],
 )
 def test_what_is_to_be_looked_at_is_named_with_its_command(
@@ -51,6 +54,16 @@ def test_several_steps_stand_on_one_line(capsys: pytest.CaptureFixture[str]) -> 
     assert [step.partition("` (")[0] for step in told[-1].removeprefix("Next: ").split("; ")] == [
         "`roi quarantine list", "`roi edition diff 3 4", "`roi edition show 4"
     ]  # fmt: skip
+
+
+def test_a_retry_in_vain_says_that_nothing_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    """No file's fate is another, so the edition stands."""
+    retried = {"files": 2, "loaded": 0, "duplicate": 0, "quarantined": 1}
+    told = _printed(capsys, new_edition=False, retried=retried, still_quarantined="1 row quarantined")
+    assert told[0] == (
+        "Nothing changed: 2 files retried, 1 row still quarantined. Edition 4 of my_exports stands (data through "
+        "2026-10-31). Still 1 row quarantined: reports/run.html says why."
+    )
 
 
 def test_a_run_without_news_names_what_still_waits(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipeline.catalog.people import WITHHELD
 from pipeline.engine.scope import forget_rolled, keep_scope
 from pipeline.engine.values import PUBLISHED
 from pipeline.warehouse.connection import rows
@@ -140,16 +139,3 @@ def editions(con: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
         "(SELECT count(*) FROM kpi.restatements AS c WHERE c.edition = e.number) AS restated "
         "FROM kpi.editions AS e LEFT JOIN ledger.runs AS r USING (run_id) ORDER BY number DESC",
     )
-
-
-def valueless(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """KPIs of which the newest edition has no value in total, of whichever period; those it withholds are left out."""
-    return [
-        str(row["kpi_id"])
-        for row in rows(
-            con,
-            "SELECT kpi_id FROM kpi.values WHERE last_edition IS NULL AND dimension = '' GROUP BY kpi_id "
-            "HAVING count(value) = 0 AND NOT bool_or(starts_with(reason, ?)) ORDER BY kpi_id",
-            [WITHHELD],
-        )
-    ]

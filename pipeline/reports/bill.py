@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from pipeline.commands import Commands
 from pipeline.reports import formats
 from pipeline.reports.amounts import month
 from pipeline.reports.model import Figure
@@ -26,9 +27,9 @@ class Bill:
     command: str
 
 
-def bill(whole: Statement) -> Bill:
+def bill(whole: Statement, commands: Commands) -> Bill:
     """The way from telemetry to the invoice of all providers; the printed amounts add up."""
-    command = f".venv/bin/roi reconcile --month {whole.month:%Y-%m}"
+    command = f".venv/bin/{commands.roi(f'reconcile --month {whole.month:%Y-%m}')}"
     return Bill(f"Why the bill and the telemetry differ, {month(whole.month)}", tuple(_rows(whole)), command)
 
 

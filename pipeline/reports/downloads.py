@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.catalog.people import is_withheld
-from pipeline.reports import formats
+from pipeline.reports import formats, lineage
 from pipeline.reports.cells import cell
 from pipeline.reports.model import CONTRACT_COLUMNS, Download, EditionData, Record
 from pipeline.warehouse.connection import warehouse
@@ -208,7 +208,7 @@ def write(
     absent = frame[frame["value"].isna() | (frame["status"] == "not_available")]
     values = _texts(frame, CONTRACT_COLUMNS)
     texts = {
-        "loads.csv": csv_text(_picked(data.loads, LOAD_COLUMNS)),
+        "loads.csv": csv_text(_picked([{**load, "reason": lineage.reason(load)} for load in data.loads], LOAD_COLUMNS)),
         "quarantine.csv": csv_text(_picked(_by_place(data.quarantined_rows), QUARANTINE_COLUMNS)),
         "checks.csv": csv_text(_picked(data.checks, CHECK_COLUMNS)),
         "restatements.csv": csv_text(_picked(data.restatements, RESTATEMENT_COLUMNS)),

@@ -7,7 +7,7 @@ from datetime import date
 from functools import cache
 
 from pipeline.catalog.model import Catalog
-from pipeline.reports.formats import day, grouped
+from pipeline.reports.formats import counted, day, grouped
 from pipeline.reports.model import Record, SourceRow
 
 LAG_DAYS = {"daily": 3, "weekly": 10, "monthly": 40, "quarterly": 120}
@@ -101,6 +101,19 @@ def source_row(source: Record, catalog: Catalog, as_of: date) -> SourceRow:
 def still_open(source: Record) -> int:
     """Quarantined rows of a source that no newer file has mended."""
     return int(source["open"] if "open" in source else source["quarantined"])
+
+
+def reason(load: Record) -> str:
+    """Why a file was refused, or what is to be said of it; first that a newer one has mended it."""
+    told = str(load["reason"] or "")
+    if not load.get("mended_by"):
+        return told
+    return f"mended: replaced by a newer {load['mended_by']}" + (f" (it was {told})" if told else "")
+
+
+def refused(row: Record) -> str:
+    """How much one reason keeps out: rows, or lines of files whose records nobody knows."""
+    return counted(int(row["rows"]), "line") if row.get("in_lines") else grouped(int(row["rows"]))
 
 
 def _quarantined(source: Record) -> str:

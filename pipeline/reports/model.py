@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pipeline.catalog.people import is_withheld
+from pipeline.commands import UNNAMED, Commands
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,13 +18,19 @@ if TYPE_CHECKING:
     from pipeline.roi.records import RoiResult
 
 Record = dict[str, Any]
-
+SAMPLE = "sample"
+"""Name of the warehouse of the made-up organisation."""
 CONTRACT_COLUMNS = (
     "kpi_id", "owner", "grain", "period_start", "period_end", "dimension", "dimension_value", "value", "unit",
     "numerator", "denominator", "n", "interval_low", "interval_high", "interval_method", "status", "verdict",
     "signal", "definition_hash", "edition",
 )  # fmt: skip
 """Columns of the published values, in this order; others build on them."""
+
+
+def mended(load: Record) -> int:
+    """Of the rows of a file that were quarantined, those that a newer file has mended: all of them, or none."""
+    return int(load["quarantined"]) if load.get("mended_by") else 0
 
 
 @dataclass(frozen=True)
@@ -65,9 +72,24 @@ class EditionData:
     """Targets that an edition told otherwise than the one before it, the newest first: edition, kpi_id, old, new."""
 
     @property
+    def is_sample(self) -> bool:
+        """Whether it is of the made-up organisation."""
+        return bool(self.edition["warehouse"] == SAMPLE)
+
+    @property
+    def commands(self) -> Commands:
+        """The commands about its warehouse; a folder that pages do not name is left to be put in."""
+        return Commands() if self.is_sample else Commands(str(self.edition.get("exports") or UNNAMED))
+
+    @property
     def quarantined(self) -> int:
         """Rows that are quarantined and that no newer file of the same name has mended."""
         return sum(int(row["rows"]) for row in self.quarantine)
+
+    @property
+    def mended(self) -> int:
+        """Rows that were quarantined and that a newer file of the same name has mended."""
+        return sum(mended(load) for load in self.loads)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from pipeline.commands import Commands
 from pipeline.reports import formats, rows
 from pipeline.reports.cells import text
 from pipeline.reports.model import Correction, Figure, KpiRow, Mark, Record
@@ -131,16 +132,17 @@ class Archived:
 
 def archive(edition: Edition) -> tuple[Archived, ...]:
     """Every edition, the newest first."""
-    return tuple(_archived(row) for row in edition.data.editions[:EDITIONS_LISTED])
+    return tuple(_archived(row, edition.commands) for row in edition.data.editions[:EDITIONS_LISTED])
 
 
-def _archived(row: Record) -> Archived:
+def _archived(row: Record, commands: Commands) -> Archived:
     number = int(row["number"])
+    words = f"edition diff {number - 1} {number}" if number > 1 else f"edition show {number}"
     return Archived(
         number=str(number),
         data_through=formats.day(date.fromisoformat(str(row["as_of"])[:10])),
         catalog=text(row["catalog_hash"])[:12],
         inputs=text(row["input_hash"])[:12],
         restated=formats.grouped(int(row["restated"])),
-        command=f"roi edition diff {number - 1} {number}" if number > 1 else f"roi edition show {number}",
+        command=commands.roi(words),
     )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from pipeline.catalog.hashes import definition_hash
 from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.catalog.people import UNKNOWN, unknown_words, withheld_words
+from pipeline.commands import Commands
 from pipeline.facts import facts_of_deeds
 from pipeline.reports import formats, geometry, lineage, sentences, words
 from pipeline.reports.cells import number, text
@@ -30,8 +30,6 @@ from pipeline.roi.records import RoiResult
 
 SLICES_SHOWN = 20
 CORRECTIONS_SHOWN = 30
-SAMPLE = "sample"
-"""Name of the warehouse of the made-up organisation, which commands mean when they name no folder."""
 
 
 def as_of(data: EditionData) -> date:
@@ -50,6 +48,11 @@ class Edition:
     def catalog(self) -> Catalog:
         """The catalogue that the values were computed with."""
         return self.data.catalog
+
+    @property
+    def commands(self) -> Commands:
+        """The commands about the warehouse of this edition."""
+        return self.data.commands
 
     @property
     def as_of(self) -> date:
@@ -100,6 +103,13 @@ def indexed(data: EditionData) -> Edition:
     return Edition(data, index(data.values, as_of(data), running_since(data.catalog, data.roi)))
 
 
+def without_value(data: EditionData) -> list[str]:
+    """KPIs without a current value, as the index counts them and `roi edition show` lists them."""
+    edition = indexed(replace(data, values=data.values[data.values["dimension"] == ""]))
+    now = {kpi_id: edition.current(kpi_id) for kpi_id in edition.catalog.metrics}
+    return [kpi_id for kpi_id, value in now.items() if value is None or value.value is None]
+
+
 def running_since(catalog: Catalog, result: RoiResult | None) -> dict[tuple[str, date], date]:
     """First month of each running total, by KPI and month."""
     points = result.points if result else ()
@@ -145,11 +155,9 @@ def definition(edition: Edition, kpi_id: str) -> Definition:
 
 
 def _explain(edition: Edition, now: Value) -> str:
-    """The command that shows where a value comes from; of another warehouse than the sample's it names the folder."""
-    said = f".venv/bin/roi explain {now.kpi_id} --period {formats.period_code(now.grain, now.start, now.end)}"
-    if edition.data.edition["warehouse"] == SAMPLE:
-        return said
-    return f"{said} --exports {shlex.quote(str(edition.data.edition.get('exports') or 'EXPORTS'))}"
+    """The command that shows where a value comes from."""
+    period = formats.period_code(now.grain, now.start, now.end)
+    return f".venv/bin/{edition.commands.roi(f'explain {now.kpi_id} --period {period}')}"
 
 
 def _is_restated(edition: Edition, now: Value) -> bool:

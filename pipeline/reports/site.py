@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.commands import UNNAMED
 from pipeline.reports import (
     answer,
     bill,
@@ -45,7 +46,7 @@ POLICY = (
 """Nothing from outside. `file:` is for readers who open the pages from disk in a browser where 'self' does not match
 files; 'unsafe-inline' is for styles alone, because Plotly writes them."""
 IN_PART = "the rows that were not taken are listed under Quarantine"
-MEND = "mend the rows in the export, put it back under the same name, run make nightly"
+MEND = "mend the rows in the export, put it back under the same name"
 ASSETS = ("charts.js", "filter.js", "plotly-basic.min.js", "style.css")
 """Plotly's basic bundle (scatter, bar, pie) draws every chart there is; see plotly-basic.LICENSE.txt."""
 PARTS = ("returns", "answer", "evidence", "bill")
@@ -87,7 +88,8 @@ def _common(edition: Edition, status: Mark, files: tuple[Download, ...]) -> dict
         "shapes": words,
         "as_of": formats.day(edition.as_of),
         "is_first": edition.data.edition["number"] == 1,
-        "is_sample": edition.data.edition["warehouse"] == rows.SAMPLE,
+        "is_sample": edition.data.is_sample,
+        "commands": edition.commands,
         "failed": sum(not check["passed"] for check in edition.data.checks),
         "checked": sum(words.is_applicable(check) for check in edition.data.checks),
         "next_due": formats.day(edition.as_of + timedelta(days=1)),
@@ -101,22 +103,19 @@ def _fate(load: Record) -> str:
     return "in part" if load["status"] != "quarantined" and int(load["quarantined"]) > 0 else str(load["status"])
 
 
-def _load(load: Record, exports: str) -> Record:
+def _load(load: Record, exports: str, mend: str) -> Record:
     """One file as printed, with the command (`command`) or the steps (`todo`) that come next when it needs a hand."""
     fate = _fate(load)
     path = f"{exports}/{load['file']}" if exports else str(load["file"])
-    reason = load["reason"] or (IN_PART if fate == "in part" else "")
-    if fate == "mended":
-        reason = f"mended: replaced by a newer {load['mended_by']}" + (f" (it was {reason})" if reason else "")
     return {
         **load,
         **{name: formats.grouped(int(load[name])) for name in _COUNTS},
         "left_out": _known(load.get("left_out")),
-        "reason": reason,
+        "reason": lineage.reason(load) or (IN_PART if fate == "in part" else ""),
         "fate": fate,
         "mark": words.LOADS.get(fate, words.LOADS["quarantined"]),
         "command": f".venv/bin/roi sources probe {shlex.quote(path)}" if fate == "quarantined" else "",
-        "todo": MEND if fate == "in part" else "",
+        "todo": mend if fate == "in part" else "",
     }
 
 
@@ -125,10 +124,10 @@ def _known(count: object) -> str:
     return "not available" if count is None else formats.grouped(int(str(count)))
 
 
-def _by_need(loads: list[Record], exports: str) -> dict[str, list[Record]]:
+def _by_need(loads: list[Record], exports: str, mend: str) -> dict[str, list[Record]]:
     """The files that need a hand, those a newer file has mended, and the rest."""
     found: dict[str, list[Record]] = {"needy": [], "mended": [], "whole": []}
-    for load in (_load(load, exports) for load in loads):
+    for load in (_load(load, exports, mend) for load in loads):
         is_needy = bool(load["command"] or load["todo"])
         found["needy" if is_needy else "mended" if load["fate"] == "mended" else "whole"].append(load)
     return found
@@ -140,15 +139,17 @@ def _run_page(edition: Edition) -> dict[str, Any]:
     by_reason = sorted(data.quarantine, key=lambda row: (-int(row["rows"]), str(row["source"]), str(row["reason"])))
     sources = sorted(data.sources, key=lambda source: str(source["source"]))
     sums = {name: sum(int(load[name]) for load in data.loads) for name in _COUNTS}
-    is_mended = any(load.get("mended_by") for load in data.loads)
     counted = [int(load["left_out"]) for load in data.loads if load.get("left_out") is not None]
     left_out = sum(counted)
+    mend = f"{MEND}, run {data.commands.make('nightly')}"
+    exports = str(data.edition.get("exports") or ("" if data.is_sample else UNNAMED))
     return {
-        **_by_need(data.loads, str(data.edition.get("exports") or "")),
+        **_by_need(data.loads, exports, mend),
         "arrived": len(data.loads),
         "open": formats.grouped(data.quarantined),
-        "mended_rows": formats.grouped(sums["quarantined"] - data.quarantined) if is_mended else "",
-        "mend": MEND,
+        "mended_rows": formats.grouped(data.mended) if data.mended else "",
+        "mend": mend,
+        "is_unnamed": data.commands.exports == UNNAMED,
         "sums": {name: formats.grouped(total) for name, total in sums.items()},
         "left_out": formats.grouped(left_out),
         "read": formats.grouped(sums["rows_in"] + left_out),
@@ -156,7 +157,7 @@ def _run_page(edition: Edition) -> dict[str, Any]:
         "left": [{**row, "rows": formats.grouped(int(row["rows"])), "of": formats.grouped(int(row["of"])),
                   "share": formats.percent(int(row["rows"]) / int(row["of"]))} for row in data.left_out],
         "balances": sums["rows_in"] == sums["loaded"] + sums["duplicate"] + sums["quarantined"],
-        "quarantine": [{**row, "rows": formats.grouped(int(row["rows"]))} for row in by_reason],
+        "quarantine": [{**row, "rows": lineage.refused(row)} for row in by_reason],
         "sources": [lineage.source_row(source, edition.catalog, edition.as_of) for source in sources],
         "totals": [{**row, "rows": formats.grouped(int(row["rows"])), "total": downloads.printed(row["total"])}
                    for row in data.totals],
@@ -176,7 +177,8 @@ def _index_page(edition: Edition) -> dict[str, Any]:
         "choices": registers.choices(lines),
         "unpaged": [views.unpaged_headline(edition, kpi) for kpi in views.unpaged(edition)],
         "redefined": changes.redefined(edition.data, edition.catalog.metrics),
-        "quarantined": formats.grouped(edition.data.quarantined),
+        "quarantined": formats.grouped(edition.data.quarantined + edition.data.mended),
+        "mended_rows": formats.grouped(edition.data.mended) if edition.data.mended else "",
         "rows_in": formats.grouped(sum(int(load["rows_in"]) for load in edition.data.loads)),
         "roles": roles,
         "corrections": changed,
@@ -206,7 +208,10 @@ def _return_parts(data: EditionData) -> tuple[dict[str, dict[str, Any]], tuple[m
         return {}, ()
     parts: dict[str, dict[str, Any]] = {
         returns.OWNER: {"returns": returns.panel(data.roi), "answer": answer.answer(data.roi)},
-        evidence.OWNER: {"evidence": evidence.attention(data.roi), "bill": data.bill and bill.bill(data.bill)},
+        evidence.OWNER: {
+            "evidence": evidence.attention(data.roi),
+            "bill": data.bill and bill.bill(data.bill, data.commands),
+        },
     }
     return parts, memos.memos(data.roi)
 

@@ -196,7 +196,8 @@ def _charts(edition: Edition, owned: list[str]) -> list[Chart]:
 def _quarantine(edition: Edition, sources: list[Record]) -> tuple[Record, ...]:
     names = {source["source"] for source in sources}
     found = [row for row in edition.data.quarantine if row["source"] in names]
-    return tuple(sorted(found, key=lambda row: (-int(row["rows"]), str(row["source"]), str(row["reason"]))))
+    ordered = sorted(found, key=lambda row: (-int(row["rows"]), str(row["source"]), str(row["reason"])))
+    return tuple({**row, "rows": lineage.refused(row)} for row in ordered)
 
 
 def role_page(edition: Edition, role_id: str) -> RolePage:

@@ -14,6 +14,7 @@ from pipeline.engine.editions import latest_edition
 from pipeline.errors import ConfigurationError, Problem
 from pipeline.roi.inputs import Assumption
 from pipeline.roi.read import assumption_rows
+from pipeline.warehouse import ledger
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -110,7 +111,8 @@ def last_day(con: DuckDBPyConnection) -> date:
     """The day the newest edition has data through; raises ConfigurationError before the first."""
     edition = latest_edition(con)
     if edition is None:
-        raise ConfigurationError("The warehouse holds no edition yet; run make nightly, or say --as-of.")
+        first = ledger.commands(con).make("nightly")
+        raise ConfigurationError(f"The warehouse holds no edition yet; run {first}, or say --as-of.")
     return date.fromisoformat(str(edition["as_of"]))
 
 

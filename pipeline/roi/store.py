@@ -15,6 +15,7 @@ from pipeline.errors import RoiError
 from pipeline.roi.evidence import grade_shares
 from pipeline.roi.inputs import Inputs
 from pipeline.roi.records import RoiResult, Worth
+from pipeline.warehouse import ledger
 
 _TABLE = "CREATE TABLE IF NOT EXISTS kpi.roi(edition BIGINT PRIMARY KEY, inputs VARCHAR, result VARCHAR)"
 
@@ -66,8 +67,13 @@ def stored_inputs(con: duckdb.DuckDBPyConnection, edition: int) -> Inputs:
     """The inputs of an edition; raises RoiError when it has none."""
     found = _stored(con, edition)
     if found is None:
-        raise RoiError(f"Edition {edition} has no ROI result; run make nightly, which makes one.")
+        raise RoiError(no_result(con, edition))
     return inputs_of(found[0])
+
+
+def no_result(con: duckdb.DuckDBPyConnection, edition: int) -> str:
+    """That an edition is from before there was a model, and what to do."""
+    return f"Edition {edition} has no ROI result; run {ledger.commands(con).make('nightly')}, which makes one."
 
 
 def _stored(con: duckdb.DuckDBPyConnection, edition: int) -> tuple[str, str] | None:

@@ -36,6 +36,8 @@ _DIRECTORY_BYTES = 1 << 16
 _CR = 0x0D
 _OTHER_BLANKS = (b"\t", b"\v", b"\f", b"\x1c", b"\x1d", b"\x1e", b"\x1f")
 _STILL = "(the file may still be being written)"
+_BY_LINE = ("csv", "jsonl", "trec")
+"""Readers of files of which a line is a record, as a rule."""
 
 
 @dataclass(frozen=True)
@@ -257,20 +259,27 @@ def _line_facts(path: Path, _inode: int, _size: int, _changed_ns: int) -> LineFa
     return facts
 
 
-def lines_of_refused(path: Path) -> int:
-    """Lines of a file that is refused, the last one too when no line end closes it.
+def count_of_refused(path: Path, alike: SourceMapping | None) -> tuple[int, bool]:
+    """How many rows or lines a refused file has, at least one, and whether they are rows.
 
-    An archive that does not unpack counts as packed. A file without lines, or whose lines nobody may read, counts as
-    one, so that it is not overlooked.
+    They are where it is `alike` what a source reads line by line; the header of a CSV file is none. Of any other file
+    the lines are counted: of an archive those of the archive, and where nobody may read them one.
     """
+    reader = alike.reader if alike else ""
+    header = 1 if reader == "csv" else 0
+    return max(_lines_of(path) - header, 1), reader in _BY_LINE
+
+
+def _lines_of(path: Path) -> int:
+    """Lines of a file, the last one too when no line end closes it; none of a file that nobody may read."""
     lines, last = 0, b"\n"
     try:
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
                 lines, last = lines + chunk.count(b"\n"), chunk[-1:]
     except OSError:
-        return 1
-    return max(lines + (last != b"\n"), 1)
+        return 0
+    return lines + (last != b"\n")
 
 
 def mark_of(mapping: SourceMapping, name: str) -> str | None:

@@ -40,6 +40,8 @@ class Recognition:
     reason: str = ""
     likely: tuple[str, ...] = ()
     """The sources that a file without one is probably of: the one it looks like, or those that its name speaks for."""
+    alike: SourceMapping | None = None
+    """How a file is written, by some of its columns: as a source whose they are, be it of that source or not."""
 
 
 @dataclass(frozen=True)
@@ -172,8 +174,10 @@ def _most_specific(fitting: list[_Candidate]) -> Recognition:
     if len(best) > 1:
         names = " and ".join(sorted(one.mapping.source for one in best))
         reason = f"ambiguous: {names} take this file equally well; make their `files` differ"
-        return Recognition(None, reason=reason, likely=tuple(sorted(one.mapping.source for one in best)))
-    return Recognition(best[0].mapping, warnings=_warnings(best[0]))
+        return Recognition(
+            None, reason=reason, likely=tuple(sorted(one.mapping.source for one in best)), alike=best[0].mapping
+        )
+    return Recognition(best[0].mapping, warnings=_warnings(best[0]), alike=best[0].mapping)
 
 
 def _warnings(candidate: _Candidate) -> tuple[str, ...]:
@@ -206,7 +210,8 @@ def _unknown(looker: _Looker) -> str:
 def _refused(nearest: _Candidate) -> Recognition:
     """The refusal of a file by the source it is nearest to; one that is to be ignored is missed by nobody."""
     likely = () if nearest.mapping.ignore else (nearest.mapping.source,)
-    return Recognition(None, reason=_difference(nearest), likely=likely)
+    alike = nearest.mapping if nearest.likeness > 0 else None
+    return Recognition(None, reason=_difference(nearest), likely=likely, alike=alike)
 
 
 def _difference(candidate: _Candidate) -> str:

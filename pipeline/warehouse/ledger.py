@@ -8,6 +8,7 @@ from datetime import datetime
 
 import duckdb
 
+from pipeline.commands import Commands
 from pipeline.errors import Problem
 from pipeline.warehouse.receive import Arrival
 
@@ -79,11 +80,14 @@ def enter_file(
     source: str,
     status: str,
     reason: str,
-    records_in: int,
+    records_in: int | None,
     run_id: int,
     mappings_hash: str,
 ) -> None:
-    """Enter what became of one file's content; a file tried again replaces its earlier entry."""
+    """Enter what became of one file's content; a file tried again replaces its earlier entry.
+
+    `records_in` is None where nobody knows its records, so that its lines are counted.
+    """
     if con.execute("SELECT 1 FROM ledger.files WHERE file_hash = ?", [arrival.file_hash]).fetchone():
         for name in ("files", "warnings", "likely", "totals", "quarantine", "loads"):
             con.execute(f"DELETE FROM ledger.{name} WHERE file_hash = ?", [arrival.file_hash])
@@ -104,6 +108,18 @@ def enter_likely(con: duckdb.DuckDBPyConnection, file_hash: str, sources: Iterab
 def count_records(con: duckdb.DuckDBPyConnection, file_hash: str, records: int) -> None:
     """Note how many records a file has."""
     con.execute("UPDATE ledger.files SET records_in = ? WHERE file_hash = ?", [records, file_hash])
+
+
+def fates(con: duckdb.DuckDBPyConnection) -> tuple[object, ...]:
+    """What became of every file and row, whichever run and load it is counted with."""
+    files = "SELECT file_hash, source, status, reason, records_in FROM ledger.files ORDER BY ALL"
+    refused = "SELECT file_hash, table_name, line, reason FROM ledger.quarantine ORDER BY ALL"
+    counts = "rows_in, loaded, duplicate, quarantined, left_out"
+    summed = ", ".join(f"sum({name})" for name in counts.split(", "))
+    loads = f"SELECT file_hash, table_name, {summed} FROM ledger.loads GROUP BY ALL ORDER BY ALL"
+    said = "SELECT file_hash, warning FROM ledger.warnings ORDER BY ALL"
+    likely = "SELECT file_hash, source FROM ledger.likely ORDER BY ALL"
+    return tuple(con.execute(sql).fetchall() for sql in (files, refused, loads, said, likely))
 
 
 def mark_judged(con: duckdb.DuckDBPyConnection, file_hash: str, *, mappings_hash: str) -> None:
@@ -209,6 +225,16 @@ def bind_folder(con: duckdb.DuckDBPyConnection, folder: str) -> str | None:
         return None
     ((first,),) = held
     return None if first == folder else str(first)
+
+
+def commands(con: duckdb.DuckDBPyConnection) -> Commands:
+    """The commands about this warehouse; of one that is bound to no folder yet they name none."""
+    sql = "SELECT count(*) FROM duckdb_tables() WHERE (schema_name, table_name) = ('ledger', 'exports')"
+    if con.execute(sql).fetchall() == [(0,)]:
+        return Commands()
+    return next(
+        (Commands(folder) for (folder,) in con.execute("SELECT folder FROM ledger.exports").fetchall()), Commands()
+    )
 
 
 def bind_key(con: duckdb.DuckDBPyConnection) -> bool:
