@@ -198,7 +198,7 @@ def test_lines_are_counted_whatever_ends_them(tmp_path: Path, content: bytes, li
     assert (facts.lines, facts.is_uniform) == (lines, is_uniform)
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=1_000, deadline=None)
 @given(st.lists(st.sampled_from(["a", '"', '""', "\n", "\r\n", "b,"]), max_size=30).map("".join), st.integers(1, 7))
 def test_lines_that_are_empty_and_quotation_marks_that_stay_open(text: str, size: int) -> None:
     """Counted in chunks of any size as over all lines at once."""
@@ -210,7 +210,7 @@ def test_lines_that_are_empty_and_quotation_marks_that_stay_open(text: str, size
     assert facts.is_quoted_by_line == all(line.count('"') % 2 == 0 for line in ended)
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(st.lists(st.sampled_from(["a", "bb", "\n", "\r\n"]), max_size=30).map("".join), st.integers(1, 7))
 def test_lines_are_found_where_they_end(text: str, size: int) -> None:
     """The bytes between two ends are the line, in chunks of any size; what is behind the last line is empty."""
