@@ -321,7 +321,7 @@ def test_run_page_accounts_for_every_row(data: EditionData, site: Path) -> None:
     total = formats.grouped(120_450 + 4_800)
     parts = [formats.grouped(number) for number in (120_450 - 12 - 3 + 4_800 - 3, 6, 12)]
     assert f"{total} = {' + '.join(parts)}".replace(formats.THIN, " ") in said.replace(formats.THIN, " ")
-    assert ".venv/bin/roi sources probe odd/truncated.csv" in said
+    assert ".venv/bin/roi sources probe EXPORTS/odd/truncated.csv" in said
     assert "does not add up" not in said
     needy, whole = said.index("odd/truncated.csv"), said.index(f"odd/{HOSTILE[1]}.csv")
     assert needy < whole
