@@ -50,13 +50,14 @@ def read_raw(
     name: str,
     mapping: SourceMapping,
     limits: Limits = DEFAULT_LIMITS,
-    only: str = "TRUE",
+    only_lines: str | None = None,
 ) -> RawFile:
     """Create the temporary tables `raw` and `raw_malformed(line, reason)` from a file, replacing earlier ones.
 
     `name` is the path relative to the exports folder, from which `file_stem` and `file_name` come; `path` is where the
     content lies and is never a pattern. A record that cannot be read is one row of `raw_malformed`. Raises
-    FileRefusedError when the file cannot be read as a whole. Of a Parquet file `only` says which rows.
+    FileRefusedError when the file cannot be read as a whole. Of a Parquet file `only_lines` is a relation of the lines
+    to be read, when not all are.
     """
     con.execute("CREATE OR REPLACE TEMP TABLE raw_malformed(line BIGINT, reason VARCHAR)")
     pure = PurePosixPath(name)
@@ -65,7 +66,7 @@ def read_raw(
         if mapping.reader == "csv":
             read_csv(con, path, known=mapping.known, delimiter=mapping.delimiter, called=called, limits=limits)
         elif mapping.reader == "parquet":
-            _read_parquet(con, path, mapping, called, only)
+            _read_parquet(con, path, mapping, called, only_lines)
         else:
             _read_text(con, path, mapping, called, limits)
         if mapping.reader != "csv":
@@ -88,7 +89,7 @@ def read_some(
     """The same for a few lines of a file in which every record is one line; each keeps its number."""
     con.execute("CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT unnest(?::BIGINT[]) AS line", [lines])
     if mapping.reader == "parquet":
-        return read_raw(con, path, name=name, mapping=mapping, only="line IN (SELECT line FROM raw_lines)")
+        return read_raw(con, path, name=name, mapping=mapping, only_lines="raw_lines")
     with TemporaryDirectory() as folder:
         some = Path(folder) / "export"
         _copy_lines(path, some, [*range(1, header_lines + 1), *lines])
@@ -235,14 +236,17 @@ def _keep_rows(con: DuckDBPyConnection, path: Path, *, width: int, called: list[
 
 
 def _read_parquet(
-    con: DuckDBPyConnection, path: Path, mapping: SourceMapping, called: list[str], only: str = "TRUE"
+    con: DuckDBPyConnection, path: Path, mapping: SourceMapping, called: list[str], only_lines: str | None
 ) -> None:
     _refuse_bomb(con, path)
-    source = "read_parquet(?, hive_partitioning=false)"
     columns = parquet_texts(mapping, parquet_types(con, path))
+    line, numbered, some = "row_number() OVER ()", "", ""
+    if only_lines:  # numbers of its own, so that all other rows are passed over
+        line, numbered = "file_row_number + 1", ", file_row_number=true"
+        some = f"WHERE file_row_number + 1 IN (SELECT line FROM {only_lines}) ORDER BY file_row_number"
     con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE raw AS
-            FROM (SELECT row_number() OVER () AS line, {columns}, {FILE_COLUMNS} FROM {source}) WHERE {only}""",
+        f"""CREATE OR REPLACE TEMP TABLE raw AS SELECT {line} AS line, {columns}, {FILE_COLUMNS}
+            FROM read_parquet(?, hive_partitioning=false{numbered}) {some}""",
         [*called, str(path)],
     )
 
