@@ -247,7 +247,7 @@ def _put_in(frame: pd.DataFrame, slots: Mapping[tuple[str, Slice], NDArray[np.in
     """
     import pandas as pd
 
-    kpis, numbers = pd.factorize(frame["kpi_id"])[1], frame["window"].to_numpy()
+    place, numbers = pd.factorize(frame["kpi_id"])[0], frame["window"].to_numpy()
     slices = frame[["kpi_id", "dimension", "dimension_value"]].fillna({"dimension_value": ""})
     by_slice = slices.groupby(list(slices)).indices
     is_hidden, like, missing = np.zeros(len(frame), dtype=bool), np.empty(0, dtype=int), list[Slice]()
@@ -259,8 +259,7 @@ def _put_in(frame: pd.DataFrame, slots: Mapping[tuple[str, Slice], NDArray[np.in
             without = np.setdiff1d(windows, numbers[there])
             rows = totals[np.isin(numbers[totals], without)]
             like, missing = np.append(like, rows), [*missing, *[(dimension, name)] * len(rows)]
-    place = pd.Series(frame["kpi_id"].map({kpi_id: at for at, kpi_id in enumerate(kpis)}))
-    window = place.to_numpy() * (numbers.max(initial=0) + 1) + numbers
+    window = place * (numbers.max(initial=0) + 1) + numbers
     is_hidden |= np.isin(window, window[is_hidden & (frame["dimension"] == "").to_numpy()])
     names = {"dimension": [one for one, _ in missing], "dimension_value": [name for _, name in missing]}
     both = pd.concat([frame, frame.iloc[like].assign(**names)], ignore_index=True) if missing else frame
@@ -269,8 +268,7 @@ def _put_in(frame: pd.DataFrame, slots: Mapping[tuple[str, Slice], NDArray[np.in
     both.loc[is_hidden, "status"] = "not_available"
     both.loc[is_hidden, "reason"] = REASON
     both.loc[is_hidden, "verdict"] = ""
-    order = both["kpi_id"].map({kpi_id: at for at, kpi_id in enumerate(kpis)})
-    both = both.assign(order=order).sort_values(
+    both = both.assign(order=np.append(place, place[like])).sort_values(
         ["order", "window", "dimension", "dimension_value"], kind="stable", ignore_index=True
     )
     return both.drop(columns=["order", "window"])

@@ -109,7 +109,8 @@ class _Rows:
     @classmethod
     def of(cls, catalog: Catalog, kpi_ids: pd.Series) -> Self:
         """Repeat what is said of each KPI for its rows, which stand together."""
-        place = kpi_ids.map({kpi_id: at for at, kpi_id in enumerate(catalog.metrics)}).to_numpy()
+        codes, found = kpi_ids.factorize()
+        place = np.array([[*catalog.metrics].index(kpi_id) for kpi_id in found], dtype=np.int64)[codes]
 
         def each(said: Callable[[Metric], Any]) -> NDArray[Any]:
             return repeated([said(metric) for metric in catalog.metrics.values()])
@@ -213,14 +214,21 @@ def _take_worst(frame: pd.DataFrame, metric: Metric) -> None:
 
 def _note_short_window(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, catalog: Catalog) -> None:
     """Say of 28 days that the data do not fill how many of them they do."""
-    trailing = frame[(frame["grain"] == "28d") & frame["value"].notna()]
+    import pandas as pd
+
     held = dict(con.execute("FROM begun").fetchall())
-    for kpi_id, part in trailing.groupby("kpi_id", sort=False):
-        first = min(held[fact] for fact in catalog.metrics[kpi_id].counted_facts if fact in held)
-        begin = np.datetime64(first)
-        short = part[part["period_start"] < begin]
-        notes = [f"data begin on {first}: {days} of 28 days" for days in (short["period_end"] - begin).dt.days]
-        frame.loc[short.index, "reason"] = [_joined(*both) for both in zip(short["reason"], notes, strict=True)]
+    trailing = frame[(frame["grain"] == "28d") & frame["value"].notna()]
+    codes, found = trailing["kpi_id"].factorize()
+    begun = [min(held[fact] for fact in catalog.metrics[one].counted_facts if fact in held) for one in found]
+    first = pd.Series(np.array(begun, dtype="datetime64[s]")[codes], index=trailing.index)
+    is_short = trailing["period_start"] < first
+    short, first = trailing[is_short], first[is_short]
+    days = (short["period_end"] - first).dt.days
+    notes = (
+        _joined(reason, f"data begin on {day}: {filled} of 28 days")
+        for reason, day, filled in zip(short["reason"], first.dt.date, days, strict=True)
+    )
+    frame.loc[short.index, "reason"] = list(notes)
 
 
 def _joined(*notes: str) -> str:

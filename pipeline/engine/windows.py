@@ -6,7 +6,7 @@ of trailing windows then costs as much as a year of days, where a join of window
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -144,39 +144,42 @@ def by_slice(
     held = _entries(con, state, ("member", *dimensions), span=span, columns=columns)
     yield "", "", held
     for dimension in dimensions:
-        values, of = values_of(con, state, dimension, span=span), held[f"no_{dimension}"]
-        order = np.argsort(of.astype(np.int16) if len(values) < 1 << 15 else of, kind="stable")  # sorts by radix
-        edges = np.searchsorted(of[order], np.arange(len(values) + 1))
-        for place, value in enumerate(values):
-            part = order[edges[place] : edges[place + 1]]
+        values = _values_of(con, state, dimension, span=span)
+        for value, part in zip(values, _parts(held[f"no_{dimension}"], len(values)), strict=True):
             yield dimension, str(value), {name: column[part] for name, column in held.items()}
 
 
 def running_by_slice(
-    con: duckdb.DuckDBPyConnection, state: str, *, span: Span, by: str, amount: str
-) -> Iterator[tuple[str, str, Whole]]:
-    """(dimension, value, totals) of a state by slice: amounts up to the beginning of each day by the values of `by`.
+    con: duckdb.DuckDBPyConnection, state: str, asked: Sequence[tuple[str, str]], *, span: Span, by: str, amount: str
+) -> tuple[Whole, Iterator[Whole]]:
+    """Values of a column `by` of whole numbers, and for each slice asked for the amounts by day and value.
 
-    Totals have the shape (values of `by` in their order, days + 1). The total comes first.
+    Those are totals up to the beginning of each day, shape (days + 1, values), the values in their order.
     """
-    where = f"dimension_value IS NOT NULL AND {span.condition}"
-    slices = con.execute(
-        f"SELECT DISTINCT dimension, dimension_value FROM {state} WHERE {where} ORDER BY ALL"
-    ).fetchall()
     found = con.execute(
         f"WITH slices AS (SELECT unnest($1::VARCHAR[]) AS dimension, unnest($2::VARCHAR[]) AS dimension_value, "
-        f"unnest(range(len($1))) AS slice) SELECT slice, no_{by} * {span.days + 1} + (day - DATE '{span.first}') + 1 "
-        f"AS place, {amount} AS amount FROM {state} JOIN slices USING (dimension, dimension_value) "
-        f"JOIN {numbered(state, by, f'no_{by}', where=span.condition)} USING ({by}) WHERE {where} ORDER BY slice",
-        [list(column) for column in zip(*slices, strict=True)],
+        f"unnest(range(len($1))) AS slice) SELECT slice, {by} AS told, day - DATE '{span.first}' + 1 AS day, "
+        f"{amount} AS amount FROM {state} JOIN slices USING (dimension, dimension_value) WHERE {span.condition}",
+        [list(column) for column in zip(*asked, strict=True)],
     ).fetchnumpy()
-    place, amounts = (np.asarray(found[name], dtype=np.int64) for name in ("place", "amount"))
-    edges = np.searchsorted(found["slice"], np.arange(len(slices) + 1))
-    rows = int(place.max()) // (span.days + 1) + 1
-    for key, begin, end in zip(slices, edges, edges[1:], strict=False):
-        totals = np.zeros(rows * (span.days + 1), dtype=np.int64)
-        np.add.at(totals, place[begin:end], amounts[begin:end])
-        yield *key, np.cumsum(totals.reshape(rows, span.days + 1), axis=1)
+    of, told, day, amounts = (np.asarray(found[name], dtype=np.int64) for name in ("slice", "told", "day", "amount"))
+    least = told.min(initial=0)
+    values = np.flatnonzero(np.bincount(told - least)) + least
+    place = day * len(values) + numbered_from_zero(told - least)
+
+    def totals(part: Whole) -> Whole:
+        held = np.zeros((span.days + 1) * len(values), dtype=np.int64)
+        np.add.at(held, place[part], amounts[part])
+        return np.cumsum(held.reshape(span.days + 1, len(values)), axis=0)
+
+    return values, (totals(part) for part in _parts(of, len(asked)))
+
+
+def _parts(of: Whole, count: int) -> Iterator[Whole]:
+    """Where each of the numbers 0 to `count` - 1 stands."""
+    order = np.argsort(of.astype(np.int16) if count < 1 << 15 else of, kind="stable")  # sorts by radix
+    edges = np.searchsorted(of[order], np.arange(count + 1))
+    return (order[begin:end] for begin, end in zip(edges, edges[1:], strict=False))
 
 
 def _entries(
@@ -195,7 +198,7 @@ def _entries(
     return {name: np.asarray(column, dtype=np.int64) for name, column in found.items()}
 
 
-def values_of(con: duckdb.DuckDBPyConnection, state: str, column: str, *, span: Span) -> list[Any]:
+def _values_of(con: duckdb.DuckDBPyConnection, state: str, column: str, *, span: Span) -> list[Any]:
     """The values of a column on the days of a span, in the order in which they are numbered."""
     listed = f"SELECT DISTINCT {column} FROM {state} WHERE {column} IS NOT NULL AND {span.condition} ORDER BY 1"
     return [value for (value,) in con.execute(listed).fetchall()]

@@ -102,7 +102,7 @@ class Histograms:
         group_of = np.asarray(group, dtype=np.int64)
         buckets, counts = floats(bucket, count)
         _require_rows(group_of, buckets, counts, groups, cls.row)
-        order = np.lexsort((buckets, group_of))
+        order = _in_order(group_of, buckets)
         whole = counts[order].astype(np.int64)
         totals = np.zeros(groups, dtype=np.int64)
         np.add.at(totals, group_of[order], whole)
@@ -160,6 +160,13 @@ def quantile_from_counts(buckets: ArrayLike, counts: ArrayLike, p: ArrayLike) ->
     (share,) = floats(p)
     one = Histograms.of(np.zeros(bucket.shape, dtype=np.int64), bucket, count, 1)
     return one.quantile(share.ravel()).reshape(share.shape)
+
+
+def _in_order(group: NDArray[np.int64], bucket: Floats) -> NDArray[np.intp]:
+    """The order of rows by group and bucket; rows that have a group's buckets in order are not compared by them."""
+    order = np.argsort(group, kind="stable")
+    is_later = (np.diff(group[order]) > 0) | (np.diff(bucket[order]) >= 0)
+    return order if is_later.all() else np.lexsort((bucket, group))
 
 
 def _require_rows(group: NDArray[np.int64], buckets: Floats, counts: Floats, groups: int, row: str) -> None:

@@ -22,7 +22,7 @@ from pipeline.engine.kinds.base import (
     nothing,
     slices,
 )
-from pipeline.engine.windows import Span, Whole, running_by_slice, span_of, values_of
+from pipeline.engine.windows import Span, Whole, Windows, running_by_slice, span_of
 from pipeline.statistics.histogram import Histograms, bucket_sql, has_bucket_sql
 from pipeline.statistics.quantiles import Samples
 from pipeline.statistics.survivals import kaplan_meier_medians
@@ -118,12 +118,10 @@ class PercentileKind(Distribution):
         span = span_of(con, state, frame)
         if span is None:
             return nothing(frame), nothing(frame), nothing(frame)
-        buckets = np.array(values_of(con, state, "bucket", span=span))
         wanted = frame.groupby(["dimension", "dimension_value"], sort=True).indices
-        found: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = [(np.zeros(0),) * 3]
-        for *key, running in running_by_slice(con, state, span=span, by="bucket", amount="events"):
-            if tuple(key) in wanted:
-                found.append(_counted(running, buckets, wanted[tuple(key)], frame, span))
+        buckets, slices = running_by_slice(con, state, list(wanted), span=span, by="bucket", amount="events")
+        windows = span.windows(frame)
+        found = [_counted(*one, buckets, windows) for one in zip(slices, wanted.values(), strict=True)]
         place, bucket, events = (np.concatenate(part) for part in zip(*found, strict=True))
         periods = Histograms.of(place, bucket, events, len(frame))
         low, high = periods.quantile_interval(m.percentile)
@@ -137,15 +135,11 @@ class PercentileKind(Distribution):
         )
 
 
-def _counted(
-    running: Whole, buckets: NDArray[Any], places: NDArray[Any], frame: pd.DataFrame, span: Span
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Place, bucket and events of every period of one slice, from running totals by bucket and day."""
-    chosen = frame.iloc[places]
-    windows = span.windows(chosen)
-    events = running[:, windows.ends] - running[:, windows.starts]
-    at, period = np.nonzero(events)
-    return places[period], buckets[at], events[at, period]
+def _counted(running: Whole, places: Whole, buckets: Whole, windows: Windows) -> tuple[Whole, Whole, Whole]:
+    """Place, bucket and events of every period of one slice, from running totals by day and bucket."""
+    events = running[windows.ends[places]] - running[windows.starts[places]]
+    period, at = np.nonzero(events)
+    return places[period], buckets[at], events[period, at]
 
 
 class MedianKind(Distribution):
