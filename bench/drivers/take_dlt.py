@@ -16,22 +16,24 @@ BEGUN = time.perf_counter()
 
 
 def main() -> None:
-    """Extract, normalise and load with dlt's own file readers and its duckdb destination, on one schema of columns."""
+    """Extract, normalise and load by the quickest of dlt's own ways: Arrow where a reader has it, Parquet in between."""
     import dlt
-    from dlt.sources.filesystem import filesystem, read_csv, read_jsonl, read_parquet
+    from dlt.sources.filesystem import filesystem, read_csv_duckdb, read_jsonl, read_parquet
 
     folder, work = Path(sys.argv[1]), Path(sys.argv[2])
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     kind = next(folder.iterdir()).suffix
-    reader = {".csv": read_csv, ".jsonl": read_jsonl, ".parquet": read_parquet}[kind]
+    by_arrow = {".csv": read_csv_duckdb, ".parquet": read_parquet}
+    reader = by_arrow[kind](use_pyarrow=True) if kind in by_arrow else read_jsonl()
     ready, cpu = time.perf_counter(), time.process_time()
     files = filesystem(bucket_url=folder.as_uri(), file_glob=f"*{kind}")
     pipeline = dlt.pipeline(
         "calls", pipelines_dir=str(work / "state"), destination=dlt.destinations.duckdb(str(work / "dlt.duckdb")),
         dataset_name="core",
     )  # fmt: skip
-    pipeline.run((files | reader()).with_name("calls"), primary_key="request_id", write_disposition="append")
+    calls = (files | reader).with_name("calls")
+    pipeline.run(calls, primary_key="request_id", write_disposition="append", loader_file_format="parquet")
     seconds, cpu = time.perf_counter() - ready, time.process_time() - cpu
     with pipeline.sql_client() as client:
         rows = client.execute_sql("SELECT count(*) FROM calls")[0][0]
