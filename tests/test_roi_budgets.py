@@ -18,7 +18,7 @@ from pipeline.reports.memos import budget_rows, memos
 from pipeline.roi import years
 from pipeline.roi.assemble import evaluate
 from pipeline.roi.inputs import Budget, Cost, Inputs, Rate
-from pipeline.roi.records import Budgeted, Month, RoiResult, Worth
+from pipeline.roi.records import REFUSED, Budgeted, Claim, Month, RoiResult, Worth
 from pipeline.roi.store import as_text, inputs_of, result_of
 from pipeline.roi.years import fiscal_years
 
@@ -186,6 +186,17 @@ class TestFiscalYears:
             ("2025", None, None), ("2026", D(3), D(-1)),
         ]  # fmt: skip
 
+    def test_a_year_whose_claims_cannot_be_told_has_no_benefits(self, result: RoiResult) -> None:
+        """It may stand beside one of which something is known; a year in which nothing is claimed has none at all."""
+        held = [Month(date(year, 6, 1), D(0), D(3), D(-3), None) for year in (2024, 2025, 2026)]
+        claims = [one for one in result.claims if one.is_claim]
+        unknown = [replace(one, month=date(2025, 6, 1), amount=None) for one in claims]
+        known = [replace(claims[0], month=date(2026, 6, 1), amount=D(0)), *unknown, *_refused_in(2026, claims[0])]
+        found = fiscal_years(held, claims=known + _refused_in(2025, claims[0]))
+        assert [(one.name, one.benefits, one.net) for one in found] == [
+            ("2024", D(0), D(-3)), ("2025", None, None), ("2026", D(0), D(-3)),
+        ]  # fmt: skip
+
     @pytest.mark.parametrize("begins", [0, 13])
     def test_there_are_twelve_months(self, begins: int) -> None:
         """The catalogue refuses another one."""
@@ -196,6 +207,11 @@ class TestFiscalYears:
         """Six months of 2026."""
         (row,) = attention(result).years
         assert (row.name, row.cells[-1]) == ("Fiscal year 2026", "January 2026 to June 2026 only")
+
+
+def _refused_in(year: int, one: Claim) -> list[Claim]:
+    """A claim that claims nothing of its own, which says nothing of what its year is worth."""
+    return [replace(one, month=date(year, 6, 1), amount=D(9), status=REFUSED)]
 
 
 def one_unit_each() -> Inputs:

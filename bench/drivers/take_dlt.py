@@ -16,7 +16,7 @@ BEGUN = time.perf_counter()
 
 
 def main() -> None:
-    """Extract, normalise and load by the quickest of dlt's own ways: Arrow where a reader has it, Parquet in between."""
+    """Extract, normalise and load by the quickest of dlt's ways: Arrow where a reader has it, Parquet in between."""
     import dlt
     from dlt.sources.filesystem import filesystem, read_csv_duckdb, read_jsonl, read_parquet
 

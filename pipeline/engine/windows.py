@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -179,7 +180,7 @@ def _parts(of: Whole, count: int) -> Iterator[Whole]:
     """Where each of the numbers 0 to `count` - 1 stands."""
     order = np.argsort(of.astype(np.int16) if count < 1 << 15 else of, kind="stable")  # sorts by radix
     edges = np.searchsorted(of[order], np.arange(count + 1))
-    return (order[begin:end] for begin, end in zip(edges, edges[1:], strict=False))
+    return (order[begin:end] for begin, end in pairwise(edges))
 
 
 def _entries(
