@@ -26,9 +26,9 @@ from pipeline.sources.guess import (
     number_guess,
     time_guess,
 )
-from pipeline.sources.model import Delimiter, Reader, SourceMapping
+from pipeline.sources.model import AS_A_RULE, CsvForm, Reader, SourceMapping
 from pipeline.sources.readers import read_raw
-from pipeline.sources.shapes import delimiter_of, raw_names, shape_of
+from pipeline.sources.shapes import csv_form_of, raw_names, shape_of
 from pipeline.sources.sql import identifier
 from pipeline.tables import Column, Table, load_tables
 from pipeline.warehouse.connection import warehouse
@@ -124,11 +124,11 @@ def draft(path: Path, *, source: str) -> Draft:
 
 @dataclass(frozen=True)
 class _Kind:
-    """How a file is read: its reader, the path of its records, what sets its columns apart, and their names."""
+    """How a file is read: its reader, the path of its records, its layout where it is CSV, and its columns."""
 
     reader: Reader
     records: str | None
-    delimiter: Delimiter
+    form: CsvForm
     names: tuple[str, ...]
 
 
@@ -137,10 +137,10 @@ def _kind(con: duckdb.DuckDBPyConnection, path: Path) -> _Kind:
     for reader, records in tries:
         shape = shape_of(path, reader=reader, records=records, con=con)
         if shape.names and not shape.problem:
-            return _Kind(reader, records, ",", shape.names)
-    delimiter = delimiter_of(path)
-    if delimiter is not None:
-        return _Kind("csv", None, delimiter, shape_of(path, reader="csv", delimiter=delimiter).names)
+            return _Kind(reader, records, AS_A_RULE, shape.names)
+    form = csv_form_of(path)
+    if form is not None:
+        return _Kind("csv", None, form, shape_of(path, reader="csv", form=form).names)
     raise RoiError(
         f"{path.name} is neither CSV of several columns, JSON, JSON lines nor Parquet; nothing can be drafted: "
         "export it as one of these."
@@ -169,7 +169,7 @@ def _lists(value: dict[str, Any], at: str) -> Iterator[tuple[str, int]]:
 def _columns(con: duckdb.DuckDBPyConnection, path: Path, kind: _Kind) -> list[Seen]:
     names = [name for name in kind.names if not re.search(r'["\\\x00-\x1f]', name)]
     told = {"source": "draft", "describes": "draft", "reader": kind.reader, "files": ["*"], "required": names,
-            "records": kind.records, "delimiter": kind.delimiter, "ignore": "draft"}  # fmt: skip
+            "records": kind.records, "ignore": "draft", **kind.form._asdict()}  # fmt: skip
     read_raw(con, path, name=path.name, mapping=SourceMapping.model_validate(told))
     return [_seen(con, name) for name in raw_names(names)]
 
@@ -264,8 +264,8 @@ def _yaml(  # noqa: PLR0917 - the parts of one text
     yield f"source: {source}"
     yield f"describes: {source}, drafted"
     yield f"reader: {kind.reader}"
-    if kind.delimiter != ",":
-        yield f"delimiter: {json.dumps(kind.delimiter)}"
+    for key, told in kind.form.unlike(AS_A_RULE).items():
+        yield f"{key}: {json.dumps(told)}"
     yield f"files: [{json.dumps(_pattern(path.name), ensure_ascii=False)}]"
     if kind.records:
         yield f"records: {kind.records}"

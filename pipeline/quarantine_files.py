@@ -14,7 +14,6 @@ import duckdb
 from pipeline.errors import RoiError
 from pipeline.quarantine import HeldFile, lines_of, stored
 from pipeline.sources.mapping import SourceMapping
-from pipeline.sources.model import Reader
 
 MENDED = "mended"
 """Folder within the exports: `mended/x.csv` takes the place of what is quarantined of `x.csv`."""
@@ -65,14 +64,14 @@ def _write(
         if mapping.reader == "parquet":
             _parquet(source, path, lines)
         else:
-            target.writelines(_pieces(source, mapping.reader, mapping.records, lines))
+            target.writelines(_pieces(source, mapping, lines))
     return Written(held.name, path, len(lines), is_whole=False)
 
 
-def _pieces(path: Path, reader: Reader, records: str | None, lines: list[int]) -> Iterator[bytes]:
-    if reader == "json":
-        return document_part(path.read_text(encoding="utf-8-sig"), records, lines)
-    return csv_part(path, lines) if reader == "csv" else lines_part(path, lines)
+def _pieces(path: Path, mapping: SourceMapping, lines: list[int]) -> Iterator[bytes]:
+    if mapping.reader == "json":
+        return document_part(path.read_text(encoding="utf-8-sig"), mapping.records, lines)
+    return csv_part(path, lines, mapping.header_line) if mapping.reader == "csv" else lines_part(path, lines)
 
 
 def lines_part(path: Path, lines: Iterable[int]) -> Iterator[bytes]:
@@ -83,13 +82,13 @@ def lines_part(path: Path, lines: Iterable[int]) -> Iterator[bytes]:
             yield line if line.endswith((b"\n", b"\r")) else line + b"\n"
 
 
-def csv_part(path: Path, lines: Iterable[int]) -> Iterator[bytes]:
-    """The header and the records that begin on these lines; a record goes on while a quote is open."""
+def csv_part(path: Path, lines: Iterable[int], header_line: int = 1) -> Iterator[bytes]:
+    """All up to the header and the records that begin on these lines; a record goes on while a quote is open."""
     wanted, is_open, is_kept = set(lines), False, False
     for number, line in enumerate(_physical(path), start=1):
         if not is_open:
-            is_kept = number == 1 or number in wanted
-        is_open ^= line.count(b'"') % 2 == 1
+            is_kept = number <= header_line or number in wanted
+        is_open ^= number >= header_line and line.count(b'"') % 2 == 1
         if is_kept:
             yield line if line.endswith((b"\n", b"\r")) else line + b"\n"
 

@@ -422,21 +422,24 @@ def test_a_row_of_the_future_is_taken_once_its_day_has_come(nights: Nights) -> N
     assert (late.loaded, nights.entered()) == (1, [("helpdesk.csv", 8, 8, 0, 0)])
 
 
-@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize(("mark", "before"), [(",", ""), (";", ""), ("\t", ""), (",", 'Tickets of "May\n\n')])
 def test_records_that_can_be_read_now_are_taken_and_unreadable_ones_stay(
-    nights: Nights, tmp_path: Path, mark: str
+    nights: Nights, tmp_path: Path, mark: str, before: str
 ) -> None:
     """A line of two columns and one with a bad time: what is written out holds both, and a retry leaves both."""
-    told = f"{TICKETS}delimiter: {json.dumps(mark)}\n"
+    above = before.count("\n")
+    told = f"{TICKETS}delimiter: {json.dumps(mark)}\nheader_line: {above + 1}\n"
     rows = [f"T-{i},2026-10-0{i} 09:00:00,a," for i in range(1, 9)]
     rows += ["T-9,2026-10-09 09:00:00", f'"T-10",never,"a{mark} ""b""",']
-    path = write(nights.exports, "helpdesk.csv", [row.replace(",", mark) for row in rows], COLUMNS.replace(",", mark))
+    path = write(
+        nights.exports, "helpdesk.csv", [row.replace(",", mark) for row in rows], before + COLUMNS.replace(",", mark)
+    )
     nights.night(told)
     (held,) = held_files(nights.con)
     mappings = load_mappings([nights.folder / "maps"])
     (written,) = export(nights.con, [held], nights.folder / "received", mappings, out=tmp_path / "out")
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert written.path.read_text(encoding="utf-8").splitlines() == [lines[0], lines[9], lines[10]]
+    assert written.path.read_text(encoding="utf-8").splitlines() == [*lines[: above + 1], *lines[-2:]]
     loads = nights.con.execute(REFUSED).fetchall()
     nights.night(told, again=[held.file_hash])
     assert nights.con.execute(REFUSED).fetchall() == loads
@@ -603,6 +606,9 @@ def test_csv_records_keep_their_line_ends_quotes_and_lines(tmp_path: Path) -> No
     path.write_bytes(b'\xef\xbb\xbfa,b\r\n1,x\r\n2,"y\r\nz"\r\n3,"q""q"\r\n4,w')
     assert b"".join(csv_part(path, [3, 6])) == b'\xef\xbb\xbfa,b\r\n2,"y\r\nz"\r\n4,w\n'
     assert b"".join(lines_part(path, [2])) == b"1,x\r\n"
+    titled = b'Made by "us\n\n' + path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    path.write_bytes(titled)
+    assert b"".join(csv_part(path, [5, 8], 3)) == b'Made by "us\n\na,b\r\n2,"y\r\nz"\r\n4,w\n'
 
 
 @pytest.mark.parametrize(

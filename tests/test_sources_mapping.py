@@ -75,8 +75,8 @@ def test_scalars_stay_the_text_that_was_written(tmp_path: Path) -> None:
     ("before", "after", "expected"),
     [
         ("optional: [points]", "optinal: [points]", "6:1  M001  found the unknown key 'optinal', expected one "
-         "of source, describes, reader, also, delimiter, files, required, optional, records, ignore, nulls, "
-         "time_zone, final_newline, quarantine_limit, mark, relations, tables, did you mean optional?"),
+         "of source, describes, reader, also, delimiter, header_line, files, required, optional, records, ignore, "
+         "nulls, time_zone, final_newline, quarantine_limit, mark, relations, tables, did you mean optional?"),
         ("    where:", "    wehre:", "10:5  M001  found the unknown key 'wehre', expected one of from, where, "
          "version, columns, totals, did you mean where?"),
         ("describes: Answers of a survey\n", "", "1:1  M002  found the mapping without it, expected the key "
@@ -95,6 +95,8 @@ def test_scalars_stay_the_text_that_was_written(tmp_path: Path) -> None:
          "',', ';', '\\t' or '|'"),
         ("reader: csv", 'reader: jsonl\ndelimiter: ";"', "4:1  M016  found a delimiter with the reader jsonl, expected "
          "a delimiter only with the reader csv"),
+        ("reader: csv", "reader: jsonl\nheader_line: 3", "4:1  M016  found a header_line with the reader jsonl, "
+         "expected a header_line only with the reader csv"),
         ("optional: [points]", "optional: [points, id]", "5:1  M009  found 'id' twice, expected every column "
          "once"),
         ("  feedback:", "  feedbacks:", "9:3  M010  found the unknown table 'feedbacks', expected a table of "

@@ -143,14 +143,17 @@ _VALUE = st.one_of(
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
 @settings(max_examples=150, deadline=None)
 @given(
-    rows=st.lists(st.lists(_VALUE, min_size=1, max_size=5), max_size=6), blanks=st.lists(st.integers(0, 6), max_size=3)
+    rows=st.lists(st.lists(_VALUE, min_size=1, max_size=5), max_size=6),
+    blanks=st.lists(st.integers(0, 6), max_size=3),
+    before=st.lists(st.sampled_from(["", "Report", 'of "May', '"May', 'a,b, "c', "a;b|c\td", "1,2,3"]), max_size=4),
 )
 def test_csv_agrees_with_the_csv_module(
-    shared: duckdb.DuckDBPyConnection, shared_file: Path, mark: str, rows: list[list[str]], blanks: list[int]
-) -> None:
+    shared: duckdb.DuckDBPyConnection, shared_file: Path, mark: str, rows: list[list[str]], *, blanks: list[int],
+    before: list[str],
+) -> None:  # fmt: skip
     """Values and lines are those Python's csv module finds in any file it writes, with blank lines strewn in.
 
-    Whatever sets its columns apart.
+    Whatever sets its columns apart, and whatever stands before its header.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=mark, lineterminator="\n")
@@ -164,13 +167,13 @@ def test_csv_agrees_with_the_csv_module(
         while len(record) > 3 and not record[-1]:
             record.pop()  # empty fields beyond the last column are passed over
         if len(record) == 3:
-            good.append((line, *(value or None for value in record)))
+            good.append((line + len(before), *(value or None for value in record)))
         elif record:
-            bad.append((line, f"{width} columns where 3 were expected"))
+            bad.append((line + len(before), f"{width} columns where 3 were expected"))
         line = reader.line_num + 1
-    counts, records, malformed = read(
-        shared, shared_file, text.getvalue(), CSV.model_copy(update={"delimiter": mark}), "line, a, b, c"
-    )
+    whole = "".join(f"{one}\n" for one in before) + text.getvalue()
+    told = CSV.model_copy(update={"delimiter": mark, "header_line": len(before) + 1})
+    counts, records, malformed = read(shared, shared_file, whole, told, "line, a, b, c")
     assert (records, malformed) == (good[1:], bad)
     assert counts == RawFile(len(good) - 1 + len(bad), len(bad))
 

@@ -114,10 +114,19 @@ SET_APART = 'its columns are set apart by semicolons where the mapping says comm
         ("other.csv", "course;user;completed_at;assigned_at\na;b;c,d;e\n", f"looks like lms_csv but {SET_APART}"),
         ("lms.csv", "user\tcourse\tassigned_at\tcompletedAt\n",
          "looks like lms_csv but its columns are set apart by tabs where the mapping says commas; set "
-         "`delimiter: \"\\t\"` in mapping; with tabs column 'completed_at' is missing; found 'completedAt'"),
+         "`delimiter: \"\\t\"` in mapping; then column 'completed_at' is missing; found 'completedAt'"),
         ("lms.csv", "name;class\n",
-         f"looks like lms_csv but {SET_APART}; with semicolons columns 'user', 'course', 'assigned_at', "
+         f"looks like lms_csv but {SET_APART}; then columns 'user', 'course', 'assigned_at', "
          "'completed_at' are missing"),
+        ("lms.csv", "Report of May\n\nuser,course,assigned_at,completed_at\na,b,c,d\n",
+         "looks like lms_csv but its header stands on line 3 where the mapping says 1; set "
+         "`header_line: 3` in mapping"),
+        ("other.csv", "sep=;\nuser;course;assigned_at;completedAt\na;b;c;d\n",
+         "looks like lms_csv but its columns are set apart by semicolons where the mapping says commas and its header "
+         'stands on line 2 where the mapping says 1; set `delimiter: ";"` and `header_line: 2` in mapping; then column '
+         "'completed_at' is missing; found 'completedAt'"),
+        ("other.csv", "Report, October\nalpha,beta,gamma\n1,2,3\n2,3,4\n",
+         UNKNOWN.replace("sources/ would", "sources/ with `header_line: 2` would")),
     ],
 )  # fmt: skip
 def test_a_refusal_says_what_differs(tmp_path: Path, name: str, text: str, reason: str) -> None:

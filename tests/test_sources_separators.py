@@ -1,4 +1,4 @@
-"""Files whose columns are set apart by semicolons, tabs or bars are recognised, probed, drafted and loaded."""
+"""CSV files of any separator, with lines before their header or none, are recognised, probed, drafted and loaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from project import Project
 from pipeline.draft import draft
 from pipeline.errors import RoiError
 from pipeline.sources.mapping import PACKAGE_SOURCES
-from pipeline.sources.shapes import delimiter_of
+from pipeline.sources.shapes import csv_form_of
 
 COLUMNS = ("Ticket No", "Opened on", "Customer", "Queue", "AI involved", "Handle Minutes")
 ROWS = (
@@ -22,32 +22,41 @@ ROWS = (
 )
 
 
-def write(path: Path, mark: str, order: tuple[int, ...] = (0, 1, 2, 3, 4, 5)) -> Path:
-    """The tickets, set apart by a sign, their columns in an order."""
+def write(path: Path, mark: str, order: tuple[int, ...] = (0, 1, 2, 3, 4, 5), before: str = "") -> Path:
+    """The tickets, set apart by a sign, their columns in an order, after other lines."""
     with path.open("w", encoding="utf-8", newline="") as stream:
+        stream.write(before)
         rows = csv.writer(stream, delimiter=mark, lineterminator="\n")
         rows.writerows([row[place] for place in order] for row in (COLUMNS, *ROWS))
     return path
 
 
-@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
-def test_a_draft_of_any_separator_is_taken_and_loaded(tmp_path: Path, mark: str) -> None:
-    """The draft says by what columns are set apart; filled in it takes the file, and one with its columns shuffled."""
+BEFORE = ["", "sep=;\n", 'Tickets of "September\nExported on 3 October, 2026\n\n']
+
+
+@pytest.mark.parametrize(
+    ("mark", "before"), [*((mark, "") for mark in ",;\t|"), (";", BEFORE[1]), (",", BEFORE[2]), ("\t", BEFORE[2])]
+)
+def test_a_draft_of_any_layout_is_taken_and_loaded(tmp_path: Path, mark: str, before: str) -> None:
+    """The draft says how the file is laid out; filled in it takes the file, and one with its columns shuffled."""
     project = Project.new(tmp_path / "project")
     exports, target = project.root / "exports", project.root / "sources" / "desk.yaml"
     exports.mkdir()
-    export = write(exports / "desk-2026-09.csv", mark)
+    export = write(exports / "desk-2026-09.csv", mark, before=before)
     printed = project.roi("sources", "probe", export, "--draft", target).stdout
     assert "Look at: handle_minutes from Handle Minutes: decimal commas by its values\n" in printed
     text = target.read_text(encoding="utf-8")
     assert (f"\ndelimiter: {json.dumps(mark)}\n" in text) == (mark != ",")
+    assert (f"\nheader_line: {before.count(chr(10)) + 1}\n" in text) == bool(before)
     target.write_text(text.replace('is_eligible: "null"', 'is_eligible: "true"'), encoding="utf-8")
-    mixed = write(tmp_path / "anything.csv", mark, (3, 5, 0, 4, 2, 1))
+    mixed = write(tmp_path / "anything.csv", mark, (3, 5, 0, 4, 2, 1), before)
     for path in (export, mixed):
         (found,) = project.json("sources", "probe", path)
         assert (found["source"], found["note"]) == ("desk", "")
         assert [(one["rows"], one["bad"]) for one in found["tables"]] == [(3, 0)]
     project.roi("nightly", "--exports", exports)
+    lines = [number + before.count("\n") for number in (2, 3, 4)]
+    assert project.rows("exports", "SELECT _line FROM core.contacts ORDER BY contact_id") == [(one,) for one in lines]
     sql = "SELECT contact_id, topic, ai_involved, handle_minutes::DOUBLE FROM core.contacts ORDER BY 1"
     assert project.rows("exports", sql) == [
         ("T-1", "billing, dunning", True, 12.5),
@@ -82,12 +91,19 @@ def test_a_copy_of_a_shipped_mapping_takes_semicolons_beside_commas(tmp_path: Pa
         ("a\tb\n1\t2;3\n", "\t"),
         ("a\n1,2\n", None),
         ("", None),
+        ("sep=;\na;b\n1;2\n", (";", 2)),
+        ("Made on 1 May\n\nname,day\nx,2026-05-01\ny,2026-05-02\n", (",", 3)),
+        ("Report;May\nname;day;n\nx;2026-05-01;1\ny;2026-05-02;2\n", (";", 2)),
+        ("name;day\nx;2026-05-01;1\ny;2026-05-02;2\n", (";", 1)),
+        ("Words, and more\nwords\nof prose\n", (",", 1)),
     ],
 )
-def test_the_separator_is_what_makes_records_as_wide_as_the_header(tmp_path: Path, text: str, mark: str | None) -> None:
-    """A sign within names or values is none; a file of one column has none."""
+def test_the_layout_is_what_makes_records_as_wide_as_the_header(
+    tmp_path: Path, text: str, mark: str | tuple[str, int] | None
+) -> None:
+    """A sign within names or values is none, values are no header, and a file of one column has no layout."""
     (tmp_path / "x.csv").write_text(text, encoding="utf-8")
-    assert delimiter_of(tmp_path / "x.csv") == mark
+    assert csv_form_of(tmp_path / "x.csv") == ((mark, 1) if isinstance(mark, str) else mark)
 
 
 def test_what_nothing_can_be_drafted_from_is_told(tmp_path: Path) -> None:

@@ -71,9 +71,9 @@ def rows_with_odd_ones(rows: int = 600, every: int = 12) -> list[dict[str, str]]
     return made
 
 
-def write_csv(path: Path, rows: list[dict[str, str]], mark: str = ",") -> None:
+def write_csv(path: Path, rows: list[dict[str, str]], mark: str = ",", before: str = "") -> None:
     """Values with quotes where one may need them."""
-    lines = [mark.join(RAW)]
+    lines = [before + mark.join(RAW)]
     for row in rows:
         lines.append(mark.join(f'"{row[name]}"' if {" ", mark} & {*row[name]} else row[name] for name in RAW))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -117,6 +117,7 @@ def write_typed_parquet(path: Path, rows: list[dict[str, str]]) -> None:
 
 WRITERS: dict[str, Callable[[Path, list[dict[str, str]]], None]] = {
     "csv": write_csv, "semicolon.csv": partial(write_csv, mark=";"), "tab.csv": partial(write_csv, mark="\t"),
+    "titled.csv": partial(write_csv, before="Calls of May\n\nby gateway, all\n"),
     "jsonl": write_jsonl, "parquet": write_parquet, "typed.parquet": write_typed_parquet,
 }  # fmt: skip
 
@@ -124,7 +125,9 @@ WRITERS: dict[str, Callable[[Path, list[dict[str, str]]], None]] = {
 def mapping(kind: str, **more: object) -> SourceMapping:
     """A mapping of calls, for the kinds of files that are written here."""
     reader = kind.rpartition(".")[2]
-    more = {"delimiter": {"semicolon.csv": ";", "tab.csv": "\t"}.get(kind, ",")} | more
+    laid_out = {"delimiter": {"semicolon.csv": ";", "tab.csv": "\t"}.get(kind, ","),
+                "header_line": {"titled.csv": 4}.get(kind, 1)}  # fmt: skip
+    more = laid_out | more
     table: dict[str, Any] = {"columns": COLUMNS, "totals": ["tokens_out", "cost_reported"]}
     table |= {key: more.pop(key) for key in ("where", "version", "from") if key in more}
     said = {"source": "gateway", "describes": "x", "reader": "csv", "also": ["jsonl", "parquet"], "files": ["calls*"]}

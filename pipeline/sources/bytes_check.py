@@ -266,7 +266,7 @@ def count_of_refused(path: Path, alike: SourceMapping | None) -> tuple[int, bool
     the lines are counted: of an archive those of the archive, and where nobody may read them one.
     """
     reader = alike.reader if alike else ""
-    header = 1 if reader == "csv" else 0
+    header = alike.header_line if alike and reader == "csv" else 0
     return max(_lines_of(path) - header, 1), reader in _BY_LINE
 
 

@@ -19,7 +19,7 @@ MISSING_KEY_COLUMN: Final = "M012"
 MISSING_REQUIRED_COLUMN: Final = "M013"
 WRONG_TOTAL: Final = "M014"
 STILL_TO_FILL: Final = "M015"
-NO_DELIMITER: Final = "M016"
+NO_CSV: Final = "M016"
 BAD_EXPRESSION: Final = "M020"
 FAILING_EXPRESSION: Final = "M021"
 
@@ -39,7 +39,7 @@ MEANINGS: Final[dict[str, str]] = {
     MISSING_REQUIRED_COLUMN: "a column every row needs is not mapped",
     WRONG_TOTAL: "a control total of a column that is not mapped or does not add up exactly",
     STILL_TO_FILL: "a column every row needs is mapped to nothing, as a draft leaves it that nobody has filled",
-    NO_DELIMITER: "what sets the columns of CSV files apart is said of a reader that has no use for it",
+    NO_CSV: "how CSV files are laid out is said of a reader that has no use for it",
     BAD_EXPRESSION: "DuckDB cannot bind an expression to the columns of the file",
     FAILING_EXPRESSION: "an expression that chooses or orders records fails on some of them",
 }

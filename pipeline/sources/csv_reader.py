@@ -7,11 +7,13 @@ from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pipeline.sources.bytes_check import FileProblem, FileRefusedError, Limits, line_facts
+from pipeline.sources.model import CsvForm
 from pipeline.sources.shapes import Header, absent, csv_header
 from pipeline.sources.sql import FILE_COLUMNS, count, identifier, literal, size_options
 from pipeline.warehouse.connection import parsed
@@ -30,7 +32,7 @@ _REASONS = {
 
 
 def read_csv(
-    con: DuckDBPyConnection, path: Path, *, known: tuple[str, ...], delimiter: str, called: list[str], limits: Limits
+    con: DuckDBPyConnection, path: Path, *, known: tuple[str, ...], form: CsvForm, called: list[str], limits: Limits
 ) -> None:
     """Create `raw` from a CSV file and fill `raw_malformed`, both with the physical line a record begins on.
 
@@ -39,20 +41,29 @@ def read_csv(
     malformed, Python's csv module goes over the file once more for them. Columns of `known` that the file does not have
     are NULL. `called` are the stem and the name of the file.
     """
-    header = csv_header(path, delimiter)
+    header = csv_header(path, form)
     nulls = "".join(f"NULL::VARCHAR AS {identifier(name)}, " for name in absent(known, header.names))
-    with _one_line_end(path) as uniform:
+    with _readable(path, form) as uniform:
         rejected = _read(con, uniform, header, nulls=nulls, called=called, limits=limits)
         rows = count(con, "SELECT count(*) FROM raw")
         if rejected or header.lines + rows != line_facts(uniform).lines:
-            lines = _record_lines(_records(uniform, delimiter, limits), width=len(header.names), rejected=rejected)
+            lines = _record_lines(_records(uniform, form, limits), width=len(header.names), rejected=rejected)
             _renumber(con, lines, rows=rows, header_lines=header.lines)
 
 
+def quotes_before_header(path: Path, form: CsvForm) -> bool:
+    """Whether a line before the header has a quotation mark, which DuckDB does not pass over like any other."""
+    with path.open("rb") as stream:
+        return any(b'"' in line for line in islice(stream, form.before))
+
+
 @contextmanager
-def _one_line_end(path: Path) -> Iterator[Path]:
-    """The file itself, or a temporary copy with LF alone where line ends are mixed, which DuckDB does not read."""
-    if line_facts(path).is_uniform:
+def _readable(path: Path, form: CsvForm) -> Iterator[Path]:
+    """The file itself, or a temporary copy where DuckDB does not read it, with the same number of lines.
+
+    In that LF alone ends a line, of which there may have been several kinds, and lines before the header are empty.
+    """
+    if line_facts(path).is_uniform and not quotes_before_header(path, form):
         yield path
         return
     with TemporaryDirectory() as folder:
@@ -61,6 +72,7 @@ def _one_line_end(path: Path) -> Iterator[Path]:
             path.open(encoding="utf-8-sig", newline=None) as source,
             copy.open("w", encoding="utf-8", newline="\n") as to,
         ):
+            to.writelines("\n" for _ in islice(source, form.before))
             while chunk := source.read(_CHUNK):
                 to.write(chunk)
         yield copy
@@ -69,17 +81,20 @@ def _one_line_end(path: Path) -> Iterator[Path]:
 def _read(
     con: DuckDBPyConnection, path: Path, header: Header, *, nulls: str, called: list[str], limits: Limits
 ) -> dict[int, str]:
-    """Read the good records into `raw`, numbered as if each were one line; the kind of error of each bad one."""
-    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header.names)
+    """Read the good records into `raw`, numbered as if each were one line; the kind of error of each bad one.
+
+    Bad ones are told by their number from the header on, which is number one; blank lines count.
+    """
+    columns, form = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header.names), header.form
     rejects = "store_rejects=true, rejects_table='raw_rejects', rejects_scan='raw_rejects_scan'"
     _drop_rejects(con)
     try:
         sql = f"""CREATE OR REPLACE TEMP TABLE raw AS
                 SELECT row_number() OVER () + {header.lines} AS line, *, {nulls}{FILE_COLUMNS}
-                FROM read_csv(?, columns={{{columns}}}, auto_detect=false, header=true,
-                  delim={literal(header.delimiter)}, quote='"', escape='"', {rejects}, {size_options(limits)})"""
+                FROM read_csv(?, columns={{{columns}}}, auto_detect=false, header=true, skip={form.before},
+                  delim={literal(form.delimiter)}, quote='"', escape='"', {rejects}, {size_options(limits)})"""
         con.execute(parsed(sql), [*called, str(path)])
-        return _rejects(con)
+        return _rejects(con, before=form.before)
     finally:
         _drop_rejects(con)
 
@@ -88,9 +103,10 @@ def _drop_rejects(con: DuckDBPyConnection) -> None:
     con.execute("DROP TABLE IF EXISTS raw_rejects; DROP TABLE IF EXISTS raw_rejects_scan")
 
 
-def _rejects(con: DuckDBPyConnection) -> dict[int, str]:
-    """DuckDB's kind of error of each rejected record by its number; the header is number one and blank lines count."""
-    result = con.execute("SELECT line, max(error_type::VARCHAR) FROM raw_rejects GROUP BY line ORDER BY line")
+def _rejects(con: DuckDBPyConnection, before: int) -> dict[int, str]:
+    """DuckDB's kind of error of each rejected record by its number, to which it adds the lines before the header."""
+    sql = f"SELECT line - {before}, max(error_type::VARCHAR) FROM raw_rejects GROUP BY line ORDER BY line"
+    result = con.execute(sql)
     return dict(result.fetchall())
 
 
@@ -131,15 +147,15 @@ def _reason(kind: str, *, fields: int, width: int) -> str:
     return _REASONS.get(kind, "not CSV")
 
 
-def _records(path: Path, delimiter: str, limits: Limits) -> Iterator[tuple[int, int]]:
+def _records(path: Path, form: CsvForm, limits: Limits) -> Iterator[tuple[int, int]]:
     """The line each record begins on and its number of fields; header and blank lines, of no fields, are included."""
     before = csv.field_size_limit(2 * limits.max_line_bytes)
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-            reader, line = csv.reader(stream, delimiter=delimiter), 1
+            reader, line = csv.reader(islice(stream, form.before, None), delimiter=form.delimiter), form.header_line
             for record in reader:
                 yield line, len(record)
-                line = reader.line_num + 1
+                line = form.header_line + reader.line_num
     except csv.Error:
         raise FileRefusedError(_UNBALANCED) from None
     finally:

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from pipeline.sources.bytes_check import Limits, line_facts
-from pipeline.sources.model import SourceMapping
+from pipeline.sources.csv_reader import quotes_before_header
+from pipeline.sources.model import CsvForm, SourceMapping
 from pipeline.sources.plan import Plan
 from pipeline.sources.quick import is_quick
 from pipeline.sources.readers import object_rows_sql, parquet_texts, parquet_types
@@ -83,31 +84,31 @@ def file_source(con: DuckDBPyConnection, path: Path, *, name: str, plan: Plan, l
 
 
 def _csv(path: Path, mapping: SourceMapping, called: str, limits: Limits) -> FileSource | None:
-    facts, header = line_facts(path), csv_header(path, mapping.delimiter)
-    if not facts.is_uniform or not _is_line_by_line(path, mapping.delimiter):
+    facts, header = line_facts(path), csv_header(path, mapping.csv_form)
+    if not facts.is_uniform or quotes_before_header(path, header.form) or not _is_line_by_line(path, header.form):
         return None
-    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header.names)
+    columns, before = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header.names), header.form.before
     is_short = facts.longest < _SHORT_BYTES
     sizes = f"max_line_size={2 * _SHORT_BYTES}, buffer_size={8 * _SHORT_BYTES}" if is_short else size_options(limits)
     nulls = "".join(f"NULL::VARCHAR AS {identifier(name)}, " for name in absent(mapping.known, header.names))
 
     def part(first: int, most: int | None) -> str:
-        skipped = f"header=false, skip={header.lines + first}" if first else "header=true"
+        skipped = f"header=false, skip={header.lines + first}" if first else f"header=true, skip={before}"
         return f"""(SELECT row_number() OVER () + {header.lines + first} AS line, *, {nulls}{called}, FALSE AS _is_odd
         FROM (SELECT * FROM read_csv({literal(str(path))}, columns={{{columns}}}, auto_detect=false, {skipped},
-          delim={literal(header.delimiter)}, quote='"', escape='"', {sizes}){at_most(most)}))"""
+          delim={literal(header.form.delimiter)}, quote='"', escape='"', {sizes}){at_most(most)}))"""
 
     is_partable = facts.is_quoted_by_line and not facts.has_blank
     return FileSource(part, header.lines, facts.lines - header.lines, facts.is_plain, is_partable=is_partable)
 
 
-def _is_line_by_line(path: Path, delimiter: str) -> bool:
+def _is_line_by_line(path: Path, form: CsvForm) -> bool:
     """In the beginning of a CSV file every line is one record; that it is so to the end shows when they are counted."""
     with path.open("rb") as stream:
         head = stream.read(_HEAD)
-    lines = head[: head.rfind(b"\n") + 1].decode("utf-8-sig", errors="replace").split("\n")[:-1]
+    lines = head[: head.rfind(b"\n") + 1].decode("utf-8-sig", errors="replace").split("\n")[form.before : -1]
     try:
-        return sum(map(bool, csv.reader(lines, delimiter=delimiter))) == len(lines)
+        return sum(map(bool, csv.reader(lines, delimiter=form.delimiter))) == len(lines)
     except csv.Error:
         return False
 

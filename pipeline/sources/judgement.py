@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 from pipeline.catalog.wording import near, one_of, problem, quoted
 from pipeline.errors import Problem
 from pipeline.sources import codes
-from pipeline.sources.model import SourceMapping, TableMapping
+from pipeline.sources.model import AS_A_RULE, SourceMapping, TableMapping
 from pipeline.tables import Table, load_tables
 
 _NOTHING = re.compile(r"\(*\s*null\s*(::\s*\w+\s*)?\)*", re.IGNORECASE)
@@ -21,7 +21,7 @@ _RECORDS = re.compile(r"\$(\.[A-Za-z_][A-Za-z0-9_]*)+")
 
 def judge_mapping(mapping: SourceMapping, *, stem: str) -> list[Problem]:
     """Every problem of one mapping; `stem` is the name of its file without `.yaml`."""
-    problems = [*_identity(mapping, stem), *_zone(mapping), *_records(mapping), *_delimiter(mapping)]
+    problems = [*_identity(mapping, stem), *_zone(mapping), *_records(mapping), *_layout(mapping)]
     problems.extend(_fingerprint(mapping))
     for name, table_mapping in mapping.tables.items():
         problems.extend(_table(mapping, name, table_mapping))
@@ -68,11 +68,12 @@ def _records(mapping: SourceMapping) -> Iterator[Problem]:
         yield problem(where, codes.WRONG_RECORDS, found=found, expected="a path of names such as $.report.rows")
 
 
-def _delimiter(mapping: SourceMapping) -> Iterator[Problem]:
-    if mapping.delimiter != "," and "csv" not in (mapping.reader, *mapping.also):
-        found = f"a delimiter with the reader {mapping.reader}"
-        where = mapping.where("delimiter")
-        yield problem(where, codes.NO_DELIMITER, found=found, expected="a delimiter only with the reader csv")
+def _layout(mapping: SourceMapping) -> Iterator[Problem]:
+    if "csv" in (mapping.reader, *mapping.also):
+        return
+    for key in mapping.csv_form.unlike(AS_A_RULE):
+        found, expected = f"a {key} with the reader {mapping.reader}", f"a {key} only with the reader csv"
+        yield problem(mapping.where(key), codes.NO_CSV, found=found, expected=expected)
 
 
 def _fingerprint(mapping: SourceMapping) -> Iterator[Problem]:

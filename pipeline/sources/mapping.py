@@ -25,7 +25,7 @@ __all__ = ["PACKAGE_SOURCES", "SourceMapping", "TableMapping", "examine_mappings
 
 PACKAGE_SOURCES = Path(__file__).parent
 """The mappings that come with the package."""
-_APART = frozenset({"time_zone", "delimiter", "nulls", "final_newline", "quarantine_limit", "mark"})
+_APART = frozenset({"time_zone", "delimiter", "header_line", "nulls", "final_newline", "quarantine_limit", "mark"})
 """Keys whose values nothing else in a mapping is judged by, and that may be left out."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
@@ -17,6 +17,32 @@ RawColumn = Annotated[str, Field(min_length=1, max_length=200, pattern=r'^[^"\\\
 ANY = "*"
 """Among the optional columns: whatever else there is, as where the keys of an object are data themselves; as a part of
 a name: whatever else has such a name."""
+
+
+MOST_BEFORE_HEADER = 99
+"""Lines before the header of a CSV file, such as the title of a report."""
+
+
+class CsvForm(NamedTuple):
+    """How a CSV file is laid out."""
+
+    delimiter: Delimiter = ","
+    """By what it sets its columns apart."""
+    header_line: int = 1
+    """The line its header stands on; what is before it is passed over."""
+
+    @property
+    def before(self) -> int:
+        """Lines before the header."""
+        return self.header_line - 1
+
+    def unlike(self, other: CsvForm) -> dict[str, str | int]:
+        """What it says otherwise than another layout, by the keys of a mapping."""
+        return {key: told for key, told in self._asdict().items() if told != getattr(other, key)}
+
+
+AS_A_RULE = CsvForm()
+"""How CSV files are laid out where nobody says otherwise."""
 
 
 class _Strict(BaseModel):
@@ -46,6 +72,8 @@ class SourceMapping(_Strict):
     also: tuple[Reader, ...] = ()
     delimiter: Delimiter = ","
     """By what a CSV file sets its columns apart."""
+    header_line: Annotated[int, Field(ge=1, le=MOST_BEFORE_HEADER + 1)] = 1
+    """The line that the header of a CSV file stands on."""
     files: Annotated[tuple[Words, ...], Field(min_length=1)]
     required: tuple[RawColumn, ...] = ()
     optional: tuple[RawColumn, ...] = ()
@@ -61,6 +89,11 @@ class SourceMapping(_Strict):
     relations: dict[Identifier, Expression] = Field(default_factory=dict)
     tables: dict[str, TableMapping] = Field(default_factory=dict)
     _positions: Positions = PrivateAttr(default_factory=lambda: Positions("mapping", {}))
+
+    @property
+    def csv_form(self) -> CsvForm:
+        """How its CSV files are laid out."""
+        return CsvForm(self.delimiter, self.header_line)
 
     @property
     def known(self) -> tuple[str, ...]:

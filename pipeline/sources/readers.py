@@ -64,7 +64,7 @@ def read_raw(
     called = [pure.stem, pure.name]
     try:
         if mapping.reader == "csv":
-            read_csv(con, path, known=mapping.known, delimiter=mapping.delimiter, called=called, limits=limits)
+            read_csv(con, path, known=mapping.known, form=mapping.csv_form, called=called, limits=limits)
         elif mapping.reader == "parquet":
             _read_parquet(con, path, mapping, called, only_lines)
         else:

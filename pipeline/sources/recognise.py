@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.sources.model import Delimiter, Reader, SourceMapping
-from pipeline.sources.shapes import Shape, delimiter_of, shape_of, written_as
+from pipeline.sources.model import AS_A_RULE, CsvForm, Delimiter, Reader, SourceMapping
+from pipeline.sources.shapes import Shape, csv_form_of, shape_of, written_as
 
 if TYPE_CHECKING:
     import duckdb
@@ -84,14 +84,12 @@ class _Candidate:
         return 1 - len(self.missing) / self.weight if self.weight and not self.shape.problem else 0.0
 
     @property
-    def as_set_apart(self) -> _Candidate:
-        """Itself, or where the file sets its columns apart by another sign than the mapping says, as with that sign."""
-        if self.mapping.reader != "csv" or not self.missing:
+    def as_laid_out(self) -> _Candidate:
+        """Itself, or where the file is laid out in another way than the mapping says, as if it said so."""
+        form = self.looker.csv_form
+        if self.mapping.reader != "csv" or not self.missing or form in {None, self.mapping.csv_form}:
             return self
-        mark = self.looker.delimiter
-        if mark in {None, self.mapping.delimiter}:
-            return self
-        other = _Candidate(self.mapping.model_copy(update={"delimiter": mark}), self.looker, self.is_named)
+        other = _Candidate(self.mapping.model_copy(update=form._asdict()), self.looker, self.is_named)
         is_better = len(other.missing) < len(self.missing) or len(self.shape.names) == 1
         return other if is_better else self
 
@@ -132,27 +130,27 @@ class _Looker:
 
     path: Path
     con: duckdb.DuckDBPyConnection | None
-    seen: dict[tuple[str, str | None, str], Shape] = field(default_factory=dict)
+    seen: dict[tuple[str, str | None, CsvForm], Shape] = field(default_factory=dict)
 
     def shape(self, mapping: SourceMapping) -> Shape:
-        return self._shape(mapping.reader, mapping.records, mapping.delimiter)
+        return self._shape(mapping.reader, mapping.records, mapping.csv_form)
 
-    def _shape(self, reader: Reader, records: str | None, delimiter: Delimiter) -> Shape:
-        key = (reader, records, delimiter)
+    def _shape(self, reader: Reader, records: str | None, form: CsvForm) -> Shape:
+        key = (reader, records, form)
         if key not in self.seen:
-            self.seen[key] = shape_of(self.path, reader=reader, records=records, delimiter=delimiter, con=self.con)
+            self.seen[key] = shape_of(self.path, reader=reader, records=records, form=form, con=self.con)
         return self.seen[key]
 
     @cached_property
-    def delimiter(self) -> Delimiter | None:
-        """By what the file sets its columns apart, were it CSV."""
-        return delimiter_of(self.path)
+    def csv_form(self) -> CsvForm | None:
+        """How the file is laid out, were it CSV."""
+        return csv_form_of(self.path)
 
     @property
     def has_records(self) -> bool:
         """It is JSON or Parquet with a record that has names."""
         own = written_as(self.path) - {"csv", "trec"}
-        return any(self._shape(reader, None, ",").names for reader in sorted(own))
+        return any(self._shape(reader, None, AS_A_RULE).names for reader in sorted(own))
 
 
 def _is_named(mapping: SourceMapping, name: str) -> bool:
@@ -165,7 +163,7 @@ def _shows_by_columns(mapping: SourceMapping) -> bool:
 
 
 def _nearness(candidate: _Candidate) -> tuple[bool, int, str]:
-    return bool(candidate.shape.problem), len(candidate.as_set_apart.missing), candidate.mapping.source
+    return bool(candidate.shape.problem), len(candidate.as_laid_out.missing), candidate.mapping.source
 
 
 def _most_specific(fitting: list[_Candidate]) -> Recognition:
@@ -192,19 +190,20 @@ def _warnings(candidate: _Candidate) -> tuple[str, ...]:
 
 def _nearest(candidates: Iterable[_Candidate], looker: _Looker) -> Recognition:
     """The refusal of a file whose name nobody knows."""
-    like = [one for one in candidates if one.as_set_apart.likeness >= _LIKE and one.missing]
+    like = [one for one in candidates if one.as_laid_out.likeness >= _LIKE and one.missing]
     if not like:
         return Recognition(None, reason=_unknown(looker))
-    return _refused(max(like, key=lambda one: (one.as_set_apart.likeness, one.weight, one.mapping.source)))
+    return _refused(max(like, key=lambda one: (one.as_laid_out.likeness, one.weight, one.mapping.source)))
 
 
 def _unknown(looker: _Looker) -> str:
     """What would take a file that is like no source."""
     if looker.has_records:
         return _UNKNOWN.format(more="")
-    if looker.delimiter is None or written_as(looker.path) & {"json", "parquet"}:
+    if looker.csv_form is None or written_as(looker.path) & {"json", "parquet"}:
         return _NOTHING_TO_DRAFT
-    return _UNKNOWN.format(more="" if looker.delimiter == "," else f" with {_key_of(looker.delimiter)}")
+    keys = _keys(looker.csv_form, AS_A_RULE)
+    return _UNKNOWN.format(more=f" with {keys}" if keys else "")
 
 
 def _refused(nearest: _Candidate) -> Recognition:
@@ -238,22 +237,29 @@ def _row_difference(candidate: _Candidate) -> str:
     return ""
 
 
-def _key_of(delimiter: Delimiter) -> str:
-    """The key of a mapping as it stands in the YAML."""
-    return f"`delimiter: {json.dumps(delimiter)}`"
+def _keys(form: CsvForm, declared: CsvForm) -> str:
+    """The keys by which a layout differs from a declared one, as they stand in the YAML."""
+    return " and ".join(f"`{key}: {json.dumps(value)}`" for key, value in form.unlike(declared).items())
 
 
 def _missing_names(candidate: _Candidate) -> str:
-    other = candidate.as_set_apart
+    other = candidate.as_laid_out
     if other is candidate:
         return _names_missing(candidate)
-    found, declared = (_SEPARATORS[one.mapping.delimiter] for one in (other, candidate))
+    found, declared = other.mapping.csv_form, candidate.mapping.csv_form
     file = candidate.mapping.where().partition(":")[0]
     is_shipped = file.startswith("pipeline/")
     do = f"copy {file} into sources/ and set {{key}} there" if is_shipped else f"set {{key}} in {file}"
-    said = f"its columns are set apart by {found} where the mapping says {declared}; "
-    also = f"; with {found} {_names_missing(other)}" if other.missing else ""
-    return said + do.format(key=_key_of(other.mapping.delimiter)) + also
+    also = f"; then {_names_missing(other)}" if other.missing else ""
+    return f"{_laid_out(found, declared)}; {do.format(key=_keys(found, declared))}{also}"
+
+
+def _laid_out(found: CsvForm, declared: CsvForm) -> str:
+    """How a file is laid out, and what its mapping says."""
+    marks, lines = (_SEPARATORS[found.delimiter], _SEPARATORS[declared.delimiter]), (found[1], declared[1])
+    parts = [f"its columns are set apart by {marks[0]} where the mapping says {marks[1]}"] * (marks[0] != marks[1])
+    parts += [f"its header stands on line {lines[0]} where the mapping says {lines[1]}"] * (lines[0] != lines[1])
+    return " and ".join(parts)
 
 
 def _names_missing(candidate: _Candidate) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from pipeline.sources.bytes_check import DEFAULT_LIMITS, incomplete
-from pipeline.sources.model import Delimiter, Reader
+from pipeline.sources.model import AS_A_RULE, CsvForm, Delimiter, Reader
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
 _HEAD = 1 << 20
 """Characters read of a text file; a header or first record beyond that is not looked for."""
 _ROWS = 20
-"""Records that tell by what a CSV file sets its columns apart."""
+"""Records that tell how a CSV file is laid out."""
+_MOSTLY, _ALIKE = 0.5, 0.9
+"""Share of them that are at least as wide as a header on the first line, and as one further down."""
+_SEPARATOR = re.compile(r'"?sep=', re.IGNORECASE)
+"""A first line that tells Excel what sets columns apart."""
+_MOST_LOOKED_AT = 30
+"""Lines before a header that are looked at where nobody says how many there are."""
 OWN_COLUMNS = ("line", "record", "whole_document", "file_stem", "file_name")
 """Columns `raw` has besides those of the file."""
 
@@ -58,47 +65,70 @@ def raw_names(names: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Header:
-    """The header of a CSV file: the column names of `raw`, how many physical lines it takes, and what parts them."""
+    """The header of a CSV file: the column names of `raw`, and how the file is laid out."""
 
     names: tuple[str, ...]
     lines: int
-    delimiter: str
+    """Physical lines up to its end, with those before it."""
+    form: CsvForm
 
 
-def csv_header(path: Path, delimiter: str) -> Header:
+def csv_header(path: Path, form: CsvForm) -> Header:
     """Read the header of a CSV file; it has no names when there is none."""
-    reader = csv.reader(io.StringIO(_head(path), newline=""), delimiter=delimiter)
+    stream = islice(io.StringIO(_head(path), newline=""), form.before, None)
+    reader = csv.reader(stream, delimiter=form.delimiter)
     try:
         names = raw_names(next(reader, []))
     except csv.Error:
-        return Header((), 1, delimiter)
-    return Header(names, reader.line_num, delimiter)
+        return Header((), form.header_line, form)
+    return Header(names, form.before + reader.line_num, form)
 
 
-def delimiter_of(path: Path) -> Delimiter | None:
-    """By what a CSV file sets its columns apart: what makes its first records as wide as its header, the widest first.
+def csv_form_of(path: Path) -> CsvForm | None:
+    """How a CSV file is laid out: what makes its first records as wide as its header, the widest first.
 
-    None of a file of one column, and of one that is no CSV.
+    Where they are not, the header is looked for further down. None of a file of one column, and of one that is no CSV.
     """
+    text = _head(path)
+    first, (share, width) = _widest(text, 1)
+    if share < _MOSTLY or _SEPARATOR.match(text):
+        for line in range(2, _MOST_LOOKED_AT + 2):
+            form, (share, _) = _widest(text, line)
+            if share >= _ALIKE and _is_header(next(_rows(text, form))):
+                return form
+    return first if width else None
+
+
+def _widest(text: str, header_line: int) -> tuple[CsvForm, tuple[float, int]]:
+    """The sign that makes the records of a text widest, were its header on a line, and what `_width` says of it."""
     marks: tuple[Delimiter, ...] = get_args(Delimiter)
-    widths = {mark: _width(path, mark) for mark in marks}
-    best = max(marks, key=lambda mark: widths[mark])
-    return best if widths[best][1] else None
+    widths = {CsvForm(mark, header_line): _width(text, CsvForm(mark, header_line)) for mark in marks}
+    best = max(widths, key=lambda form: widths[form])
+    return best, widths[best]
 
 
-def _width(path: Path, delimiter: str) -> tuple[float, int]:
+def _width(text: str, form: CsvForm) -> tuple[float, int]:
     """The share of the first records that are as wide as the header, and its width; nothing for one column.
 
     Beside a wrong sign the quotes of a header are in wrong places.
     """
-    text = _head(path)
     try:
-        next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), [])
-        records = islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), _ROWS)
-        widths = [len(record) for record in records if record]
+        width = len(next(_rows(text, form, strict=True), []))
+        widths = [len(record) for record in islice(_rows(text, form), _ROWS) if record]
     except csv.Error:
         return 0, 0
-    return (widths.count(widths[0]) / len(widths), widths[0]) if widths and widths[0] > 1 else (0, 0)
+    return (widths.count(width) / len(widths), width) if width > 1 else (0, 0)
+
+
+def _rows(text: str, form: CsvForm, *, strict: bool = False) -> Iterator[list[str]]:
+    """The header of a CSV file and its records."""
+    stream = io.StringIO(text, newline="")
+    return csv.reader(islice(stream, form.before, None), delimiter=form.delimiter, strict=strict)
+
+
+def _is_header(names: Iterable[str]) -> bool:
+    """Every name begins with a letter, as not every value of a record does."""
+    return all(name.strip()[:1].isalpha() for name in names)
 
 
 def absent(known: Iterable[str], present: Iterable[str]) -> tuple[str, ...]:
@@ -124,12 +154,12 @@ def shape_of(
     *,
     reader: Reader,
     records: str | None = None,
-    delimiter: Delimiter = ",",
+    form: CsvForm = AS_A_RULE,
     con: duckdb.DuckDBPyConnection | None = None,
 ) -> Shape:
     """The shape of a file as one reader sees it; only Parquet files need the connection."""
     if reader == "csv":
-        names = csv_header(path, delimiter).names
+        names = csv_header(path, form).names
         return Shape(names) if names else Shape(problem="it has no header")
     if reader == "jsonl":
         return _first_line_keys(path)
