@@ -46,7 +46,7 @@ nightly: $(VENV)/ready ## The nightly run on the sample, or on your own exports:
 	@$(if $(EXPORTS),,$(MAKE) --no-print-directory sample)
 	@$(BIN)/roi nightly $(if $(EXPORTS),--exports "$(EXPORTS)",) || { code=$$?; test $$code -eq 3 || exit $$code; }
 
-rebuild: $(VENV)/ready ## Build the warehouse anew from the received files: make rebuild EXPORTS=dir
+rebuild: $(VENV)/ready ## Begin again with edition 1, from the exports that are in the folder now: make rebuild EXPORTS=dir
 	@$(BIN)/roi nightly --rebuild $(if $(EXPORTS),--exports "$(EXPORTS)",) || { code=$$?; test $$code -eq 3 || exit $$code; }
 
 test: $(VENV)/ready-dev ## Run the tests

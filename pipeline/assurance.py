@@ -256,10 +256,10 @@ def _warehouse(settings: Settings) -> tuple[str, bool, str]:
 
 def _key(settings: Settings) -> tuple[str, bool, str]:
     """Whether the key of the pseudonyms is whole, and its owner's alone."""
-    path = settings.key
-    if not _is_there(path):
+    path, bound = settings.key, settings.warehouse if _is_there(settings.warehouse) else None
+    if not _is_there(path) and not bound:
         return "pseudonym key", True, "will be made by the first run"
-    if problem := key_problem(path, rebuild=settings.rebuilding):
+    if problem := key_problem(path, rebuild=settings.rebuilding, bound=bound):
         return "pseudonym key", False, problem.message
     mode = path.stat().st_mode & 0o777
     remedy = "" if mode == 0o600 else f"; run chmod 600 {path}"

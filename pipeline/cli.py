@@ -13,6 +13,7 @@ import typer
 
 from pipeline.cli_assumptions import app as assumptions_app
 from pipeline.cli_editions import app as edition_app
+from pipeline.cli_faults import STOPPED, stopped, unexpected, unwritable
 from pipeline.cli_options import Exports, Json, Now, published, tell_findings
 from pipeline.cli_options import print_json as _print_json
 from pipeline.cli_options import with_warehouse as _with_warehouse
@@ -24,8 +25,6 @@ from pipeline.cli_sources import app as sources_app
 from pipeline.errors import ConfigurationError, ExitCode, Problem, RoiError
 from pipeline.settings import settings
 
-STOPPED = 130
-"""What a shell takes for the end of a program that Ctrl-C stopped."""
 app = typer.Typer(
     help="The nightly KPI and ROI pipeline for generative-AI programmes.",
     no_args_is_help=True,
@@ -57,14 +56,15 @@ def main() -> None:
         typer.echo(str(error), err=True)
         sys.exit(int(error.exit_code))
     except KeyboardInterrupt:
-        typer.echo("Stopped; the published edition is as it was.", err=True)
-        sys.exit(STOPPED)
+        stopped()
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         typer.echo(f"{error.strerror or error}{where}; the published edition is as it was.", err=True)
         sys.exit(int(ExitCode.ERROR))
     except Exception as error:
-        typer.echo(_unwritable(error) or _unexpected(error), err=True)
+        if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C, as a bare RuntimeError
+            stopped()
+        typer.echo(unwritable(error) or unexpected(error), err=True)
         sys.exit(int(ExitCode.ERROR))
 
 
@@ -84,33 +84,6 @@ def _run() -> int:
             typer.echo(shown, err=True)
             return int(ExitCode.CONFIGURATION)
         raise usage_error(error, root, words) from None
-
-
-def _unwritable(error: Exception) -> str:
-    """What DuckDB says of a file that it could not open or write, and what to do; empty for any other error."""
-    import duckdb
-
-    if not isinstance(error, duckdb.IOException):
-        return ""
-    said = str(error).splitlines()[0].removeprefix("IO Error: ")
-    return f"{said}; name a place that this user may read and write. The published edition is as it was."
-
-
-def _unexpected(error: Exception) -> str:
-    """Say that this is our fault; the details, which may quote data, go to a file only its owner can read."""
-    import traceback
-
-    path = Path(os.environ.get("ROI_ROOT", ".")) / "data" / "last-fault.txt"
-    kind = type(error).__name__
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write("".join(traceback.format_exception(error)))
-    except OSError:
-        return f"A fault of genai-roi ({kind}); the published edition is as it was."
-    return (
-        f"A fault of genai-roi ({kind}); the published edition is as it was. Details are in {path}: they may quote "
-        "data, so read them before you send them to anyone."
-    )
 
 
 @app.command()

@@ -9,7 +9,7 @@ import typer
 
 from pipeline.cli_options import Exports, Json, print_json, published, with_warehouse
 from pipeline.errors import ExitCode
-from pipeline.settings import settings
+from pipeline.settings import Settings, settings
 
 app = typer.Typer(no_args_is_help=True, help="What was published.")
 Number = Annotated[int, typer.Argument(min=1, help="Number of the edition.")]
@@ -100,11 +100,17 @@ def edition_verify(exports: Exports = None, as_json: Json = False) -> None:
             "which writes one."
         )
     kept = kept_pages.verify(chosen.kept_pages)
-    wrong = found.wrong | {
-        f"{kept_pages.zip_of(chosen.kept_pages, one.number).name}: {name}": what
-        for one in kept
-        for name, what in one.verified.wrong.items()
-    }
+    missing = {kept_pages.zip_of(chosen.kept_pages, number).name for number in _numbers(chosen)}
+    missing -= {kept_pages.zip_of(chosen.kept_pages, one.number).name for one in kept}
+    wrong = (
+        found.wrong
+        | dict.fromkeys(sorted(missing), "is missing")
+        | {
+            f"{kept_pages.zip_of(chosen.kept_pages, one.number).name}: {name}": what
+            for one in kept
+            for name, what in one.verified.wrong.items()
+        }
+    )
     if as_json:
         print_json(
             {"files": found.files, "wrong": wrong, "kept": {str(one.number): one.verified.files for one in kept}}
@@ -115,3 +121,13 @@ def edition_verify(exports: Exports = None, as_json: Json = False) -> None:
         files = found.files + sum(one.verified.files for one in kept)
         typer.echo(f"{files} files of the pages and {len(kept)} kept editions, {len(wrong)} not as published")
     raise typer.Exit(int(ExitCode.ERROR if wrong else ExitCode.OK))
+
+
+def _numbers(chosen: Settings) -> list[int]:
+    """The editions that a warehouse has published."""
+    from pipeline.engine.editions import editions
+
+    if not chosen.warehouse.exists():
+        return []
+    with published(chosen) as con:
+        return [int(str(one["number"])) for one in editions(con)]

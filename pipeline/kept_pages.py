@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -25,13 +26,11 @@ def keep(pages: Path, folder: Path, number: int, *, is_new: bool) -> Path:
     """Keep the published pages of an edition; return where.
 
     Those of an edition that is kept already stay as they are, unless the edition `is_new`: then the warehouse has begun
-    again, and what is kept under its number and later ones belongs to editions that are no more.
+    again, and what is kept under its number and later ones goes aside, into a folder `before-1` and so on.
     """
     target = zip_of(folder, number)
     if is_new:
-        for other in folder.glob("edition-*.zip"):
-            if other.name >= target.name:
-                other.unlink()
+        _set_aside(folder, [other for other in folder.glob("edition-*.zip") if other.name >= target.name])
     if target.exists():
         return target
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -47,6 +46,16 @@ def keep(pages: Path, folder: Path, number: int, *, is_new: bool) -> Path:
     return target
 
 
+def _set_aside(folder: Path, kept: list[Path]) -> None:
+    """Move editions of a warehouse that is no more out of the way of those of the new one."""
+    if not kept:
+        return
+    aside = next(path for number in count(1) if not (path := folder / f"before-{number}").exists())
+    aside.mkdir(mode=0o700)
+    for path in kept:
+        path.rename(aside / path.name)
+
+
 def unpack(folder: Path, number: int, out: Path) -> int:
     """Write the pages of an edition into `out`, byte for byte as published; return how many files.
 
@@ -54,7 +63,7 @@ def unpack(folder: Path, number: int, out: Path) -> int:
     """
     source = zip_of(folder, number)
     if not source.is_file():
-        problem = Problem(str(source), "E011", "is not there; pages are kept from the release on that can do so")
+        problem = Problem(str(source), "E011", "is not there: it was taken away, or never kept")
         raise ConfigurationError(f"The pages of edition {number} are not kept.", [problem])
     if out.exists() and any(out.iterdir()):
         problem = Problem(str(out), "E012", "found files in it, expected an empty folder or none")

@@ -18,6 +18,7 @@ from pipeline.catalog.hashes import catalog_hash
 from pipeline.catalog.model import Catalog
 from pipeline.drawing import draw_pages, drawn_edition, shown_instead, stage_pages
 from pipeline.errors import BlockedError, ConfigurationError, Problem, RoiError
+from pipeline.gone import files_gone
 from pipeline.kept_pages import keep
 from pipeline.settings import Settings
 from pipeline.summary import Progress, Summary
@@ -49,6 +50,8 @@ class _Run:
     """Contents whose quarantine is tried again though no definition has changed."""
     is_retry_alone: bool = False
     """Nothing but `again` could make another edition."""
+    gone: tuple[str, ...] = ()
+    """What to say of files that a rebuild does not find any more."""
 
 
 def run_nightly(
@@ -66,7 +69,7 @@ def run_nightly(
     """
     from pipeline.sources.binding import examine_bound
 
-    _preflight(settings)
+    _preflight(settings, rebuild=rebuild)
     progress("Checking definitions")
     catalog = load_checked(settings.catalog, facts=bound_facts())
     mappings, problems = examine_bound([folder for folder in settings.mapping_folders if folder.is_dir()])
@@ -78,8 +81,9 @@ def run_nightly(
         if not rebuild and _nothing_new(run):
             return _unchanged(run)
         is_retry_alone = not rebuild and bool(again) and _nothing_new(replace(run, again=frozenset()))
+        run = replace(run, is_retry_alone=is_retry_alone, gone=files_gone(settings, run.arrivals) if rebuild else ())
         try:
-            return _publish(replace(run, is_retry_alone=is_retry_alone), rebuild=rebuild)
+            return _publish(run, rebuild=rebuild)
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             raise _no_room(settings, error) from None
         finally:
@@ -122,9 +126,10 @@ def _publish(run: _Run, *, rebuild: bool) -> Summary:
     return summary
 
 
-def _preflight(settings: Settings) -> None:
+def _preflight(settings: Settings, *, rebuild: bool) -> None:
     """Find everything that would stop the run before it starts."""
-    key = key_problem(settings.key, rebuild=settings.rebuilding)
+    bound = settings.warehouse if settings.warehouse.exists() and not rebuild else None
+    key = key_problem(settings.key, rebuild=settings.rebuilding, bound=bound)
     problems = [*unwritable(settings), *no_exports(settings), *([key] if key else [])]
     if problems:
         raise RoiError("The run cannot start.", problems)
@@ -164,10 +169,14 @@ def _unchanged(run: _Run, *, retried: dict[str, int] | None = None) -> Summary:
         edition = latest_edition(con) or {}
         ((values,),) = con.execute("SELECT count(*) FROM kpi.values WHERE last_edition IS NULL").fetchall()
         held = _still_quarantined(con)
+        ((files,),) = con.execute("SELECT count(*) FROM ledger.arrivals").fetchall()
     number = int(str(edition["number"]))
     summary = Summary(settings.name, number, str(edition["as_of"]), values=values, still_quarantined=held)
     summary.asked, summary.retried = settings.commands.asked, retried or {}
     summary.warnings += [f"{held}: reports/run.html says why"] if retried and held else []
+    if files and not run.arrivals:
+        told = f"{settings.exports} holds no file, where {files} made edition {number}"
+        summary.warnings.append(f"{told}: is it the folder that was meant, and is what lies there mounted?")
     if drawn_edition(settings.reports) != (settings.name, summary.edition, pages_hash()):
         summary.replaced = shown_instead(settings)
         draw_pages(settings, run.catalog, run.progress)
@@ -248,7 +257,7 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
     summary = Summary(run.settings.name, number, as_of, new_edition=True, values=stand, restated=restated)
     summary.count(taken)
     summary.asked = run.settings.commands.asked
-    summary.warnings += [*result.problems, *_emptied(run, taken)]
+    summary.warnings += [*run.gone, *result.problems, *_emptied(run, taken)]
     summary.warnings += [f"a note stands on no chart: {one}" for one in misplaced(con, run.catalog)]
     summary.still_quarantined = _still_quarantined(con)
     if summary.still_quarantined:
@@ -277,9 +286,7 @@ def _require_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         for table, what in outgrown_tables(con).items()
     ]
     if problems:
-        message = (
-            "This warehouse was made by an older version. Build it anew from the received files: " + settings.rebuilding
-        )
+        message = "This warehouse was made by an older version. Build it anew from the exports: " + settings.rebuilding
         raise ConfigurationError(message, problems)
 
 

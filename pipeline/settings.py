@@ -40,11 +40,12 @@ class Settings:
     @property
     def commands(self) -> Commands:
         """The commands about this warehouse."""
-        return Commands() if self.is_sample else Commands(self.exports_named)
+        by_make = (self.root / "Makefile").is_file()
+        return Commands(by_make=by_make) if self.is_sample else Commands(self.exports_named, by_make)
 
     @property
     def rebuilding(self) -> str:
-        """The command that builds this warehouse anew from the received files."""
+        """The command that builds this warehouse anew from the exports that are there."""
         return self.commands.make("rebuild")
 
     @property

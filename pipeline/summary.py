@@ -122,6 +122,9 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
             + (" Its pages were drawn again." if summary.pages_drawn else "")
             + (f" Still {summary.still_quarantined}: reports/run.html says why." if summary.still_quarantined else "")
         )
+        for warning in summary.warnings:
+            if not summary.still_quarantined or not warning.startswith(summary.still_quarantined):  # it was just told
+                typer.echo(f"! {warning}")
         _print_next(summary)
         return
     print_table(("stage", "result"), _stages(summary))

@@ -34,7 +34,8 @@ class Project:
     def new(cls, root: Path) -> Project:
         """Make the folder."""
         root.mkdir(parents=True)
-        shutil.copyfile(ROOT / "metrics_catalog.yaml", root / "metrics_catalog.yaml")
+        for name in ("metrics_catalog.yaml", "Makefile"):
+            shutil.copyfile(ROOT / name, root / name)
         return cls(root)
 
     @property

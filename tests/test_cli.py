@@ -367,10 +367,61 @@ def test_two_editions_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_a_rebuild_gives_the_same_numbers(project: Project) -> None:
-    """From the received files, into an empty warehouse: every value as published."""
+    """From the exports that are there, into an empty warehouse: every value as published."""
     before = project.values()
     project.roi("nightly", "--rebuild", "--exports", _exports(project))
     assert project.values() == before
+
+
+def test_a_rebuild_names_what_is_not_there_any_more(tmp_path: Path) -> None:
+    """A file that was tidied away is lost to it, and said to be; what was published before is set aside."""
+    project, exports = _two_files(tmp_path)
+    project.roi("nightly", "--exports", exports)
+    kept = project.root / "data" / "archive" / "exports"
+    before = (kept / "edition-0001.zip").read_bytes()
+    (exports / "b.csv").unlink()
+    said = project.roi("nightly", "--rebuild", "--exports", exports, exit_code=3).stdout
+    told = f"1 file was loaded before and not read again, for {exports} does not hold it any more: b.csv; put it back"
+    assert f"{told}, then make rebuild EXPORTS=exports" in said
+    assert (kept / "before-1" / "edition-0001.zip").read_bytes() == before
+    assert project.json("edition", "verify", "--exports", exports)["wrong"] == {}
+    (kept / "edition-0001.zip").unlink()
+    found = project.json("edition", "verify", "--exports", exports, exit_code=1)["wrong"]
+    assert found == {"edition-0001.zip": "is missing"}
+
+
+def test_a_folder_that_lies_empty_is_told(tmp_path: Path) -> None:
+    """As one that is not mounted tonight: the edition stands, and the run says so."""
+    project, exports = _two_files(tmp_path)
+    project.roi("nightly", "--exports", exports)
+    for path in exports.iterdir():
+        path.unlink()
+    said = project.roi("nightly", "--exports", exports, exit_code=3).stdout
+    assert f"{exports} holds no file, where 2 made edition 1: is it the folder that was meant" in said
+
+
+def test_advice_in_a_folder_without_makefile_is_what_can_be_typed_there(tmp_path: Path) -> None:
+    """As in a folder of one's own, which has the catalogue and no Makefile."""
+    project, exports = _two_files(tmp_path)
+    project.roi("nightly", "--exports", exports)
+    (project.root / "Makefile").unlink()
+    (project.root / "data" / "secrets" / "pseudonym.key").unlink()
+    for words in (["nightly"], ["doctor"]):
+        done = project.roi(*words, "--exports", exports, exit_code=1)
+        assert "is not there, and the pseudonyms in " in done.stdout + done.stderr
+        assert "a new pseudonym: roi nightly --rebuild --exports exports\n" in done.stdout + done.stderr
+    assert not (project.root / "data" / "secrets" / "pseudonym.key").exists()
+    project.roi("nightly", "--rebuild", "--exports", exports)
+
+
+def _two_files(tmp_path: Path) -> tuple[Project, Path]:
+    """A project with two files of deployments."""
+    project = Project.new(tmp_path / "project")
+    exports = project.root / "exports"
+    exports.mkdir()
+    for name, rows in (("a.csv", GOOD[:2]), ("b.csv", GOOD[2:])):
+        (exports / name).write_text("\n".join([HEADER, *rows]) + "\n", "utf-8")
+    return project, exports
 
 
 def test_outputs_are_for_their_owner_alone(project: Project) -> None:
@@ -413,7 +464,7 @@ def test_a_warehouse_of_an_older_version_is_not_gone_on_with(project: Project) -
         (exports / "deployments-9.csv").unlink()
     assert "exports.duckdb:deployments" in done.stderr
     assert "S005  the table lacks service; expected the columns of docs/tables.md" in done.stderr
-    assert "received files: make rebuild EXPORTS=exports\n" in done.stderr
+    assert "anew from the exports: make rebuild EXPORTS=exports\n" in done.stderr
     assert project.digests() == before
 
 
@@ -479,14 +530,16 @@ def test_a_broken_warehouse_is_told_with_the_command_that_mends_it(project: Proj
 @pytest.mark.parametrize(
     ("folder", "told"),
     [("data/exports/sample", "make rebuild"), ("my exports", "make rebuild EXPORTS='my exports'"),
-     ("../other", "make rebuild EXPORTS=/srv/other")],
+     ("../other", "make rebuild EXPORTS={beside}/other")],
 )  # fmt: skip
-def test_the_command_that_rebuilds_can_be_copied(folder: str, told: str) -> None:
+def test_the_command_that_rebuilds_can_be_copied(tmp_path: Path, folder: str, told: str) -> None:
     """The sample needs no folder, one of the project is named as it is typed, with quotes where a shell needs them."""
-    root = Path("/srv/project")
+    root, told = tmp_path / "project", told.replace("{beside}", str(tmp_path))
+    root.mkdir()
+    (root / "Makefile").touch()
     chosen = Settings(root=root, exports=Path(os.path.normpath(root / folder)), now=datetime(2026, 11, 1, tzinfo=UTC))
     assert chosen.rebuilding == told
-    assert chosen.running == told.replace("rebuild", "nightly")
+    assert chosen.running == told.replace("make rebuild", "make nightly")
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import typer
+from project import ROOT
 
 from pipeline import cli
 
@@ -123,3 +129,23 @@ def test_a_stopped_command_says_what_stands(
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert (ended.value.code, capsys.readouterr().err) == (130, "Stopped; the published edition is as it was.\n")
+
+
+def test_ctrl_c_within_a_query_is_no_fault_of_ours(tmp_path: Path) -> None:
+    """DuckDB ends a query with an error of its own then; a real process is stopped in a query that never ends."""
+    work = (
+        "import duckdb, pipeline.cli as cli\n"
+        "cli._run = lambda: print('begun', flush=True) or duckdb.execute("
+        "'SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE hash(a.range) = b.range').fetchall()\n"
+        "cli.main()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", work], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        assert child.stdout.readline() == "begun\n"
+        time.sleep(0.5)
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=60)
+    assert (child.returncode, said) == (130, "Stopped; the published edition is as it was.\n")

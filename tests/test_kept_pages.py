@@ -37,7 +37,10 @@ def test_pages_come_back_byte_for_byte(tmp_path: Path) -> None:
 
 
 def test_a_kept_edition_is_not_drawn_over(tmp_path: Path) -> None:
-    """Pages that a later release draws of it change nothing; a new edition 1 takes all places from 1 on."""
+    """Pages that a later release draws of it change nothing; a new edition 1 takes all places from 1 on.
+
+    What was in them goes aside, each time into a folder of its own.
+    """
     pages, kept = pages_of(tmp_path / "reports", "first"), tmp_path / "kept"
     before = keep(pages, kept, 1, is_new=True).read_bytes()
     keep(pages, kept, 2, is_new=True)
@@ -46,6 +49,11 @@ def test_a_kept_edition_is_not_drawn_over(tmp_path: Path) -> None:
     keep(pages, kept, 1, is_new=True)
     assert [one.number for one in verify(kept)] == [1], "the warehouse has begun again"
     assert zip_of(kept, 1).read_bytes() != before
+    assert zip_of(kept / "before-1", 1).read_bytes() == before
+    keep(pages, kept, 1, is_new=True)
+    assert [sorted(path.name for path in (kept / name).iterdir()) for name in ("before-1", "before-2")] == [
+        ["edition-0001.zip", "edition-0002.zip"], ["edition-0001.zip"],
+    ]  # fmt: skip
 
 
 def test_a_changed_zip_is_found(tmp_path: Path) -> None:

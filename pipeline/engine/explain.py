@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import duckdb
 
@@ -12,6 +13,7 @@ from pipeline.catalog.model import Catalog, Metric, Percentile
 from pipeline.catalog.people import is_withheld
 from pipeline.engine.course import course_of
 from pipeline.engine.editions import latest_edition
+from pipeline.engine.headline import headlined
 from pipeline.engine.kinds import Look, kind_of
 from pipeline.engine.kinds.base import literal
 from pipeline.errors import ConfigurationError, Problem
@@ -109,7 +111,13 @@ def explain(
     slice_of = _slice(kpi_id, metric, by)
     standing = edition_standing(con, as_of)
     edition = int(str(standing["number"]))
-    published = _published(con, kpi_id, metric, parse_period(period) if period else None, slice_of, edition=edition)
+    held = f"{_HELD} AND first_edition <= {edition} AND coalesce(last_edition, {edition}) >= {edition}"
+    asked = (
+        parse_period(period)
+        if period
+        else _headlined(con, held, kpi_id, metric, slice_of, as_of=_day(standing["as_of"]))
+    )
+    published = _published(con, held, kpi_id, asked, slice_of, edition=edition)
     found = Period(str(published["grain"]), _day(published["period_start"]), _day(published["period_end"]))
     explanation = Explanation(kpi_id, metric, found, *slice_of, published, "", _bound(metric), edition)
     explanation.data_through = str(standing["as_of"])[:10]
@@ -191,27 +199,42 @@ def _slice(kpi_id: str, metric: Metric, by: str | None) -> tuple[str, str]:
     return dimension, value
 
 
+class _Told(NamedTuple):
+    """A value as the rule of headlines looks at it."""
+
+    period: Period
+    status: str
+    value: object
+    is_withheld: bool
+
+    @property
+    def end(self) -> date:
+        return self.period.end
+
+
+def _headlined(
+    con: duckdb.DuckDBPyConnection, held: str, kpi_id: str, metric: Metric, of: tuple[str, str], *, as_of: date
+) -> Period | None:
+    """The period that pages headline, of one slice as of the total; None where there is no value at all."""
+    listed = f"SELECT grain, period_start, period_end, status, value, reason FROM {held} ORDER BY period_start"
+    series: dict[str, list[_Told]] = {}
+    for row in rows(con, listed, [kpi_id, *of]):
+        period = Period(str(row["grain"]), _day(row["period_start"]), _day(row["period_end"]))
+        told = _Told(period, str(row["status"]), row["value"], is_withheld(row["reason"]))
+        series.setdefault(period.grain, []).append(told)
+    one = headlined(lambda grain: series.get(grain, []), metric, as_of=as_of)
+    return one.period if one else None
+
+
 def _published(
-    con: duckdb.DuckDBPyConnection,
-    kpi_id: str,
-    metric: Metric,
-    period: Period | None,
-    of: tuple[str, str],
-    *,
-    edition: int,
+    con: duckdb.DuckDBPyConnection, held: str, kpi_id: str, period: Period | None, of: tuple[str, str], *, edition: int
 ) -> Record:
     dimension, value = of
-    held = f"{_HELD} AND first_edition <= {edition} AND coalesce(last_edition, {edition}) >= {edition}"
-    where, parameters = "TRUE", [kpi_id, dimension, value, metric.headline_grain]
+    where, parameters = "TRUE", [kpi_id, dimension, value]
     if period is not None:
         where = "grain = ? AND period_start = ? AND period_end = ?"
-        parameters[3:3] = [period.grain, period.start.isoformat(), period.end.isoformat()]
-    found = rows(
-        con,
-        f"SELECT * FROM {held} AND {where} ORDER BY value IS NULL AND reason NOT LIKE 'suppressed%', "
-        "status = 'immature', grain <> ?, period_end DESC, period_start LIMIT 1",
-        list(parameters),
-    )
+        parameters += [period.grain, period.start.isoformat(), period.end.isoformat()]
+    found = rows(con, f"SELECT * FROM {held} AND {where} ORDER BY period_end DESC LIMIT 1", list(parameters))
     if not found:
         by = f"for {dimension}={value}" if dimension else "in total"
         raise ConfigurationError(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
+from pipeline.engine import headline
 from pipeline.reports.cells import day, decimal, integer, number, text
 from pipeline.reports.model import Value
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pipeline.catalog.model import AnyMetric
 
 GRAINS = ("day", "week", "month", "quarter")
-WEEK = timedelta(days=7)
 QUIET = ("", "none", "trial")
 """Signal words that say nothing was found."""
 RUN = 7
@@ -120,8 +120,7 @@ def _sided(series: Iterable[Value]) -> Iterator[Value]:
 
 def closed(values: Values, rows: Sequence[Value], metric: AnyMetric) -> list[Value]:
     """The rows whose period is over and whose cohort has matured."""
-    last = values.as_of + timedelta(days=1 - metric.matures_after_days)
-    return [row for row in rows if row.end <= last and row.status != "immature"]
+    return headline.closed(rows, metric, as_of=values.as_of)
 
 
 def sliced_period(values: Values, now: Value, metric: AnyMetric, dimension: str) -> Value:
@@ -136,20 +135,8 @@ def sliced_period(values: Values, now: Value, metric: AnyMetric, dimension: str)
 
 
 def current(values: Values, kpi_id: str, metric: AnyMetric) -> Value | None:
-    """The value a page headlines: the newest closed one, else the newest there is; a gap is never papered over.
-
-    28 days that are withheld, as those to a Saturday of few people may be, give way to others that end within the week
-    before: their dates stand beside the value, and an older one is the last known.
-    """
-    for grain in (metric.headline_grain, metric.grain, "28d"):
-        rows = values.series(kpi_id, grain)
-        if rows:
-            newest = (closed(values, rows, metric) or rows)[-1]
-            if grain != "28d" or not newest.is_withheld:
-                return newest
-            week = (row for row in rows if newest.end - WEEK < row.end < newest.end and row.value is not None)
-            return max(week, key=lambda row: row.end, default=newest)
-    return None
+    """The value a page headlines."""
+    return headline.headlined(lambda grain: values.series(kpi_id, grain), metric, as_of=values.as_of)
 
 
 def prior(values: Values, now: Value) -> Value | None:

@@ -83,8 +83,7 @@ def open_warehouse(
         con = duckdb.connect(str(path), read_only=read_only, config=config)
     except duckdb.Error as error:
         raise RoiError(
-            f"{path} cannot be opened: {str(error).splitlines()[0]}\n"
-            f"Run `{rebuild}` to build it anew from the received files."
+            f"{path} cannot be opened: {str(error).splitlines()[0]}\nRun `{rebuild}` to build it anew from the exports."
         ) from None
     if spill and not read_only:
         # One process alone has the file open for writing, so what lies there was left by a run that was killed.

@@ -26,8 +26,14 @@ def load_key(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def key_problem(path: Path, *, rebuild: str = "make rebuild") -> Problem | None:
-    """What is wrong with a key that is there, and what to do: anybody could try out all short ones."""
+def key_problem(path: Path, *, rebuild: str = "make rebuild", bound: Path | None = None) -> Problem | None:
+    """What is wrong with a key, and what to do: anybody could try out all short ones.
+
+    It may be missing where there is no warehouse yet that is `bound` to it.
+    """
+    if bound is not None and not path.exists():
+        remedy = f"put it back from a copy, or give everybody a new pseudonym: {rebuild}"
+        return Problem(str(path), "S007", f"is not there, and the pseudonyms in {bound} were made with it; {remedy}")
     size = path.stat().st_size if path.is_file() else KEY_BYTES
     if size == KEY_BYTES:
         return None
