@@ -44,6 +44,7 @@ MAY_IMPORT = {
     "causes": {"tables", "catalog", "facts", "engine"},
     "kept_pages": {"errors", "reports"},
     "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports", "roi", "annotations"},
+    "gone": {"errors", "settings", "warehouse"},
     "drawing": {"settings", "catalog", "warehouse", "reports", "edition", "kept_pages"},
 }
 FREE = {
@@ -54,6 +55,7 @@ FREE = {
     "cli_options",
     "cli_assumptions",
     "cli_editions",
+    "cli_faults",
     "cli_prices",
     "cli_quarantine",
     "cli_reconcile",

@@ -123,6 +123,7 @@ metrics:
     direction: up
     cadence: monthly
     dimensions: [channel]
+    people: true
     min_n: 30
     interval: newcombe
     target: {at_least: 3, since: 2026-01-01, source: a plan}
@@ -262,6 +263,7 @@ FACTS = {
     },
     "answers": {
         "day": "DATE", "is_top2": "INTEGER", "variant": "VARCHAR", "respondent": "VARCHAR", "channel": "VARCHAR",
+        "first_order": "VARCHAR",
         "score": "DOUBLE",
     },
     "roster": {"day": "DATE", "department": "VARCHAR", "is_trained": "INTEGER", "person_id": "VARCHAR"},
@@ -611,12 +613,12 @@ MISTAKES = [
     ),
     pytest.param(
         "arm: variant", "arm: varient", "§arm: varient", "C032",
-        "found column 'varient' in arm, expected one of day, is_top2, variant, respondent, channel, score, did you "
+        "found column 'varient' in arm, expected one of day, is_top2, variant, respondent, channel, first_order, score, did you "
         "mean variant?", id="column of arm",
     ),
     pytest.param(
         "first_per: respondent", "first_per: respondant", "§first_per:", "C032",
-        "found column 'respondant' in first_per, expected one of day, is_top2, variant, respondent, channel, "
+        "found column 'respondant' in first_per, expected one of day, is_top2, variant, respondent, channel, first_order, "
         "score, did you mean respondent?", id="first_per",
     ),
     pytest.param(
@@ -678,6 +680,18 @@ MISTAKES = [
         "    min_n: 5\n    interval: exact\n    target", "§numerator: distinct", "C051",
         "found numerator of different person_id without people: true, expected people: true, which withholds groups of "
         "fewer than five", id="people not withheld",
+    ),
+    pytest.param(
+        "    people: true\n    min_n: 30\n    interval: newcombe", "    min_n: 30\n    interval: newcombe", "§fact: answers",
+        "C051", "found fact answers, whose rows are people or their answers, without people: true, expected "
+        "people: true, which withholds groups of fewer than five", id="answers of people not withheld",
+    ),
+    pytest.param(
+        "    fact: answers\n    value: is_top2\n    arm: variant\n    treated: ai\n    control: baseline\n    first_per: respondent\n    unit: points\n    direction: up\n    cadence: monthly\n    dimensions: [channel]",
+        "    fact: verdicts\n    value: is_right\n    arm: judge\n    treated: ai\n    control: baseline\n    first_per: model\n    unit: points\n    direction: up\n    cadence: monthly\n    dimensions: []",
+        "§fact: verdicts\n    value: is_right", "C032",
+        "found fact verdicts without first_order, expected one that tells which row of several came first",
+        id="nothing tells what came first",
     ),
     pytest.param(
         "    denominator: distinct(person_id)\n", "    denominator: sum(is_active)\n", "§numerator: distinct", "C035",

@@ -21,7 +21,7 @@ from oracles_intervals import Row
 from test_suppression import in_span
 
 from pipeline.assurance import bound_facts
-from pipeline.catalog.people import PERSON, SMALLEST_GROUP, tells_of_people
+from pipeline.catalog.people import PERSON, PERSON_COLUMNS, SMALLEST_GROUP, are_of_people, tells_of_people
 from pipeline.engine.editions import create_editions, store_edition
 from pipeline.facts import facts_of_deeds
 
@@ -386,3 +386,10 @@ def test_facts_of_deeds_say_whose_each_row_is() -> None:
     assert named - deeds <= counting
     counted = {kpi for kpi, one in CATALOG.metrics.items() if not one.people and tells_of_people(one, deeds)}
     assert counted == {*SUMS, "conversion_uplift"}
+
+
+def test_a_fact_of_people_is_one_of_deeds_or_its_kpis_say_people() -> None:
+    """By their columns the check knows the facts that withhold nothing by themselves: of people, not of deeds."""
+    for fact, columns in bound_facts().items():
+        has_people = not PERSON_COLUMNS.isdisjoint(columns)
+        assert are_of_people(columns) == (has_people and fact not in facts_of_deeds()), fact

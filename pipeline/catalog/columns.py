@@ -12,8 +12,9 @@ from pydantic.fields import FieldInfo
 from pipeline.catalog import codes
 from pipeline.catalog.document import Positions
 from pipeline.catalog.expressions import Comparison, ExpressionError, Measure, parse_condition, parse_measure
-from pipeline.catalog.formulas import names_of, parse_formula
-from pipeline.catalog.model import AnyMetric, Catalog, Derived, Formula, Judged, Ratio, Recurrence, Total
+from pipeline.catalog.formula_check import check_formula
+from pipeline.catalog.model import AnyMetric, Catalog, Derived, Difference, Formula, Judged, Ratio, Recurrence, Total
+from pipeline.catalog.people import PERSON_COLUMNS, are_of_people
 from pipeline.catalog.records import COLUMN
 from pipeline.catalog.wording import near, one_of, problem, quoted
 from pipeline.errors import Problem
@@ -84,8 +85,6 @@ def _marks(field: FieldInfo) -> list[dict[str, Any]]:
     return own + [one.json_schema_extra for one in inner if isinstance(getattr(one, "json_schema_extra", None), dict)]
 
 
-PERSON_COLUMNS = frozenset({"person_id", "respondent"})
-"""Columns of facts whose values are people."""
 _IDENTIFYING = ("cluster", "first_per", "member", "query", "document")
 
 
@@ -110,7 +109,7 @@ def check_columns(
 ) -> Iterator[Problem]:
     """Fact, expressions, columns and dimensions of one KPI."""
     if isinstance(metric, Formula):
-        yield from _check_formula(kpi_id, metric, positions)
+        yield from check_formula(kpi_id, metric, positions)
         return
     checker = _Checker(kpi_id, metric, positions, facts, identifying)
     parsed, refused = checker.parse()
@@ -128,28 +127,6 @@ def check_columns(
     yield from checker.labels()
 
 
-def _check_formula(kpi_id: str, metric: Formula, positions: Positions) -> Iterator[Problem]:
-    """The formula is arithmetic over its inputs, and every input is used."""
-    where = positions.where("metrics", kpi_id, "formula")
-    if any(positions.is_unknown("metrics", kpi_id, key) for key in ("formula", "inputs")):
-        return
-    try:
-        used = names_of(parse_formula(metric.formula))
-    except ExpressionError as error:
-        told = f"formula {error.found}"
-        yield problem(where, codes.BAD_EXPRESSION, found=told, expected=error.expected, meant=error.meant)
-        return
-    for name in used:
-        if name not in metric.inputs:
-            found, meant = f"input {quoted(name)} in formula", near(name, metric.inputs)
-            expected = one_of(metric.inputs, otherwise="a name under inputs")
-            yield problem(where, codes.UNKNOWN_INPUT, found=found, expected=expected, meant=meant)
-    for name in metric.inputs:
-        if name not in used:
-            at = positions.where("metrics", kpi_id, "inputs", name)
-            yield problem(at, codes.UNKNOWN_INPUT, found=f"input {quoted(name)}", expected="inputs the formula uses")
-
-
 @dataclass(frozen=True)
 class _Checker:
     kpi_id: str
@@ -162,6 +139,11 @@ class _Checker:
     def fact(self) -> Mapping[str, str] | None:
         """Columns of the main fact."""
         return self.facts.get(self.metric.fact)
+
+    @property
+    def fact_keys(self) -> dict[str, str]:
+        """Key -> fact it names."""
+        return {} if isinstance(self.metric, Formula) else self.metric.fact_keys
 
     def fact_of(self, key: str) -> str:
         """The fact whose columns a key speaks of."""
@@ -210,14 +192,20 @@ class _Checker:
             yield problem(self.where("unknown"), codes.MIXED_AGGREGATES, found=found, expected=expected)
 
     def people(self, parsed: Mapping[str, Measure]) -> Iterator[Problem]:
-        """A KPI that counts people withholds small groups of them."""
+        """A KPI that counts people, or rows that are theirs, withholds small groups of them."""
+        if self.metric.people:
+            return
+        expected = "people: true, which withholds groups of fewer than five"
         counted = {key: one.column for key, one in parsed.items() if one.aggregate == "distinct"}
         counted |= {"member": self.metric.member} if isinstance(self.metric, Recurrence) else {}
         told = next((key for key, column in counted.items() if column in PERSON_COLUMNS), None)
-        if told is not None and not self.metric.people:
+        if told is not None:
             found = f"{told} of different {counted[told]} without people: true"
-            expected = "people: true, which withholds groups of fewer than five"
             yield problem(self.where(told), codes.PEOPLE, found=found, expected=expected)
+        for key, fact in self.fact_keys.items() if told is None else ():
+            if are_of_people(self.facts.get(fact, ())):
+                found = f"{key} {fact}, whose rows are people or their answers, without people: true"
+                yield problem(self.where(key), codes.PEOPLE, found=found, expected=expected)
 
     def counts_members(self, key: str) -> bool:
         """An exact total may be one of different members: sets of them unite over days."""
@@ -265,9 +253,11 @@ class _Checker:
             yield problem(self.where("denominator"), codes.FAILURES_LEFT_OUT, found=found, expected=expected)
 
     def unknown_facts(self) -> Iterator[Problem]:
-        """Facts that there are not; what is said of their columns cannot be judged."""
-        keys = {} if isinstance(self.metric, Formula) else self.metric.fact_keys
-        for key, fact in keys.items():
+        """Facts that there are not, whose columns cannot be judged, and one that does not tell what came first."""
+        for key, fact in self.fact_keys.items():
+            if isinstance(self.metric, Difference) and "first_order" not in self.facts.get(fact, {"first_order"}):
+                found, expected = f"fact {fact} without first_order", "one that tells which row of several came first"
+                yield problem(self.where(key), codes.UNKNOWN_COLUMN, found=found, expected=expected)
             if fact not in self.facts:
                 expected = one_of(self.facts, otherwise="a fact; `roi catalog facts` lists them")
                 found, meant = f"fact {quoted(fact)}", near(fact, self.facts)

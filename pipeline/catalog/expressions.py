@@ -235,10 +235,11 @@ def _column(node: Expression) -> str:
     """Name of a plain column; qualified, quoted and odd names are refused."""
     name = str(node.name)
     qualified = any(node.args.get(part) for part in ("table", "db", "catalog"))
-    if qualified or node.this.args.get("quoted") or not _COLUMN.fullmatch(name):
-        raise ExpressionError(
-            found=quoted(node.sql()), expected="the name of a column of the fact, lower case, unquoted"
-        )
+    is_quoted = bool(node.this.args.get("quoted"))
+    if qualified or is_quoted or not _COLUMN.fullmatch(name):
+        text = f"; a text stands in single quotes: {quoted(name)}" if is_quoted else ""
+        expected = f"the name of a column of the fact, lower case, unquoted{text}"
+        raise ExpressionError(found=quoted(node.sql()), expected=expected)
     return name
 
 

@@ -93,7 +93,10 @@ class _Measured(_Metric):
     fact: Identifier
     dimensions: tuple[Identifier, ...] = ()
     people: Flag = False
-    """True when n counts people: groups under five are suppressed, as they are of facts that tell what people did."""
+    """True when n counts people, as it must of rows that are people or their answers: groups under five are suppressed.
+
+    They are suppressed of facts that tell what people did, too.
+    """
     min_n: Annotated[Whole, Field(ge=1)]
     matures_after_days: Annotated[Whole, Field(ge=0)] = 0
     """Days after the end of a period before its cohort is closed."""

@@ -17,6 +17,16 @@ UNKNOWN = "unknown"
 PERSON = "person_id"
 """Column of a fact that has whose row it is; empty where nobody knows."""
 
+PERSON_COLUMNS = frozenset({PERSON, "respondent"})
+"""Columns of facts whose values are people."""
+_DEED_COLUMNS = frozenset({"session_key", "user_key", "unit_key", "contact_id"})
+"""Columns of facts that tell one deed of somebody from another; what is told of those looks after itself."""
+
+
+def are_of_people(columns: Collection[str]) -> bool:
+    """Whether the rows of a fact with these columns are people or their answers, and not what they did."""
+    return not PERSON_COLUMNS.isdisjoint(columns) and _DEED_COLUMNS.isdisjoint(columns)
+
 
 @cache
 def groupings() -> frozenset[str]:

@@ -61,6 +61,7 @@ def kind_template(kind: str, alike: Record | None = None) -> str:
     schema = records[KINDS[kind].__name__]
     maker = _Maker(records, alike or {})
     needed = sorted(schema["required"], key=lambda key: key != "kind")  # a stable sort: the kind, then as declared
+    needed += ["people"] if (alike or {}).get("people") else []  # of the rows of a fact of people nothing less will do
     added = [key for key in schema["properties"] if key not in needed]
     lines = [f"{' ' * _INDENT}your_{kind}:"]
     lines += _commented(maker, schema, needed, mark="")

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import duckdb
 
+from pipeline.catalog.headline import headlined
 from pipeline.catalog.model import Catalog, Metric, Percentile
 from pipeline.catalog.people import is_withheld
 from pipeline.engine.course import course_of
 from pipeline.engine.editions import latest_edition
-from pipeline.engine.headline import headlined
 from pipeline.engine.kinds import Look, kind_of
 from pipeline.engine.kinds.base import literal
 from pipeline.errors import ConfigurationError, Problem

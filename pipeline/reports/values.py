@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from pipeline.engine import headline
+from pipeline.catalog import headline
 from pipeline.reports.cells import day, decimal, integer, number, text
 from pipeline.reports.model import Value
 

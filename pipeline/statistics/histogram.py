@@ -1,8 +1,9 @@
 """Quantiles from counts in logarithmic buckets: mergeable by addition, within 1 % of the true value.
 
 Bucket i holds the values in (GAMMA**(i-1), GAMMA**i] and stands for 2 * GAMMA**i / (GAMMA + 1), which is within ALPHA
-of every one of them. Values too small to measure, 0 above all, share ZERO_BUCKET. Buckets are whole numbers, kept as
-floats so that what has none (negative, infinite, unknown) can be NaN.
+of every one of them. Values too small to measure, 0 above all, share ZERO_BUCKET. A value below 0 has the bucket of
+its size, counted down from NEGATIVE, so that buckets are ordered as values are. Buckets are whole numbers, kept as
+floats so that what has none (infinite, unknown) can be NaN.
 Source: Masson, Rim & Lee (2019), DDSketch, PVLDB 12:2195-2205, section 2.1 (without the bucket limit of section 2.2).
 """
 
@@ -22,24 +23,29 @@ ALPHA = 0.01
 GAMMA = (1 + ALPHA) / (1 - ALPHA)
 LOG_GAMMA = log(GAMMA)
 ZERO_BUCKET = -1_000_000
-"""Below every other bucket, which lie within -+ 34 600."""
+"""Below the buckets of values above 0, which lie within -+ 34 600."""
+NEGATIVE = 2 * ZERO_BUCKET
 SMALLEST, GREATEST = 1e-300, 1e300
-"""Range of the measured values; smaller ones count as 0, greater ones have no bucket."""
+"""Range of the sizes measured; smaller ones count as 0, greater ones have no bucket."""
 
 Edge = Literal["middle", "lower", "upper"]
 _FROM_UPPER_EDGE: dict[Edge, float] = {"middle": 2 / (GAMMA + 1), "lower": 1 / GAMMA, "upper": 1.0}
+_FROM_OUTER: dict[Edge, float] = _FROM_UPPER_EDGE | {"lower": 1.0, "upper": 1 / GAMMA}
+"""The same of sizes of values below 0, whose lower edge is the greater size."""
 
 
 def bucket_of(x: ArrayLike) -> Floats:
-    """Bucket of each value: ceil(ln x / ln GAMMA), ZERO_BUCKET below 1e-300; NaN for what is negative or not finite.
+    """Bucket of each value: ceil(ln x / ln GAMMA), ZERO_BUCKET within -+ 1e-300; NaN for what is not finite.
 
-    >>> bucket_of([0, 1, 1.01, -1]).tolist()
-    [-1000000.0, 0.0, 1.0, nan]
+    >>> bucket_of([0, 1, 1.01, -1, -1.01]).tolist()
+    [-1000000.0, 0.0, 1.0, -2000000.0, -2000001.0]
     """
     (value,) = floats(x)
-    measured = (value >= SMALLEST) & (value <= GREATEST)
-    bucket = np.ceil(np.log(np.where(measured, value, 1.0)) / LOG_GAMMA)
-    return np.where(measured, bucket, np.where((value >= 0) & (value < SMALLEST), float(ZERO_BUCKET), np.nan))
+    size = np.abs(value)
+    measured = (size >= SMALLEST) & (size <= GREATEST)
+    bucket = np.ceil(np.log(np.where(measured, size, 1.0)) / LOG_GAMMA)
+    signed = np.where(value < 0, NEGATIVE - bucket, bucket)
+    return np.where(measured, signed, np.where(size < SMALLEST, float(ZERO_BUCKET), np.nan))
 
 
 def value_of(bucket: ArrayLike, edge: Edge = "middle") -> Floats:
@@ -47,10 +53,13 @@ def value_of(bucket: ArrayLike, edge: Edge = "middle") -> Floats:
 
     >>> round(float(value_of(0)), 4), float(value_of(0, "upper")), float(value_of(ZERO_BUCKET))
     (0.99, 1.0, 0.0)
+    >>> round(float(value_of(NEGATIVE)), 4), float(value_of(NEGATIVE, "lower"))
+    (-0.99, -1.0)
     """
     (index,) = floats(bucket)
-    is_zero = index == ZERO_BUCKET
-    return np.where(is_zero, 0.0, GAMMA ** np.where(is_zero, 0.0, index) * _FROM_UPPER_EDGE[edge])
+    is_zero, is_negative = index == ZERO_BUCKET, index < (NEGATIVE + ZERO_BUCKET) / 2
+    size = GAMMA ** np.where(is_zero, 0.0, np.where(is_negative, NEGATIVE - index, index))
+    return np.where(is_zero, 0.0, size * np.where(is_negative, -_FROM_OUTER[edge], _FROM_UPPER_EDGE[edge]))
 
 
 def bucket_sql(column: str) -> str:
@@ -60,22 +69,29 @@ def bucket_sql(column: str) -> str:
     sorts above all numbers, so the upper end keeps it out. `column` is put in as it stands and must be trusted.
 
     >>> bucket_sql("latency_s").split(" then ")[0]
-    'case when cast(latency_s as double) >= 0 and cast(latency_s as double) < 1e-300'
+    'case when cast(latency_s as double) >= 1e-300 and cast(latency_s as double) <= 1e+300'
     """
     x = f"cast({column} as double)"
-    is_zero = f"{x} >= 0 and {x} < {SMALLEST:.0e}"
-    is_measured = f"{x} >= {SMALLEST:.0e} and {x} <= {GREATEST:.0e}"
-    bucket = f"cast(ceil(ln({x}) / {LOG_GAMMA:.16e}) as integer)"
-    return f"case when {is_zero} then {ZERO_BUCKET} when {is_measured} then {bucket} end"
+
+    def size(one: str) -> str:
+        return f"cast(ceil(ln({one}) / {LOG_GAMMA:.16e}) as integer)"
+
+    is_positive = f"{x} >= {SMALLEST:.0e} and {x} <= {GREATEST:.0e}"
+    is_zero = f"{x} > {-SMALLEST:.0e} and {x} < {SMALLEST:.0e}"
+    is_negative = f"{x} <= {-SMALLEST:.0e} and {x} >= {-GREATEST:.0e}"
+    return (
+        f"case when {is_positive} then {size(x)} when {is_zero} then {ZERO_BUCKET} "
+        f"when {is_negative} then {NEGATIVE} - {size(f'-{x}')} end"
+    )
 
 
 def has_bucket_sql(column: str) -> str:
     """Give the SQL condition that `bucket_sql(column)` is not null, without working it out.
 
     >>> has_bucket_sql("x")
-    'cast(x as double) >= 0 and cast(x as double) <= 1e+300'
+    'cast(x as double) >= -1e+300 and cast(x as double) <= 1e+300'
     """
-    return f"cast({column} as double) >= 0 and cast({column} as double) <= {GREATEST:.0e}"
+    return f"cast({column} as double) >= {-GREATEST:.0e} and cast({column} as double) <= {GREATEST:.0e}"
 
 
 @dataclass(frozen=True)
@@ -150,7 +166,8 @@ class Histograms:
 def quantile_from_counts(buckets: ArrayLike, counts: ArrayLike, p: ArrayLike) -> Floats:
     """p-quantiles of one histogram given as rows (bucket, count), in the shape of p; NaN when it is empty.
 
-    Within ALPHA of `numpy.quantile(values, p)` for values from 1e-300 to 1e300, and exactly 0 where that is 0.
+    Within ALPHA of `numpy.quantile(values, p)` for sizes from 1e-300 to 1e300, and exactly 0 where that is 0; between
+    a value below 0 and one above within ALPHA of the greater size.
 
     >>> values = [0.5, 1.0, 2.0, 4.0]
     >>> round(float(quantile_from_counts(bucket_of(values), [1, 1, 1, 1], 0.5)), 3)  # numpy: 1.5
