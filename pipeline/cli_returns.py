@@ -129,7 +129,7 @@ def _each_file(held: Sequence[Record]) -> Iterator[str]:
 
 
 def _last_file(table: str, held: Sequence[Record]) -> Iterator[str]:
-    more = f" and {len(held) - 1} more files" if held[1:] else ""
+    more = f" and {len(held) - 1} more file{'s' if held[2:] else ''}" if held[1:] else ""
     rows = sum(int(file["rows"]) for file in held)
     yield f"    {table}: {rows} rows of {held[-1]['file']} ({held[-1]['hash']}){more}"
 

@@ -81,7 +81,10 @@ def rows_of(path: Path, name: str, mappings: Sequence[SourceMapping], *, now: da
             return mapping.source, {}, problem.reason
         malformed = read_raw(con, path, name=name, mapping=mapping).malformed
         found = {table: _rows(con, mapping, table, now=now) for table in mapping.tables}
-        said = [*recognition.warnings, *([f"{malformed} records cannot be read"] if malformed else [])]
+        said = [
+            *recognition.warnings,
+            *([f"{malformed} record{'' if malformed == 1 else 's'} cannot be read"] if malformed else []),
+        ]
         said += [reason for table in mapping.tables for reason in _refusals(con, table)]
         return mapping.source, found, "; ".join(said)
 

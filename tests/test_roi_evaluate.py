@@ -438,7 +438,7 @@ def test_the_window_of_a_point_moves_after_36_months() -> None:
     months = months_between(date(2023, 3, 1), date(2026, 6, 1))
     found = evaluate(
         catalog_of(),
-        inputs(kpis=tuple(kpi("settled", "numerator", month, "100") for month in months), costs=(), usage=(),
+        inputs(kpis=tuple(kpi("settled", "numerator", month, "100") for month in months), usage=(),
                invoices=(), assumptions=tuple(replace(one, valid_from=date(2020, 1, 1)) for one in ASSUMPTIONS)),
         draws=20,
     )  # fmt: skip

@@ -224,7 +224,9 @@ def test_an_empty_warehouse_gives_empty_inputs(con: duckdb.DuckDBPyConnection) -
     assert (found.costs, found.usage, found.invoices, found.assumptions) == ((), (), (), ())
     told = evaluate(CATALOG, found, draws=20)
     assert told.programme.status == "not available"
-    assert told.programme.reason == "no approved discount rate: no assumption discount_rate"
+    assert told.programme.reason == "costs cannot be told: no export says what anything costs"
+    assert {(one.costs, one.net) for one in (*told.programme.months, *told.programme.years)} == {(None, None)}
+    assert told.programme.costs is None
     assert kpis()
     assert PORTFOLIO
 

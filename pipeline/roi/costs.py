@@ -24,6 +24,7 @@ RATE_AGE_DAYS = 7
 GAP_ALLOWED = Decimal("0.10")
 LICENCE, IDLE = "licence", "licence_idle"
 USAGE, OVERSIGHT, UNTOLD = "usage", "judges_and_guardrails", "usage_beyond_telemetry"
+UNTOLD_AT_ALL, NO_COSTS = "unknown", "no export says what anything costs"
 UNKNOWN_USE_CASE = "unknown"
 
 
@@ -53,14 +54,26 @@ def in_usd(amount: Decimal, currency: str, day: date, rates: Rates) -> tuple[Dec
 
 
 def all_costs(book: Book, since: date, until: date) -> list[CostItem]:
-    """Every cost of months that begin before `until`, in a fixed order; seats at their price begin with `since`."""
+    """Every cost of months that begin before `until`, in a fixed order; seats at their price begin with `since`.
+
+    Where nothing is known of any cost, that of each month is unknown: nothing costs nothing.
+    """
     inputs, rates = book.inputs, Rates(book.inputs.rates)
     items = [*_postings(book, rates), *_usage(book), *_untold(bills(inputs))]
     kept = [one for item in items if item.month < until for one in _with_idle(item, inputs.seats)]
     for seats in _unposted(inputs, since):
         if seats.price is not None and seats.month < until:
             kept += _with_idle(_seat_price(seats, seats.price, rates), (seats,))
+    if not kept:
+        kept = [CostItem(one, SHARED, SHARED, UNTOLD_AT_ALL, None, "", "", NO_COSTS) for one in _months(since, until)]
     return sorted(kept, key=lambda one: (one.month, one.category, one.use_case, one.business_unit, one.place, one.how))
+
+
+def _months(since: date, until: date) -> Iterator[date]:
+    """Months from one on that begin before a day."""
+    while since < until:
+        yield since
+        since = next_month(since)
 
 
 def _postings(book: Book, rates: Rates) -> Iterator[CostItem]:
