@@ -129,9 +129,8 @@ def quarantine_export(
         print_json([asdict(one) for one in written])
         return
     for one in written:
-        typer.echo(
-            f"{one.path}: {'the whole file' if one.is_whole else f'{one.records} record' + ('' if one.records == 1 else 's')}"
-        )
+        records = "1 record" if one.records == 1 else f"{one.records} records"
+        typer.echo(f"{one.path}: {'the whole file' if one.is_whole else records}")
     typer.echo(
         f"Mend them, copy {folder / 'mended'} into {chosen.exports}, then {chosen.running}"
         if written
