@@ -38,7 +38,7 @@ from typer.testing import CliRunner
 from pipeline.catalog import load
 from pipeline.catalog.load import load_catalog
 from pipeline.catalog.model import Percentile
-from pipeline.catalog.people import tells_of_people
+from pipeline.catalog.people import is_withheld, tells_of_people
 from pipeline.cli import app
 from pipeline.facts import facts_of_deeds
 from pipeline.statistics.histogram import ALPHA
@@ -350,6 +350,7 @@ def test_a_value_can_be_explained_from_its_rows(nights: Nights, monkeypatch: pyt
             continue
         if told["published"]["value"] is None:
             assert told["from_rows"].get("value") is None, kpi
+            assert not is_withheld(told["published"]["reason"]) or not told["from_rows"], kpi
             continue
         bound = ALPHA if kpi in PERCENTILES else 1e-9
         assert float(told["from_rows"]["value"]) == pytest.approx(float(told["published"]["value"]), rel=bound), kpi

@@ -31,6 +31,7 @@ from pipeline.roi.claims import freed
 from pipeline.roi.finance import present_value
 from pipeline.roi.inputs import Cost, Inputs, Invoice, Rate, Seats, months_between
 from pipeline.roi.records import Claim, LineSummary, RoiResult
+from pipeline.roi.scoped import scoped
 from pipeline.roi.store import as_text, inputs_of, result_of
 
 D = Decimal
@@ -502,3 +503,15 @@ def test_outcomes_that_are_withheld_of_a_month_are_unknown_and_not_zero() -> Non
         assert (result.programme.outcomes, worth["support"].outcomes) == (D(42), told)
         assert (worth["support"].cost_per_outcome is None) == (told is None)
         assert worth[""].outcomes is None  # costs that name no use case
+
+
+def test_where_no_cost_is_known_nothing_costs_nothing() -> None:
+    """Of the programme, of every use case and unit, in sum and as each of them has it: no costs and nothing left."""
+    found = evaluate(catalog_of(), inputs(costs=(), usage=(), invoices=(), seats=()), draws=20)
+    told = {(one.scope, one.name): one for one in (found.programme, *found.use_cases, *found.business_units)}
+    assert {"support", "coding", "Service"} <= {name for _, name in told}
+    for one in told.values():
+        assert (one.costs, one.pv_costs, one.net, one.status) == (None, None, None, "not available"), one.name
+        assert one.reason == "costs cannot be told: no export says what anything costs"
+    point = scoped(found, "use_case", "support").points[-1]
+    assert (point.net, point.status) == (None, "not available")

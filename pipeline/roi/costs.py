@@ -16,7 +16,7 @@ from pipeline.catalog.people import SMALLEST_GROUP
 from pipeline.roi.claims import Book, cents
 from pipeline.roi.finance import split_to_cents
 from pipeline.roi.inputs import Inputs, Rate, Seats, Usage, month_of, next_month
-from pipeline.roi.records import SHARED, Bill, CostItem
+from pipeline.roi.records import NOTHING_KNOWN, SHARED, Bill, CostItem
 from pipeline.roi.words import dollars
 
 RATE_AGE_DAYS = 7
@@ -24,7 +24,7 @@ RATE_AGE_DAYS = 7
 GAP_ALLOWED = Decimal("0.10")
 LICENCE, IDLE = "licence", "licence_idle"
 USAGE, OVERSIGHT, UNTOLD = "usage", "judges_and_guardrails", "usage_beyond_telemetry"
-UNTOLD_AT_ALL, NO_COSTS = "unknown", "no export says what anything costs"
+NO_COSTS = "no export says what anything costs"
 UNKNOWN_USE_CASE = "unknown"
 
 
@@ -65,7 +65,7 @@ def all_costs(book: Book, since: date, until: date) -> list[CostItem]:
         if seats.price is not None and seats.month < until:
             kept += _with_idle(_seat_price(seats, seats.price, rates), (seats,))
     if not kept:
-        kept = [CostItem(one, SHARED, SHARED, UNTOLD_AT_ALL, None, "", "", NO_COSTS) for one in _months(since, until)]
+        kept = [CostItem(one, SHARED, SHARED, NOTHING_KNOWN, None, "", "", NO_COSTS) for one in _months(since, until)]
     return sorted(kept, key=lambda one: (one.month, one.category, one.use_case, one.business_unit, one.place, one.how))
 
 

@@ -19,6 +19,8 @@ NO_EFFECT, PROVISIONAL, UNAVAILABLE = "no effect shown", "provisional", "not ava
 IN_HEADLINE = (COUNTED, HALVED)
 SHARED = ""
 """Use case and business unit of what belongs to the programme as a whole."""
+NOTHING_KNOWN = "unknown"
+"""Category of the costs of a month where nobody tells any; such an item has no place."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,10 @@ class CostItem:
     reason: str = ""
     discount: Decimal | None = None
     present: Decimal | None = None
+
+    def is_of(self, dimension: str, name: str) -> bool:
+        """Whether it is of one use case or business unit; costs of which nothing is known may be anybody's."""
+        return getattr(self, dimension) == name or (self.category == NOTHING_KNOWN and not self.place)
 
 
 @dataclass(frozen=True)

@@ -188,4 +188,4 @@ def scopes(ledger: Ledger) -> list[Scope]:
 def _scope(ledger: Ledger, scope: str, name: str) -> Scope:
     """The claims and costs of one use case or business unit."""
     claims = tuple(one for one in ledger.claims if getattr(one, scope) == name)
-    return Scope(ledger, scope, name, claims, tuple(one for one in ledger.costs if getattr(one, scope) == name))
+    return Scope(ledger, scope, name, claims, tuple(one for one in ledger.costs if one.is_of(scope, name)))

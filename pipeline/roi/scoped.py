@@ -31,7 +31,7 @@ def scoped(result: RoiResult, dimension: str, name: str) -> RoiResult | None:
     if worth is None:
         return None
     claims = tuple(one for one in result.claims if getattr(one, dimension) == wanted)
-    costs = tuple(one for one in result.costs if getattr(one, dimension) == wanted)
+    costs = tuple(one for one in result.costs if one.is_of(dimension, wanted))
     held = replace(
         result,
         programme=worth,

@@ -23,7 +23,7 @@ _HEAD = 1 << 20
 _ROWS = 20
 """Records that tell how a CSV file is laid out."""
 _MOSTLY, _ALIKE = 0.5, 0.9
-"""Share of them that are at least as wide as a header on the first line, and as one further down."""
+"""Share of them that are as wide as the header where it is on the first line, and where it is further down."""
 _SEPARATOR = re.compile(r'"?sep=', re.IGNORECASE)
 """A first line that tells Excel what sets columns apart."""
 _MOST_LOOKED_AT = 30
