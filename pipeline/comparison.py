@@ -159,11 +159,12 @@ def _numbers(settings: Settings, old: Catalog, new: Catalog, found: Difference, 
     """The numbers of every KPI whose definition or target differs."""
     from pipeline.warehouse.connection import warehouse
 
+    changes = found.recomputed()
     with warehouse(settings.warehouse, read_only=True, rebuild=settings.rebuilding) as con:
         number, as_of, published = _edition(con)
-    changes = found.recomputed()
-    sides = [_Side(as_of, None), _Side(as_of, None)]
-    if changes:
+        sides = _rejudged(con, old, new, changes, as_of=as_of)
+    if sides is None:
+        sides = [_Side(as_of, None), _Side(as_of, None)]
         with _copy(settings) as con:
             number, as_of, published = _edition(con)  # a run may have ended in between
             # the catalogue of the edition comes first: its states are there already
@@ -214,21 +215,41 @@ def _no_room(settings: Settings, folder: Path, error: Exception) -> RoiError:
     )
 
 
+def _rejudged(
+    con: duckdb.DuckDBPyConnection, old: Catalog, new: Catalog, changes: list[RecordChange], *, as_of: str
+) -> list[_Side] | None:
+    """What is published under the targets of both; None where more than targets differs, or other definitions hold."""
+    from pipeline.engine.values import judge
+
+    frame = con.execute(
+        f"SELECT kpi_id, definition_hash, interval_low, interval_high, {', '.join([*_KEY, *_TOLD])} FROM kpi.values "
+        "WHERE last_edition IS NULL AND kpi_id IN (SELECT unnest(?)) ORDER BY ALL", [[one.id for one in changes]],
+    ).df()  # fmt: skip
+    held = {*zip(frame["kpi_id"], frame["definition_hash"], strict=True)}
+    if any(one.effect != "verdicts" for one in changes) or held != {(one.id, one.old_hash) for one in changes}:
+        return None
+    for name in ("period_start", "period_end"):
+        frame[name] = frame[name].dt.date
+    return [_Side(as_of, frame.assign(verdict=judge(frame, catalog))) for catalog in (old, new)]
+
+
 def _computed(con: duckdb.DuckDBPyConnection, catalog: Catalog, kpis: list[str]) -> _Side:
-    """The values of some KPIs as a run with this catalogue would publish them."""
+    """The values of some KPIs as a run with this catalogue would publish them.
+
+    The others are computed as well, for what is withheld of one rests on what is told of all.
+    """
     from pipeline.engine.rollup import as_of_day, roll_up
     from pipeline.engine.states import build_states
     from pipeline.engine.values import compute_values
     from pipeline.warehouse import ledger
 
-    wanted = {kpi_id: metric for kpi_id, metric in catalog.metrics.items() if kpi_id in kpis}
     build_states(con, catalog, since_load=ledger.next_load(con))  # no row is new
     as_of = as_of_day(con, catalog) if catalog.metrics else None
-    if as_of is None or not wanted:
+    if as_of is None or not catalog.metrics.keys() & kpis:
         return _Side(as_of or "", None)
-    part = catalog.model_copy(update={"metrics": wanted})
-    roll_up(con, part, as_of=as_of)
-    return _Side(as_of, compute_values(con, part, as_of=as_of))
+    roll_up(con, catalog, as_of=as_of)
+    frame = compute_values(con, catalog, as_of=as_of)
+    return _Side(as_of, frame[frame["kpi_id"].isin(kpis)])
 
 
 def _kpi_numbers(change: RecordChange, old: Catalog, new: Catalog, sides: list[_Side]) -> KpiNumbers:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -265,7 +266,8 @@ def print_course(course: Sequence[dict[str, object]], unit: str) -> None:
 def _explained(explanation: Explanation, formula: str, published: dict[str, object]) -> Iterator[tuple[str, str]]:
     from pipeline.reports import words
 
-    metric, from_rows = explanation.metric, explanation.from_rows
+    metric = words.holding(explanation.metric, explanation.period.end - timedelta(days=1))
+    from_rows = explanation.from_rows
     shown = _as_shown([published["value"], from_rows.get("value"), *(said["value"] for said in explanation.history)],
                       metric.unit)  # fmt: skip
     yield "owner", metric.owner

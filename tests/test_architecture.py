@@ -45,6 +45,7 @@ MAY_IMPORT = {
     "kept_pages": {"errors", "reports"},
     "edition": {"errors", "tables", "catalog", "warehouse", "engine", "reports", "roi", "annotations"},
     "gone": {"errors", "settings", "warehouse"},
+    "outdated": {"sources", "warehouse"},
     "drawing": {"settings", "catalog", "warehouse", "reports", "edition", "kept_pages"},
 }
 FREE = {

@@ -786,6 +786,45 @@ MISTAKES = [
         "found a target of 20, expected 0 to 1 for ratio, did you mean 0.2?", id="percent as ratio",
     ),
     pytest.param(
+        'target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
+        'earlier_targets: [{at_least: 10, since: 2025-01-01, source: us}]\n'
+        '    target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}', "§at_least: 10", "C042",
+        "found a target of 10, expected 0 to 1 for ratio, did you mean 0.1?", id="an earlier target as percent",
+    ),
+    pytest.param(
+        'target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
+        'earlier_targets:\n      - {at_least: 0.1, since: 2025-06-01, source: us}\n      - {at_least: 0.15, since: '
+        '2025-01-01, source: us}\n    target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
+        "§since: 2025-06-01", "C054",
+        "found since 2025-06-01 before 2025-01-01, expected the oldest first, and `target` the newest",
+        id="earlier targets in no order",
+    ),
+    pytest.param(
+        'target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
+        'earlier_targets: [{at_least: 0.1, since: 2026-01-01, source: us}]\n'
+        '    target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}', "§since: 2026-01-01, source: us", "C054",
+        "found since 2026-01-01 before 2026-01-01, expected the oldest first, and `target` the newest",
+        id="two targets of one day",
+    ),
+    pytest.param(
+        'target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
+        'earlier_targets: [{at_least: 0.1, since: 2026-01-01, source: us}]', "§earlier_targets", "C054",
+        "found earlier_targets without a target, expected the newest of them as `target`", id="only earlier targets",
+    ),
+    pytest.param(
+        'target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
+        'earlier_targets: {at_least: 0.1, since: 2025-01-01, source: us}\n'
+        '    target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}', "§earlier_targets", "C012",
+        "found earlier_targets with a mapping, expected a list of targets, such as "
+        "[{at_least: 2, since: 2025-01-31, source: a plan}]", id="an earlier target that is no list",
+    ),
+    pytest.param(
+        'target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
+        'earlier_targets: [{at_least: 0.1, sinse: 2025-01-01, since: 2025-01-01, source: us}]\n'
+        '    target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}', "§sinse", "C010",
+        "found the key 'sinse', expected one of at_least, at_most, since, source", id="a key of an earlier target",
+    ),
+    pytest.param(
         "at_most: 0.05", "at_most: -0.05", "§at_most: -0.05", "C042",
         "found a target of -0.05, expected at least 0 for USD/session", id="negative target",
     ),
@@ -860,6 +899,70 @@ def test_an_id_that_no_kpi_counts_is_no_dimension(tmp_path: Path) -> None:
     text = GOOD.replace("dimensions: [model]", "dimensions: [caller]")
     told = [one.message for one in examine(written(tmp_path, text), facts=facts)[1]]
     assert told == ["found dimension 'caller', expected one of model"]
+
+
+@pytest.mark.parametrize(
+    ("below", "column"),
+    [
+        ("sum(is_passed)", "is_passed, which says how things ended"),
+        ("count(*) where is_ok = 1", "is_ok, which says how things ended"),
+        ("count(*) where not is_ok = 0 and course_hours <= 30", "is_ok, which says how things ended"),
+        ("count(*) where course_hours <= 30", "course_hours, how long things took"),
+        ("sum(is_due)", None),
+        ("count(*) where is_due = 1", None),
+    ],
+)
+def test_a_share_of_what_went_well_is_refused(tmp_path: Path, below: str, column: str | None) -> None:
+    """Below the line of a share stands everything that was started, the failed and the slow with the rest."""
+    more = dict.fromkeys(("is_passed", "is_ok", "is_due", "course_hours"), "INTEGER")
+    facts = FACTS | {"roster": FACTS["roster"] | more}
+    text = broken("sum(is_trained)\n    denominator: count(*)", f"sum(is_trained)\n    denominator: {below}")
+    expected = "everything that was started; the fact leaves out what was never a try"
+    wanted = [
+        Problem(
+            place(text, "§denominator: " + below),
+            "C047",
+            f"found a denominator picked by {column}, expected {expected}",
+        )
+    ]
+    assert examine(written(tmp_path, text), facts=facts)[1] == (wanted if column else [])
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "message"),
+    [
+        ("sum(course_hours)", "sum(paid_hours)",
+         "found interval wilson of sum(course_hours), expected counts of things; clustered goes with sums of amounts"),
+        ("count(*) where is_trained = 1", "count(*) where is_due = 1",
+         "found count(*) where is_trained = 1, which also counts what the denominator leaves out, expected a part of it: "
+         "where ... and is_due = 1"),
+        ("sum(is_trained)", "count(*) where is_due = 1",
+         "found sum(is_trained), which also counts what the denominator leaves out, expected a part of it: where ... and "
+         "is_due = 1"),
+        ("count(*) where is_due = 1 and is_trained = 1", "count(*) where is_due = 1", ""),
+        ("sum(is_trained) where is_due = 1", "sum(is_due) where is_due = 1", ""),
+        ("sum(is_trained)", "sum(is_due)", ""),
+    ],
+)  # fmt: skip
+def test_a_binomial_interval_is_around_a_part_of_a_whole(tmp_path: Path, above: str, below: str, message: str) -> None:
+    """Hours are no trials, and successes are some of the trials."""
+    facts = FACTS | {"roster": FACTS["roster"] | dict.fromkeys(("is_due", "course_hours", "paid_hours"), "INTEGER")}
+    exact, wilson = (f"interval: {one}\n    leaves_out: Leavers.\n    pitfall: Old" for one in ("exact", "wilson"))
+    old = "kind: snapshot\n    fact: roster\n    numerator: sum(is_trained)\n    denominator: count(*)"
+    new = f"kind: ratio\n    fact: roster\n    numerator: {above}\n    denominator: {below}"
+    text = broken(old, new).replace(exact, wilson)
+    at = "§" + (wilson if "interval" in message else f"numerator: {above}")
+    wanted = [Problem(place(text, at), "C055", message)] if message else []
+    assert examine(written(tmp_path, text), facts=facts)[1] == wanted
+
+
+def test_what_a_success_costs_counts_failures_above_the_line(tmp_path: Path) -> None:
+    """Money by successes is no share: the failed ones cost as well, and are in the sum."""
+    facts = FACTS | {"tasks": FACTS["tasks"] | {"is_success": "INTEGER"}}
+    text = broken(
+        "    denominator: count(*)\n    unit: USD/task", "    denominator: sum(is_success)\n    unit: USD/task"
+    )
+    assert examine(written(tmp_path, text), facts=facts)[1] == []
 
 
 def test_mistakes_of_one_kpi_are_told_at_once(tmp_path: Path) -> None:

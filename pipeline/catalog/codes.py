@@ -43,6 +43,8 @@ POOLED: Final = "C050"
 PEOPLE: Final = "C051"
 NO_LABELS: Final = "C052"
 TOO_FEW: Final = "C053"
+TARGET_DATES: Final = "C054"
+INTERVAL: Final = "C055"
 EXAMPLE_MISSING: Final = "C060"
 EXAMPLE_UNREADABLE: Final = "C061"
 EXAMPLE_WRONG: Final = "C062"
@@ -95,6 +97,8 @@ MEANINGS: Final[dict[str, str]] = {
     PEOPLE: "people are counted, and groups of fewer than five of them are not withheld",
     NO_LABELS: "a fact that is no fact of labels for its judge",
     TOO_FEW: "a median or percentile is judged from so few values on that it has no interval",
+    TARGET_DATES: "the targets of a KPI do not follow each other by date",
+    INTERVAL: "an interval of shares around what is no part of a whole",
     EXAMPLE_MISSING: "a KPI has fewer than two worked examples",
     EXAMPLE_UNREADABLE: "a worked example names what the fact does not have, or cannot be put into it",
     EXAMPLE_WRONG: "a worked example gives another value than it says",

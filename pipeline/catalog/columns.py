@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
@@ -16,6 +17,7 @@ from pipeline.catalog.formula_check import check_formula
 from pipeline.catalog.model import AnyMetric, Catalog, Derived, Difference, Formula, Judged, Ratio, Recurrence, Total
 from pipeline.catalog.people import PERSON_COLUMNS, are_of_people
 from pipeline.catalog.records import COLUMN
+from pipeline.catalog.units import unit_of_column
 from pipeline.catalog.wording import near, one_of, problem, quoted
 from pipeline.errors import Problem
 
@@ -33,8 +35,10 @@ _FAMILIES = (
 )
 # What a literal of a condition may be compared with; texts in a condition also stand for dates.
 _OUTCOMES = re.compile(
-    r"(is_|has_)?(outcome|status|http_status|result|state|success\w*|error\w*|failed|failure\w*|passed)"
+    r"(is_|has_)?(outcome|status|http_status|result|state|success\w*|error\w*|failed|failure\w*|passed|ok|good|correct|"
+    r"completed)"
 )
+_DURATIONS = ("ms", "s", "min", "h", "d")
 _FITTING = {"any": _ANY, "number": _NUMBERS, "exact": frozenset({"exact number"}), "text": frozenset({"text"}),
             "time": frozenset({"time"})}  # fmt: skip
 _COMPARABLE = {"number": _NUMBERS, "text": frozenset({"text", "time"}), "flag": frozenset({"flag"})}
@@ -244,12 +248,20 @@ class _Checker:
                 yield problem(self.where(second), codes.SAME_TWICE, found=found, expected="two different ones")
 
     def failures(self, parsed: Mapping[str, Measure]) -> Iterator[Problem]:
-        """A denominator that is picked by how things ended can leave the failures out."""
+        """A denominator that is picked by how things ended, or how long they took, can leave the failures out.
+
+        A share has no such sum below the line either; what a success costs has, for failures cost above it.
+        """
         below = parsed.get("denominator")
-        outcomes = [one.column for one in below.comparisons if _OUTCOMES.fullmatch(one.column)] if below else []
-        if outcomes:
-            found = f"a denominator picked by {outcomes[0]}, which says how things ended"
+        if below is None:
+            return
+        compared = [one.column for one in below.comparisons]
+        picked = [*compared, below.column] if self.metric.unit == "ratio" else compared
+        ended = (f"{name}, which says how things ended" for name in picked if _OUTCOMES.fullmatch(name))
+        took = (f"{name}, how long things took" for name in compared if unit_of_column(name) in _DURATIONS)
+        for column in islice(chain(ended, took), 1):
             expected = "everything that was started; the fact leaves out what was never a try"
+            found = f"a denominator picked by {column}"
             yield problem(self.where("denominator"), codes.FAILURES_LEFT_OUT, found=found, expected=expected)
 
     def unknown_facts(self) -> Iterator[Problem]:

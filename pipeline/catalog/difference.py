@@ -17,6 +17,7 @@ from pipeline.catalog.model import AnyMetric, Catalog
 Change = Literal["added", "removed", "changed"]
 Effect = Literal["numbers", "verdicts", "words"]
 """The most a change can do: to values, only to how they are judged, or only to what is read beside them."""
+_TARGETS = ("target", "earlier_targets")
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def _effect(hashes: list[str | None], keys: tuple[KeyChange, ...]) -> Effect:
     if hashes[0] != hashes[1]:
         return "numbers"
     is_kpi = hashes[0] is not None
-    return "verdicts" if is_kpi and any(one.key.partition(".")[0] == "target" for one in keys) else "words"
+    return "verdicts" if is_kpi and any(one.key.partition(".")[0] in _TARGETS for one in keys) else "words"
 
 
 def _key_changes(old: Mapping[str, object], new: Mapping[str, object], prefix: str = "") -> Iterator[KeyChange]:

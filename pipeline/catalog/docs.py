@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 
 from pipeline.catalog.expressions import Measure, parse_measure
 from pipeline.catalog.formulas import formula_line
-from pipeline.catalog.model import AnyMetric, Catalog, Target
+from pipeline.catalog.model import AnyMetric, Catalog
 from pipeline.catalog.people import withheld_words
+from pipeline.catalog.target import Target
 from pipeline.catalog.worked import Example
 
 _DIRECTIONS = {"up": "higher is better", "down": "lower is better"}
@@ -116,14 +117,16 @@ def _owner(metric: AnyMetric, catalog: Catalog) -> str:
 def _target(metric: AnyMetric) -> str:
     if metric.target is None:
         return "none"
-    since, source = metric.target.since.isoformat(), _plain(metric.target.source)
-    return f"{_target_value(metric.target, metric.unit)}, since {since}; source: {source}"
+    told = (
+        f"{_target_value(one, metric.unit)}, since {one.since.isoformat()}; source: {_plain(one.source)}"
+        for one in reversed(metric.targets)
+    )
+    return "; before: ".join(told)
 
 
 def _target_value(target: Target, unit: str) -> str:
-    side = "at least" if target.at_least is not None else "at most"
-    value = target.at_least if target.at_least is not None else target.at_most
-    return f"{side} {value}" if unit == "ratio" else f"{side} {value} {unit}"
+    side = target.side.replace("_", " ")
+    return f"{side} {target.value}" if unit == "ratio" else f"{side} {target.value} {unit}"
 
 
 def _maturity(days: int) -> str:

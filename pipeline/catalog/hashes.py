@@ -17,6 +17,7 @@ PROSE = frozenset(
         "owner",
         "question",
         "target",
+        "earlier_targets",
         "leaves_out",
         "pitfall",
         "references",

@@ -48,8 +48,8 @@ def _interval(record: Record) -> str:
 _STAND_INS: dict[str, Callable[[Record], object]] = {
     "version": lambda _: 1, "fiscal_year_begins": lambda _: 1,
     **dict.fromkeys(("roles", "metrics", "benefits", "inputs", "disjoint"), lambda _: {}),
-    **dict.fromkeys(("subscribes", "dimensions", "references", "examples", "factors", "deductions", "excludes"),
-                    lambda _: []),
+    **dict.fromkeys(("subscribes", "dimensions", "references", "examples", "factors", "deductions", "excludes",
+                     "earlier_targets"), lambda _: []),
     **dict.fromkeys(("target", "aim", "worst_of", "claims", "until"), lambda _: None),
     "layer": lambda _: "strategic", "tier": lambda _: 3,
     "unit": lambda record: "USD" if "kind" in record else "ratio",
@@ -64,6 +64,7 @@ _STAND_INS: dict[str, Callable[[Record], object]] = {
 """Key -> what stands in for it, given the record it is a key of; `_NOBODY` for any other."""
 _ITEMS: dict[str, Callable[[], object]] = {
     "examples": lambda: {"says": _NOBODY},
+    "earlier_targets": lambda: {"at_least": 1, "since": "2000-01-01", "source": _NOBODY},
     "factors": _factor,
     "deductions": lambda: {"name": _NOBODY, "factors": [_factor()]},
 }
@@ -189,7 +190,7 @@ class Draft:
 
     def _take_side(self, path: KeyPath) -> None:
         """Leave a target the side that its KPI should move to."""
-        target, metric = value_at(self.document.data, path), value_at(self.document.data, path[:-1])
+        target, metric = value_at(self.document.data, path), value_at(self.document.data, path[:2])
         assert isinstance(target, dict) and isinstance(metric, dict)  # noqa: S101 - else it has no sides
         sides = ("at_most", "at_least") if metric.get("direction") == "down" else ("at_least", "at_most")
         if target.get("at_least") is None and target.get("at_most") is None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, StringConstraints
 
 from pipeline.catalog.benefits import Benefit
 from pipeline.catalog.records import (
     AnyColumn,
-    Day,
     ExactColumn,
     Flag,
     Identifier,
-    Number,
     NumberColumn,
     Strict,
     Text,
@@ -22,6 +20,7 @@ from pipeline.catalog.records import (
     TimeColumn,
     Whole,
 )
+from pipeline.catalog.target import Target, in_force
 from pipeline.catalog.worked import Example
 
 Cadence = Literal["daily", "weekly", "monthly", "quarterly"]
@@ -31,22 +30,6 @@ Unit = Literal[
 ]  # fmt: skip
 InputUnit = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,30}(/[A-Za-z0-9_]{1,30})?$")]
 """Unit of what goes into a formula: `USD`, `h`, `USD/month`, ..."""
-
-
-class Target(Strict):
-    """A dated target: a value to reach (`at_least`) or to stay under (`at_most`), since when, and who says so."""
-
-    at_least: Number | None = None
-    at_most: Number | None = None
-    since: Day
-    source: Text
-
-    @model_validator(mode="after")
-    def _one_side(self) -> Target:
-        if (self.at_least is None) == (self.at_most is None):
-            found = "neither" if self.at_least is None else "both"
-            raise PydanticCustomError("target_sides", "{found}", {"found": found})
-        return self
 
 
 class Role(Strict):
@@ -69,6 +52,8 @@ class _Metric(Strict):
     direction: Literal["up", "down"]
     cadence: Cadence
     target: Target | None = None
+    earlier_targets: tuple[Target, ...] = ()
+    """Those that held before it, the oldest first: a period is judged by the target that holds on its last day."""
     aim: Text | None = None
     """Where it should go when that is no fixed number, and who says so."""
     leaves_out: Text
@@ -80,6 +65,15 @@ class _Metric(Strict):
     def grain(self) -> str:
         """The grain it is judged on."""
         return {"daily": "day", "weekly": "week", "monthly": "month", "quarterly": "quarter"}[self.cadence]
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Every target there is, the oldest first."""
+        return self.earlier_targets if self.target is None else (*self.earlier_targets, self.target)
+
+    def target_on(self, day: date) -> Target | None:
+        """The target that holds on a day; None before the first."""
+        return in_force(self.targets, day)
 
     @property
     def headline_grain(self) -> str:

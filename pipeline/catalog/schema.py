@@ -21,7 +21,8 @@ from pydantic_core import core_schema
 
 from pipeline.catalog.benefits import Benefit
 from pipeline.catalog.columns import MEASURE_KEYS
-from pipeline.catalog.model import Catalog, Target
+from pipeline.catalog.model import Catalog
+from pipeline.catalog.target import Target
 from pipeline.catalog.worked import Example
 
 Schema = dict[str, Any]
@@ -56,7 +57,7 @@ _SAID = {
     "dimensions": "Text columns of the fact by which it is shown, too.",
     "people": "True when n counts people: groups under five are not shown (by department and the like: never).",
     "min_n": "The n from which on a value is judged.",
-    "target": "A dated value to reach or to stay under.",
+    "target": "A dated value to reach or to stay under; earlier periods are judged by earlier_targets, or not at all.",
     "leaves_out": "What is not counted, in words.",
     "pitfall": "The common mistake, and what is done about it.",
     "references": "Where the definition comes from.",

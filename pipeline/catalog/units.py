@@ -12,10 +12,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from itertools import pairwise
 from typing import get_args
 
 from pipeline.catalog import codes
-from pipeline.catalog.document import Positions
+from pipeline.catalog.document import KeyPath, Positions
 from pipeline.catalog.expressions import ExpressionError, Measure, parse_measure
 from pipeline.catalog.formulas import parse_formula
 from pipeline.catalog.model import (
@@ -31,6 +32,7 @@ from pipeline.catalog.model import (
     Total,
     Unit,
 )
+from pipeline.catalog.target import Target
 from pipeline.catalog.wording import problem, quoted
 from pipeline.errors import Problem
 
@@ -90,7 +92,7 @@ def _of_measure(measure: Measure, fact: str, columns: Mapping[str, str]) -> str 
     return thing_of(measure.column) if measure.column.endswith("s") and measure.column in columns else None
 
 
-_AMOUNTS = ("USD", "h", "s", "ms", "min", "d", "token", "score_1_5")
+AMOUNTS = ("USD", "h", "s", "ms", "min", "d", "token", "score_1_5")
 
 
 def expected_units(metric: AnyMetric, facts: Facts) -> tuple[str, ...]:
@@ -123,13 +125,13 @@ def _ratio_units(metric: Ratio | Snapshot | Derived, facts: Facts) -> tuple[str,
     top, bottom = _of_measure(above, top_fact, facts[top_fact]), _of_measure(below, bottom_fact, facts[bottom_fact])
     if getattr(metric, "per", 1) == 1000:
         return (f"per_1k_{bottom or 'row'}s",)
-    if top in _AMOUNTS and bottom != top:
+    if top in AMOUNTS and bottom != top:
         return (
-            (f"{top}/{bottom}" if bottom not in (None, *_AMOUNTS) and top == "USD" else top,)
-            if bottom not in _AMOUNTS
+            (f"{top}/{bottom}" if bottom not in (None, *AMOUNTS) and top == "USD" else top,)
+            if bottom not in AMOUNTS
             else ()
         )
-    if bottom in _AMOUNTS and top != bottom:
+    if bottom in AMOUNTS and top != bottom:
         return ()
     return ("ratio",)
 
@@ -192,7 +194,7 @@ def _check_per(kpi_id: str, metric: AnyMetric, positions: Positions) -> Iterator
     if not isinstance(metric, Ratio) or per == 1:
         return
     above = _measure(metric.numerator)
-    amount = above is not None and above.aggregate == "sum" and unit_of_column(above.column) in _AMOUNTS
+    amount = above is not None and above.aggregate == "sum" and unit_of_column(above.column) in AMOUNTS
     where = positions.where("metrics", kpi_id, "per")
     if per != 1000:
         yield problem(where, codes.PER, found=f"per {per}", expected="1000, or no per")
@@ -296,13 +298,25 @@ def _text(dimension: Dimension) -> str:
 
 
 def check_target(kpi_id: str, metric: AnyMetric, positions: Positions) -> Iterator[Problem]:
-    """A target stands on the side the KPI should move to, within what its unit can reach."""
-    if metric.target is None:
-        return
-    side = "at_least" if metric.target.at_least is not None else "at_most"
-    value = metric.target.at_least if metric.target.at_least is not None else metric.target.at_most
+    """A target stands on the side the KPI should move to, within what its unit can reach, and after those before it."""
+    paths: list[KeyPath] = [("earlier_targets", place) for place in range(len(metric.earlier_targets))]
+    dated = list(zip([*paths, ("target",)], metric.targets, strict=False))
+    for path, one in dated:
+        yield from _check_target(metric, one, positions, ("metrics", kpi_id, *path))
+    for (path, one), (after, later) in pairwise(dated):
+        if one.since >= later.since and not positions.is_unknown("metrics", kpi_id, *after, "since"):
+            where, found = positions.where("metrics", kpi_id, *path, "since"), f"since {one.since} before {later.since}"
+            yield problem(where, codes.TARGET_DATES, found=found, expected="the oldest first, and `target` the newest")
+    if metric.target is None and metric.earlier_targets and not positions.is_unknown("metrics", kpi_id, "target"):
+        where, found = positions.where("metrics", kpi_id, "earlier_targets"), "earlier_targets without a target"
+        yield problem(where, codes.TARGET_DATES, found=found, expected="the newest of them as `target`")
+
+
+def _check_target(metric: AnyMetric, target: Target, positions: Positions, path: KeyPath) -> Iterator[Problem]:
+    """One target by itself."""
+    side, value = target.side, target.value
     wanted = "at_least" if metric.direction == "up" else "at_most"
-    where = positions.where("metrics", kpi_id, "target", side)
+    where = positions.where(*path, side)
     if side != wanted:
         found, expected = f"{side} with direction {metric.direction}", f"{wanted}, or the other direction"
         yield problem(where, codes.TARGET_DIRECTION, found=found, expected=expected)
@@ -312,7 +326,7 @@ def check_target(kpi_id: str, metric: AnyMetric, positions: Positions) -> Iterat
         if least != "0"
         else _RANGES.get(metric.unit, (Decimal(0), Decimal("Infinity")))
     )
-    if value is not None and not low <= value <= high:
+    if not low <= value <= high:
         meant = str(value / 100) if metric.unit == "ratio" and 1 < value <= 100 else None
         expected = f"{low} to {high}" if high.is_finite() else f"at least {low}"
         found = f"a target of {quoted(value)}"

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ValidationError
 from pipeline.catalog import codes
 from pipeline.catalog.benefits import Benefit, Deduction, Evidence, Factor
 from pipeline.catalog.document import Document, KeyPath
-from pipeline.catalog.model import KINDS, Catalog, Role, Target
+from pipeline.catalog.model import KINDS, Catalog, Role
+from pipeline.catalog.target import Target
 from pipeline.catalog.units import WRITTEN
 from pipeline.catalog.wording import near, problem, quoted
 from pipeline.catalog.worked import Example
@@ -120,6 +121,7 @@ def problem_of(finding: Finding, document: Document) -> Problem:
 _SHAPES = {
     "rows": "a list of rows, such as [{day: 2026-01-05, is_done: 1}]; of a KPI of two facts, rows by fact",
     "target": "a side, a day and who says so, such as {at_least: 3, since: 2026-01-31, source: a plan}",
+    "earlier_targets": "a list of targets, such as [{at_least: 2, since: 2025-01-31, source: a plan}]",
 }
 """Key -> the form of its value."""
 
@@ -190,7 +192,7 @@ def misfits(record: Mapping[str, object], kind: str) -> int:
 def _fields(path: KeyPath, document: Document) -> list[str]:
     """Keys that the record under the path may have."""
     model: type[BaseModel] = Catalog
-    if len(path) > 2 and path[2] == "target":
+    if path[2:3] == ("target",) or (len(path) > 3 and path[2] == "earlier_targets"):
         model = Target
     elif len(path) > 3 and path[2] == "examples":
         model = Example

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.catalog.expressions import parse_measure
 from pipeline.catalog.hashes import definition_hashes
 from pipeline.catalog.model import Catalog, Formula, Metric
+from pipeline.catalog.people import is_withheld
 from pipeline.engine.kinds import kind_of
 from pipeline.engine.kinds.base import ROLLED, Floats, quotient
 from pipeline.engine.kinds.base import floats as _floats
@@ -74,10 +75,10 @@ def _computed(con: duckdb.DuckDBPyConnection, catalog: Catalog, end: date, *, ma
     frame = pd.concat(parts, ignore_index=True)
     for name in ("n", "unknown", "clusters"):
         frame[name] = _floats(frame, name)
-    rows = _Rows.of(catalog, frame["kpi_id"])
+    rows = _Rows.of(catalog, frame["kpi_id"], frame["period_end"])
     _set_status(frame, rows, end)
     _note_short_window(con, frame, catalog)
-    frame["verdict"] = np.where(frame["status"] == "computed", _verdicts(frame, rows), rows.without_value)
+    frame["verdict"] = _verdicts(frame, rows)
     frame = suppress(con, frame.assign(**rows.published), catalog, end=end, made_up=made_up)
     _set_signals(con, frame, catalog)
     return frame.assign(**{name: frame[name].dt.date for name in ("period_start", "period_end")})[PUBLISHED]
@@ -101,14 +102,13 @@ class _Rows:
     at_least: Floats
     at_most: Floats
     by_point: NDArray[np.bool_]
-    without_value: NDArray[Any]
     empty: NDArray[Any]
     unknown: NDArray[Any]
     published: dict[str, NDArray[Any]]
 
     @classmethod
-    def of(cls, catalog: Catalog, kpi_ids: pd.Series) -> Self:
-        """Repeat what is said of each KPI for its rows, which stand together."""
+    def of(cls, catalog: Catalog, kpi_ids: pd.Series, ends: pd.Series) -> Self:
+        """Repeat what is said of each KPI for its rows, which stand together; `ends` are those of their periods."""
         codes, found = kpi_ids.factorize()
         place = np.array([[*catalog.metrics].index(kpi_id) for kpi_id in found], dtype=np.int64)[codes]
 
@@ -128,19 +128,22 @@ class _Rows:
         return cls(
             few=each(lambda one: one.min_n),
             matures_after_days=each(lambda one: one.matures_after_days),
-            at_least=each(lambda one: _bound(one, "at_least")),
-            at_most=each(lambda one: _bound(one, "at_most")),
+            **_bounds(catalog, place, ends),
             by_point=each(lambda one: one.interval == "exact"),
-            without_value=each(lambda one: "" if one.target is None else "inconclusive"),
             empty=each(lambda one: kind_of(one).empty if one.facts else ""),
             unknown=each(lambda one: parse_measure(one.unknown).column.replace("_", " ") if one.unknown else ""),
             published=published,
         )
 
 
-def _bound(metric: Metric, side: str) -> float:
-    bound = None if metric.target is None else getattr(metric.target, side)
-    return np.nan if bound is None else float(bound)
+def _bounds(catalog: Catalog, place: NDArray[np.int64], ends: pd.Series) -> dict[str, Floats]:
+    """Both sides of the target that holds on the last day of each row's period; NaN where none does."""
+    found: dict[str, Floats] = {side: np.full(len(place), np.nan) for side in ("at_least", "at_most")}
+    end = ends.to_numpy().astype("datetime64[D]")
+    for at, metric in enumerate(catalog.metrics.values()):
+        for target in metric.targets:
+            found[target.side][(place == at) & (end > np.datetime64(target.since))] = float(target.value)
+    return found
 
 
 def _measured(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, metric: Metric, end: date) -> pd.DataFrame:
@@ -268,6 +271,17 @@ def _tell_unknown(frame: pd.DataFrame, rows: _Rows, status: NDArray[Any], reason
     frame.loc[(unknown > 0) & (rows.unknown != ""), "numerator"] = None
 
 
+def judge(frame: pd.DataFrame, catalog: Catalog) -> NDArray[Any]:
+    """Judge published values anew by the targets of a catalogue; what is withheld has no verdict.
+
+    `frame` has the published columns kpi_id, period_end, value, interval_low, interval_high, status and reason.
+    """
+    told = _verdicts(frame, _Rows.of(catalog, frame["kpi_id"], frame["period_end"]))
+    return np.where(frame["reason"].fillna("").map(is_withheld), "", told)
+
+
 def _verdicts(frame: pd.DataFrame, rows: _Rows) -> NDArray[Any]:
+    """How each value stands against its target; one that cannot be judged is inconclusive."""
     value, low, high = (_floats(frame, name) for name in ("value", "interval_low", "interval_high"))
-    return verdict(value, low, high, rows.at_least, rows.at_most, exact=rows.by_point)
+    can_be_judged = (frame["status"] == "computed").to_numpy()
+    return verdict(np.where(can_be_judged, value, np.nan), low, high, rows.at_least, rows.at_most, exact=rows.by_point)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from html import escape
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -172,9 +172,17 @@ def _level(rows: Sequence[Value], levels: Sequence[float], style: dict[str, Any]
 
 
 def _target(rows: Sequence[Value], metric: AnyMetric) -> dict[str, Any] | None:
-    goal = words.limit(metric)
+    """The target of each period as a line, which begins and steps where a target begins to hold."""
+    if metric.target is None:
+        return None
+    aims = [metric.target_on(row.end - timedelta(days=1)) for row in rows]
     style = {"color": "--target", "width": 1.5, "dash": "dash"}
-    return None if goal is None else _level(rows, [goal], style, f"target: {words.target(metric)}")
+    if set(aims) == {metric.target}:
+        return _level(rows, [float(metric.target.value)], style, f"target: {words.target(metric)}")
+    x, y = [row.start.isoformat() for row in rows], [None if aim is None else float(aim.value) for aim in aims]
+    style |= {"shape": "hv"}
+    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": style, "hoverinfo": "skip",
+            "name": f"target: {words.target(metric)}"}  # fmt: skip
 
 
 def _limits(rows: Sequence[Value], metric: AnyMetric, usual: XmR | None) -> dict[str, Any] | None:

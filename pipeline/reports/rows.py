@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 from pipeline.catalog.hashes import definition_hash
 from pipeline.catalog.model import AnyMetric, Catalog
@@ -99,8 +99,18 @@ class Edition:
 
 
 def indexed(data: EditionData) -> Edition:
-    """An edition ready to be read by pages; running totals know since when they count."""
-    return Edition(data, index(data.values, as_of(data), running_since(data.catalog, data.roi)))
+    """An edition ready to be read by pages; running totals know since when they count.
+
+    Each KPI has the target that holds on the last day of the value it is headlined by.
+    """
+    values = index(data.values, as_of(data), running_since(data.catalog, data.roi))
+
+    def last_day(kpi_id: str, metric: AnyMetric) -> date:
+        now = current(values, kpi_id, metric)
+        return now.end - timedelta(days=1) if now else values.as_of
+
+    metrics = {kpi_id: words.holding(one, last_day(kpi_id, one)) for kpi_id, one in data.catalog.metrics.items()}
+    return Edition(replace(data, catalog=data.catalog.model_copy(update={"metrics": metrics})), values)
 
 
 def without_value(data: EditionData) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from datetime import date
 
 from pipeline.catalog.formulas import formula_line
 from pipeline.catalog.model import AnyMetric, Catalog
+from pipeline.catalog.target import Target
 from pipeline.catalog.units import things_of
 from pipeline.reports.formats import THIN, amount, day, figure, goal
 from pipeline.reports.model import Figure, Mark, Record, Value
@@ -15,7 +16,7 @@ VERDICTS = {
     "met": Mark("met", "tick", "good", "the whole interval is on the right side of the target"),
     "missed": Mark("missed", "cross", "bad", "the whole interval is on the wrong side of the target"),
     "inconclusive": Mark("inconclusive", "query", "open", "the interval spans the target, or the data is thin"),
-    "": Mark("no target", "dash", "quiet", "nobody has set a target"),
+    "": Mark("no target", "dash", "quiet", "no target holds for it"),
 }
 # "Judged" is said of values against their target alone; whether a value changed is a signal, and needs a usual range.
 NOT_JUDGED = Mark("not judged", "dash", "quiet", "no value to hold against the target")
@@ -122,9 +123,23 @@ def target(metric: AnyMetric) -> str:
     """The target in words."""
     if metric.target is None:
         return f"no number set; {metric.aim}" if metric.aim else "none set"
-    if metric.target.at_least is not None:
-        return f"at least {goal(metric.target.at_least, metric.unit)}"
-    return f"at most {goal(metric.target.at_most or Decimal(0), metric.unit)}"
+    return _aimed(metric.target, metric.unit)
+
+
+def _aimed(aim: Target, unit: str) -> str:
+    return f"{aim.side.replace('_', ' ')} {goal(aim.value, unit)}"
+
+
+def holding(metric: AnyMetric, day_told: date) -> AnyMetric:
+    """The KPI with the target that holds on a day; one that is to come is named among its aims."""
+    held = metric.target_on(day_told)
+    if held == metric.target:
+        return metric
+    before = metric.earlier_targets[: metric.earlier_targets.index(held)] if held else ()
+    coming = "; then ".join(f"{_aimed(one, metric.unit)} from {day(one.since)} on" for one in metric.targets
+                            if one.since > day_told)  # fmt: skip
+    aim = "; ".join(filter(None, (metric.aim, coming)))
+    return metric.model_copy(update={"target": held, "earlier_targets": before, "aim": aim})
 
 
 def target_source(metric: AnyMetric) -> str:
@@ -137,9 +152,12 @@ def is_applicable(check: Record) -> bool:
     return not check["passed"] or not str(check["expected"]).startswith("not applicable")
 
 
-def targets_told(catalog: Catalog) -> dict[str, str]:
-    """The target of each KPI in words, as an edition keeps it; the hash of a definition does not cover targets."""
-    return {kpi_id: target(metric) for kpi_id, metric in catalog.metrics.items()}
+def targets_told(catalog: Catalog, as_of: str) -> dict[str, str]:
+    """The target of each KPI in words that holds on the last day with data (ISO), as an edition keeps it.
+
+    The hash of a definition does not cover targets.
+    """
+    return {kpi_id: target(holding(metric, date.fromisoformat(as_of))) for kpi_id, metric in catalog.metrics.items()}
 
 
 def edition_status(roles: Sequence[Mark]) -> Mark:
@@ -156,10 +174,7 @@ def worst(marks: Sequence[Mark]) -> Mark:
 
 def limit(metric: AnyMetric) -> float | None:
     """The target as a number."""
-    if metric.target is None:
-        return None
-    side = metric.target.at_least if metric.target.at_least is not None else metric.target.at_most
-    return None if side is None else float(side)
+    return None if metric.target is None else float(metric.target.value)
 
 
 def formula(metric: AnyMetric) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
+from pipeline.catalog.model import AnyMetric
 from pipeline.reports import formats, sentences, words
 from pipeline.reports.answer import unsettled
-from pipeline.reports.model import Worse, WorseLine
+from pipeline.reports.model import Value, Worse, WorseLine
 from pipeline.reports.rows import Edition, kpi_href
 from pipeline.reports.values import QUIET, judged, prior
 
@@ -64,7 +65,9 @@ def _farther(edition: Edition, kpi_id: str) -> str:
     """The value now and before of a target that is missed at both times, and by more now; empty when not so."""
     metric, now = edition.catalog.metrics[kpi_id], edition.current(kpi_id)
     before = now and prior(edition.values, now)
-    if now is None or before is None or {words.verdict(one).word for one in (now, before)} != {"missed"}:
+    if now is None or before is None or _is_moved(metric, before, now):
+        return ""
+    if {words.verdict(one).word for one in (now, before)} != {"missed"}:
         return ""
     was, is_now = (one.high if metric.headline == "upper_bound" else one.value for one in (before, now))
     if was is None or is_now is None or is_now == was or (is_now > was) == (metric.direction == "up"):
@@ -117,12 +120,18 @@ def _turned(edition: Edition, kpi_id: str) -> str:
     if metric.target is None or now is None or words.verdict(now).word != "missed":
         return ""
     before = prior(edition.values, now)
-    if before is None or (stood := _BEFORE.get(words.verdict(before).word)) is None:
+    if before is None or _is_moved(metric, before, now) or (stood := _BEFORE.get(words.verdict(before).word)) is None:
         return ""
     return (
         f"{stood} its target of {words.target(metric)} before ({sentences.value(before, metric)}) and misses it now: "
         f"{sentences.value(now, metric)}{edition.by_severity(kpi_id)} ({formats.when(now)}){_usual(edition, kpi_id)}"
     )
+
+
+def _is_moved(metric: AnyMetric, before: Value, now: Value) -> bool:
+    """Return whether the target moved between two values, so that a verdict says nothing of how the value did."""
+    aims = [metric.target_on(one.end - timedelta(days=1)) for one in (before, now)]
+    return aims[0] != aims[1]
 
 
 def _usual(edition: Edition, kpi_id: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.catalog.hashes import definition_hash
 from pipeline.catalog.model import AnyMetric, Catalog
+from pipeline.catalog.target import Target
 from pipeline.engine.values import METHODS, PUBLISHED
 from pipeline.roi.inputs import next_month
 from pipeline.roi.records import Bill, Point, RoiResult, Spread
@@ -54,18 +55,16 @@ def _row(kpi_id: str, metric: AnyMetric, period: tuple[str, date, date], said: R
         "interval_method": METHODS[metric.interval], "status": status, "signal": "",
         "definition_hash": definition_hash(metric), "reason": said.get("reason", ""),
     }  # fmt: skip
-    return {**row, "verdict": _verdict(metric, row)}
+    return {**row, "verdict": _verdict(metric.target_on(period[2] - timedelta(days=1)), metric, row)}
 
 
-def _verdict(metric: AnyMetric, row: Row) -> str:
-    if metric.target is None:
+def _verdict(target: Target | None, metric: AnyMetric, row: Row) -> str:
+    if target is None:
         return ""
     if row["status"] != "computed":
         return "inconclusive"
     ends = [np.array([row[name]], dtype=float) for name in ("value", "interval_low", "interval_high")]
-    sides = [None if aim is None else float(aim) for aim in (metric.target.at_least, metric.target.at_most)]
-    exact = metric.interval == "exact"
-    told = verdict(ends[0], ends[1], ends[2], at_least=sides[0], at_most=sides[1], exact=exact)
+    told = verdict(*ends, **{target.side: float(target.value)}, exact=metric.interval == "exact")
     return str(told[0])
 
 
