@@ -21,6 +21,7 @@ from pipeline.sources.bytes_check import (
     inspect_complete,
     inspect_mark,
 )
+from pipeline.sources.mapping import reading_hash
 from pipeline.sources.readers import RawFile, read_raw
 from pipeline.sources.recognise import named_sources, recognise
 from pipeline.straight import NotStraightError, load_straight, straight_file
@@ -180,7 +181,7 @@ def _read_as(
 def _ignore(ingest: Ingest, arrival: Arrival, mapping: SourceMapping, taken: Taken) -> str:
     """Enter a file of which its source says that nothing is to be taken."""
     reason = mapping.ignore or ""
-    _enter_file(ingest, arrival, source=mapping.source, status="ignored", reason=reason, records_in=0)
+    _enter_file(ingest, arrival, mapping, status="ignored", reason=reason, records_in=0)
     taken.files_ignored += 1
     return ""
 
@@ -238,7 +239,7 @@ def _keep(ingest: Ingest, arrival: Arrival, read: _Read, taken: Taken) -> None:
         _hold(ingest, arrival, read, taken)
         return
     with _transaction(con):
-        _enter_file(ingest, arrival, source=mapping.source, status="loaded", reason="", records_in=raw.records_in)
+        _enter_file(ingest, arrival, mapping, status="loaded", reason="", records_in=raw.records_in)
         _enter_what_was_read(ingest, arrival, read)
         loads = [_load_table(ingest, arrival, mapping, name, one.left_out) for name, one in read.judged.items()]
     _count_loaded(read, loads, taken)
@@ -276,9 +277,7 @@ def _take_straight(
         return False
     try:
         with _transaction(con):
-            _enter_file(
-                ingest, arrival, source=mapping.source, status="loaded", reason="", records_in=file.source.records
-            )
+            _enter_file(ingest, arrival, mapping, status="loaded", reason="", records_in=file.source.records)
             loaded = load_straight(con, file, file_hash=arrival.file_hash, run_id=ingest.run_id)
             load, raw = loaded.load, loaded.raw
             if _above(mapping, load.rows_in + raw.malformed, load.quarantined + raw.malformed):
@@ -319,9 +318,7 @@ def _hold(ingest: Ingest, arrival: Arrival, read: _Read, taken: Taken) -> None:
     con, mapping, raw = ingest.con, read.mapping, read.raw
     reason = _above_limit(con, mapping, raw)
     with _transaction(con):
-        _enter_file(
-            ingest, arrival, source=mapping.source, status="quarantined", reason=reason, records_in=raw.records_in
-        )
+        _enter_file(ingest, arrival, mapping, status="quarantined", reason=reason, records_in=raw.records_in)
         ledger.enter_unreadable(con, arrival.file_hash, run_id=ingest.run_id, rows=raw.malformed)
         held = [again.enter_held(con, name, file_hash=arrival.file_hash, run_id=ingest.run_id, left_out=one.left_out)
                 for name, one in read.judged.items()]  # fmt: skip
@@ -374,7 +371,7 @@ def _refuse(ingest: Ingest, arrival: Arrival, reason: str, found: Recognition | 
     sources = (mapping.source,) if mapping else likely or named_sources(arrival.name, ingest.mappings)
     count, is_rows = count_of_refused(arrival.stored, found.alike if found else None)
     records = count if is_rows else None
-    _enter_file(ingest, arrival, source="", status="quarantined", reason=reason, records_in=records)
+    _enter_file(ingest, arrival, None, status="quarantined", reason=reason, records_in=records)
     ledger.enter_likely(ingest.con, arrival.file_hash, sources)
     ledger.enter_unreadable(ingest.con, arrival.file_hash, run_id=ingest.run_id, rows=count, reason=reason)
     taken.files_quarantined += 1
@@ -383,15 +380,16 @@ def _refuse(ingest: Ingest, arrival: Arrival, reason: str, found: Recognition | 
 
 
 def _enter_file(
-    ingest: Ingest, arrival: Arrival, *, source: str, status: str, reason: str, records_in: int | None
+    ingest: Ingest, arrival: Arrival, mapping: SourceMapping | None, *, status: str, reason: str, records_in: int | None
 ) -> None:
     ledger.enter_file(
         ingest.con,
         arrival,
-        source=source,
+        source=mapping.source if mapping else "",
         status=status,
         reason=reason,
         records_in=records_in,
         run_id=ingest.run_id,
         mappings_hash=ingest.mappings_hash,
+        reading=reading_hash(mapping) if mapping else None,
     )

@@ -163,6 +163,7 @@ def _unchanged(run: _Run, *, retried: dict[str, int] | None = None) -> Summary:
     """
     from pipeline.edition import pages_hash
     from pipeline.engine.editions import latest_edition
+    from pipeline.outdated import read_before
 
     settings = run.settings
     with warehouse(settings.warehouse, read_only=True, rebuild=settings.rebuilding) as con:
@@ -170,10 +171,11 @@ def _unchanged(run: _Run, *, retried: dict[str, int] | None = None) -> Summary:
         ((values,),) = con.execute("SELECT count(*) FROM kpi.values WHERE last_edition IS NULL").fetchall()
         held = _still_quarantined(con)
         ((files,),) = con.execute("SELECT count(*) FROM ledger.arrivals").fetchall()
+        old_reading = read_before(con, run.mappings, rebuild=settings.rebuilding)
     number = int(str(edition["number"]))
     summary = Summary(settings.name, number, str(edition["as_of"]), values=values, still_quarantined=held)
     summary.asked, summary.retried = settings.commands.asked, retried or {}
-    summary.warnings += [f"{held}: reports/run.html says why"] if retried and held else []
+    summary.warnings += [*old_reading, *([f"{held}: reports/run.html says why"] if retried and held else [])]
     if files and not run.arrivals:
         told = f"{settings.exports} holds no file, where {files} made edition {number}"
         summary.warnings.append(f"{told}: is it the folder that was meant, and is what lies there mounted?")
@@ -227,6 +229,7 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
     from pipeline.engine.editions import create_editions, store_edition
     from pipeline.engine.rollup import as_of_day, roll_up
     from pipeline.engine.values import compute_values
+    from pipeline.outdated import read_before
     from pipeline.reports.words import targets_told
     from pipeline.roi.store import store_roi
     from pipeline.warehouse import ledger
@@ -247,7 +250,11 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
         input_hash=_input_hash(con),
         run_id=run_id,
         why="new rows from " + ", ".join(sorted(taken.sources)) if taken.sources else "recomputed",
-        notes={"genai-roi": version("genai-roi"), "duckdb": duckdb.__version__, "targets": targets_told(run.catalog)},
+        notes={
+            "genai-roi": version("genai-roi"),
+            "duckdb": duckdb.__version__,
+            "targets": targets_told(run.catalog, as_of),
+        },
         anew=False,
     )
     store_roi(con, edition=number, inputs=inputs, result=result)
@@ -258,6 +265,7 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
     summary.count(taken)
     summary.asked = run.settings.commands.asked
     summary.warnings += [*run.gone, *result.problems, *_emptied(run, taken)]
+    summary.warnings += read_before(con, run.mappings, rebuild=run.settings.rebuilding)
     summary.warnings += [f"a note stands on no chart: {one}" for one in misplaced(con, run.catalog)]
     summary.still_quarantined = _still_quarantined(con)
     if summary.still_quarantined:

@@ -21,7 +21,8 @@ from pipeline.sources.judgement import judge_mapping
 from pipeline.sources.model import SourceMapping, TableMapping
 from pipeline.tables import load_tables
 
-__all__ = ["PACKAGE_SOURCES", "SourceMapping", "TableMapping", "examine_mappings", "load_mappings", "mappings_hash"]
+__all__ = ["PACKAGE_SOURCES", "SourceMapping", "TableMapping", "examine_mappings", "load_mappings", "mappings_hash",
+           "reading_hash"]  # fmt: skip
 
 PACKAGE_SOURCES = Path(__file__).parent
 """The mappings that come with the package."""
@@ -69,6 +70,17 @@ def mappings_hash(mappings: Sequence[SourceMapping]) -> str:
     said = {mapping.source: mapping.model_dump(mode="json", by_alias=True) for mapping in mappings}
     rules = {name: asdict(table) for name, table in load_tables().items()}
     return hashlib.sha256(json.dumps([said, rules], sort_keys=True).encode()).hexdigest()
+
+
+_READING = {"relations", "tables", "nulls", "time_zone", "delimiter", "header_line", "records"}
+"""Keys that say which rows a file makes; the others say how it is recognised, checked and described."""
+
+
+def reading_hash(mapping: SourceMapping) -> str:
+    """12 hex digits that change when a mapping may make other rows of the same file."""
+    tables = {name: {"totals"} for name in mapping.tables}
+    said = mapping.model_dump(mode="json", by_alias=True, include=_READING, exclude={"tables": tables})
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _read_mapping(path: Path) -> tuple[SourceMapping | None, list[Problem]]:

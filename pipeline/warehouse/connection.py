@@ -18,7 +18,8 @@ from pipeline.warehouse.pseudonym import define_pseudonym
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS ledger.runs(run_id BIGINT PRIMARY KEY, started_at TIMESTAMPTZ, summary VARCHAR);
 CREATE TABLE IF NOT EXISTS ledger.files(file_hash VARCHAR PRIMARY KEY, name VARCHAR, bytes BIGINT, source VARCHAR,
-  status VARCHAR, reason VARCHAR, records_in BIGINT, run_id BIGINT, mappings_hash VARCHAR);
+  status VARCHAR, reason VARCHAR, records_in BIGINT, run_id BIGINT, mappings_hash VARCHAR, reading VARCHAR);
+ALTER TABLE ledger.files ADD COLUMN IF NOT EXISTS reading VARCHAR;
 CREATE TABLE IF NOT EXISTS ledger.arrivals(name VARCHAR, file_hash VARCHAR, duplicate_of VARCHAR, run_id BIGINT);
 CREATE TABLE IF NOT EXISTS ledger.loads(load_id BIGINT PRIMARY KEY, run_id BIGINT, file_hash VARCHAR,
   table_name VARCHAR, rows_in BIGINT, loaded BIGINT, duplicate BIGINT, quarantined BIGINT, left_out BIGINT,
@@ -51,7 +52,7 @@ CREATE OR REPLACE VIEW ledger.counted_quarantine AS
   FROM ledger.open_quarantine AS q JOIN ledger.loads AS l USING (load_id);
 """
 """`left_out` are rows that the `where` of a mapping left out, on top of rows_in; NULL in loads from before they were
-counted."""
+counted. `reading` tells how the mapping read the rows of a file; NULL of files taken in before that was kept."""
 
 
 def open_warehouse(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,20 +84,42 @@ def enter_file(
     records_in: int | None,
     run_id: int,
     mappings_hash: str,
+    reading: str | None,
 ) -> None:
     """Enter what became of one file's content; a file tried again replaces its earlier entry.
 
-    `records_in` is None where nobody knows its records, so that its lines are counted.
+    `records_in` is None where nobody knows its records, so that its lines are counted; `reading` tells how its mapping
+    reads rows.
     """
     if con.execute("SELECT 1 FROM ledger.files WHERE file_hash = ?", [arrival.file_hash]).fetchone():
         for name in ("files", "warnings", "likely", "totals", "quarantine", "loads"):
             con.execute(f"DELETE FROM ledger.{name} WHERE file_hash = ?", [arrival.file_hash])
     con.execute(
-        "INSERT INTO ledger.files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO ledger.files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             arrival.file_hash, arrival.name, arrival.bytes, source, status, reason, records_in, run_id, mappings_hash,
+            reading,
         ],
     )  # fmt: skip
+
+
+def read_otherwise(con: duckdb.DuckDBPyConnection, readings: Mapping[str, str]) -> dict[str, int]:
+    """By source, how many loaded files were read otherwise than its mapping reads now; `readings` has that by source.
+
+    Nothing is known of files taken in before it was kept, as of all those of an older warehouse.
+    """
+    is_kept = "SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'ledger' AND column_name = 'reading'"
+    if not _scalar(con, is_kept):
+        return {}
+    rows = con.execute(
+        "SELECT source, reading, count(*) FROM ledger.files WHERE status = 'loaded' AND reading IS NOT NULL "
+        "AND file_hash NOT IN (SELECT file_hash FROM ledger.superseded) GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    found: Counter[str] = Counter()
+    for source, reading, files in rows:
+        if readings.get(source, reading) != reading:
+            found[source] += files
+    return dict(found)
 
 
 def enter_likely(con: duckdb.DuckDBPyConnection, file_hash: str, sources: Iterable[str]) -> None:
