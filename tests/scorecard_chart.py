@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import scorecard_text as text
@@ -90,7 +90,10 @@ def chart(kpi: Kpi, noted: Sequence[Point] = ()) -> Any:
     if thin:
         traces[f"too few data: n below {kpi.definition['min_n']}"] = _marks(thin)
     if kpi.limit is not None:
-        traces[f"target: {text.goal(kpi)}"] = _levels(days, [float(kpi.limit)])
+        since, level = date.fromisoformat(kpi.definition["target"]["since"]), float(kpi.limit)
+        held = [one.period.end > since for one in points]
+        steps = days, [level if is_held else None for is_held in held], None
+        traces[f"target: {text.goal(kpi)}"] = _levels(days, [level]) if all(held) else steps
     if begun:
         traces["signal begins"] = (*_marks(begun)[:2], None)
     if noted:

@@ -17,7 +17,8 @@ import pytest
 from project import ROOT, Project
 
 from pipeline import summary
-from pipeline.catalog.model import Target
+from pipeline.catalog.load import load_catalog
+from pipeline.catalog.target import Target
 from pipeline.engine.explain import Explanation, Period
 from pipeline.engine.kinds import Look
 from pipeline.engine.suppression import REASON
@@ -280,7 +281,8 @@ def _explained(
 ) -> str:
     """What `roi explain` prints of a share of 252 contacts, 62 of them settled."""
     aim = Target(at_least=Decimal("0.2"), since=date(2026, 1, 1), source="a plan") if target else None
-    metric: Any = SimpleNamespace(unit="ratio", owner="o", leaves_out="l", target=aim, aim="")
+    whole: Any = load_catalog(ROOT / "metrics_catalog.yaml").metrics["deflection_rate"]
+    metric = whole.model_copy(update={"target": aim, "owner": "o", "leaves_out": "l"})
     published: dict[str, object] = {
         "value": value, "numerator": Decimal("62.000000000000"), "denominator": Decimal("252.000000000000"), "n": 252,
         "interval_low": 0.19693170228804002, "interval_high": 0.30275845508513033, "interval_method": "Wilson",
