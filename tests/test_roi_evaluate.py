@@ -26,6 +26,7 @@ from roi_room import (
 )
 
 from pipeline.catalog.model import Catalog
+from pipeline.reports.spending import idle
 from pipeline.roi.assemble import evaluate
 from pipeline.roi.claims import freed
 from pipeline.roi.finance import present_value
@@ -515,3 +516,5 @@ def test_where_no_cost_is_known_nothing_costs_nothing() -> None:
         assert one.reason == "costs cannot be told: no export says what anything costs"
     point = scoped(found, "use_case", "support").points[-1]
     assert (point.net, point.status) == (None, "not available")
+    seats = idle(found)
+    assert (seats.text, seats.why) == ("not available", "no export says what anything costs")

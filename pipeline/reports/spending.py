@@ -9,7 +9,7 @@ from pipeline.reports.model import Figure
 from pipeline.roi.costs import IDLE, LICENCE
 from pipeline.roi.evaluate import summed
 from pipeline.roi.inputs import months_between
-from pipeline.roi.records import Budgeted, RoiResult
+from pipeline.roi.records import NOTHING_KNOWN, Budgeted, RoiResult
 
 UNTOLD = Budgeted(0, None, None, None, None, "no budget is told of it")
 
@@ -55,6 +55,9 @@ def budget_title(held: Budgeted) -> str:
 
 def idle(result: RoiResult) -> Figure:
     """What seats that nobody used cost, and their share of what all licences cost."""
+    blank = next((one.reason for one in result.costs if one.category == NOTHING_KNOWN), None)
+    if blank is not None:
+        return Figure("not available", "missing", blank)
     unused, used = (summed(one.amount for one in result.costs if one.category == name) for name in (IDLE, LICENCE))
     if unused is None or used is None:
         return Figure("not available", "missing", "a licence has no known cost")
