@@ -443,8 +443,8 @@ MISTAKES = [
     ),
     pytest.param(
         "    unit: s\n", "    unit: $\n", "§unit: $", "C012",
-        "found unit '$', expected one of ratio, points, index, score_1_5, count, per_1k_sessions, requests/min, USD, "
-        "USD/session, USD/task, s, min, h, d, months, did you mean USD?", id="sign of a currency",
+        "found unit '$', expected one of ratio, points, index, score_1_5, count, USD, s, min, h, d, months, or a form "
+        "such as USD/session, per_1k_sessions, calls/min, did you mean USD?", id="sign of a currency",
     ),
     pytest.param(
         "    owner: trainer", "    owner: Trainer", "§owner: Trainer", "C012",
@@ -749,8 +749,8 @@ MISTAKES = [
     ),
     pytest.param(
         "unit: points", "unit: percent", "§unit: percent", "C012",
-        "found unit 'percent', expected one of ratio, points, index, score_1_5, count, per_1k_sessions, requests/min, "
-        "USD, USD/session, USD/task, s, min, h, d, months, did you mean ratio?", id="unit that there is not",
+        "found unit 'percent', expected one of ratio, points, index, score_1_5, count, USD, s, min, h, d, months, or a "
+        "form such as USD/session, per_1k_sessions, calls/min, did you mean ratio?", id="unit that there is not",
     ),
     pytest.param(
         "    total: sum(hours_saved)\n    unit: h\n    direction: up\n    cadence: monthly\n    min_n: 30\n"

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from jsonschema import Draft202012Validator
+from pydantic import ValidationError
 from test_catalog_mistakes import GOOD
 
 from pipeline.assurance import bound_facts
@@ -110,7 +111,31 @@ def test_every_key_of_a_record_is_there(model: Any) -> None:
     for name, field in model.model_fields.items():
         if get_origin(field.annotation) is Literal:
             part = schema["properties"][name]
+            part = part.get("anyOf", [part])[0]  # beside its choices a unit may have a form
             assert tuple(part.get("enum", [part.get("const")])) == get_args(field.annotation), name
+
+
+@pytest.mark.parametrize(
+    ("unit", "is_one"),
+    [
+        ("USD/contact", True), ("per_1k_tool_calls", True), ("answers/min", True), ("h", True), ("USD", True),
+        ("EUR/contact", False), ("per_1k_call", False), ("answer/min", False), ("USD/", False), ("USD/Contact", False),
+        ("per_1k_", False), ("hours", False), (7, False), (None, False),
+    ],
+)  # fmt: skip
+def test_units_have_forms(unit: object, is_one: bool) -> None:
+    """Money a thing, a rate by a thousand things, things a minute; the schema and the records agree on which."""
+    data: Any = parse_document(GOOD, file="").data
+    record = data["metrics"]["complaints"]
+    part = {"$defs": definitions(), **definitions()["Ratio"]["properties"]["unit"]}
+    assert Draft202012Validator(part).is_valid(unit) == is_one
+    try:
+        KINDS["ratio"].model_validate(record | {"unit": unit})
+    except ValidationError as error:
+        assert not is_one
+        assert [one["loc"] for one in error.errors()] == [("unit",)]
+    else:
+        assert is_one
 
 
 def test_every_key_is_described() -> None:

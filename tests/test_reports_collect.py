@@ -19,10 +19,10 @@ from pipeline.warehouse.connection import create_schemas, warehouse
 
 LEDGER = """
 INSERT INTO ledger.files VALUES
-  ('whole', 'a.csv', 1, 'alpha', 'loaded', '', 10, 1, ''),
-  ('part', 'b.csv', 1, 'alpha', 'loaded', '', 10, 1, ''),
-  ('cut', 'c.csv', 1, '', 'quarantined', 'incomplete: the last line has no line end', 9, 1, ''),
-  ('odd', 'd.csv', 1, '', 'quarantined', 'no source takes this file', 4, 1, '');
+  ('whole', 'a.csv', 1, 'alpha', 'loaded', '', 10, 1, '', NULL),
+  ('part', 'b.csv', 1, 'alpha', 'loaded', '', 10, 1, '', NULL),
+  ('cut', 'c.csv', 1, '', 'quarantined', 'incomplete: the last line has no line end', 9, 1, '', NULL),
+  ('odd', 'd.csv', 1, '', 'quarantined', 'no source takes this file', 4, 1, '', NULL);
 INSERT INTO ledger.arrivals VALUES
   ('a.csv', 'whole', NULL, 1), ('again.csv', 'whole', 'a.csv', 1), ('b.csv', 'part', NULL, 1),
   ('c.csv', 'cut', NULL, 1),
@@ -36,12 +36,14 @@ INSERT INTO ledger.quarantine VALUES
 """
 MENDED = """
 INSERT INTO ledger.files VALUES
-  ('part2', 'b.csv', 1, 'alpha', 'loaded', '', 10, 2, ''), ('cut2', 'c.csv', 1, 'alpha', 'loaded', '', 9, 2, '');
+  ('part2', 'b.csv', 1, 'alpha', 'loaded', '', 10, 2, '', NULL),
+  ('cut2', 'c.csv', 1, 'alpha', 'loaded', '', 9, 2, '', NULL);
 INSERT INTO ledger.arrivals VALUES ('b.csv', 'part2', NULL, 2), ('c.csv', 'cut2', NULL, 2);
 INSERT INTO ledger.loads VALUES (5, 2, 'part2', 'calls', 10, 2, 8, 0, 0), (6, 2, 'cut2', 'calls', 9, 9, 0, 0, 0);
 """
 HELD = """
-INSERT INTO ledger.files VALUES ('held', 'e.csv', 1, 'alpha', 'quarantined', 'the file is held back whole', 5, 1, '');
+INSERT INTO ledger.files VALUES
+  ('held', 'e.csv', 1, 'alpha', 'quarantined', 'the file is held back whole', 5, 1, '', NULL);
 INSERT INTO ledger.arrivals VALUES ('e.csv', 'held', NULL, 1);
 INSERT INTO ledger.loads VALUES (5, 1, 'held', '', 1, 0, 0, 1, 0), (6, 1, 'held', 'calls', 4, 0, 0, 4, 0);
 INSERT INTO ledger.quarantine VALUES

@@ -18,16 +18,13 @@ from pipeline.catalog.records import (
     Text,
     TextColumn,
     TimeColumn,
+    Unit,
     Whole,
 )
 from pipeline.catalog.target import Target, in_force
 from pipeline.catalog.worked import Example
 
 Cadence = Literal["daily", "weekly", "monthly", "quarterly"]
-Unit = Literal[
-    "ratio", "points", "index", "score_1_5", "count", "per_1k_sessions", "requests/min",
-    "USD", "USD/session", "USD/task", "s", "min", "h", "d", "months",
-]  # fmt: skip
 InputUnit = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,30}(/[A-Za-z0-9_]{1,30})?$")]
 """Unit of what goes into a formula: `USD`, `h`, `USD/month`, ..."""
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
 from pydantic_core import PydanticCustomError
 
 
@@ -33,6 +42,25 @@ def _calendar_date(value: object) -> object:
     raise PydanticCustomError("calendar_date", "a date of the calendar, written as 2026-01-31")
 
 
+_PlainUnit = Literal["ratio", "points", "index", "score_1_5", "count", "USD", "s", "min", "h", "d", "months"]
+PLAIN_UNITS = get_args(_PlainUnit)
+_THING = "[a-z][a-z0-9_]{0,29}"
+_OF_THINGS = f"^(USD/{_THING}|per_1k_{_THING}s|{_THING}s/min)$"
+
+
+def _of_things(value: object, otherwise: ValidatorFunctionWrapHandler) -> object:
+    """Money a thing, a rate by a thousand things, things a minute; any other unit is one of those there are."""
+    return value if isinstance(value, str) and re.fullmatch(_OF_THINGS, value) else otherwise(value)
+
+
+UNIT_FORMS = ("USD/session", "per_1k_sessions", "calls/min")
+"""One of each form that units of things have."""
+_FORM = {"pattern": _OF_THINGS, "type": "string", "examples": [*UNIT_FORMS]}
+Unit = Annotated[
+    _PlainUnit,
+    WrapValidator(_of_things),
+    WithJsonSchema({"anyOf": [{"enum": [*PLAIN_UNITS], "type": "string"}, _FORM]}),
+]
 Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
 ]

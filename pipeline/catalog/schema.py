@@ -153,6 +153,8 @@ def takes(part: Schema) -> str:
 def _choices(part: Schema) -> str:
     if "$ref" in part:
         return str(part["$ref"]).rpartition("/")[2].lower()
+    if "examples" in part:
+        return f"a form such as {', '.join(part['examples'])}"
     if "const" in part:
         return str(part["const"])
     if "enum" in part:

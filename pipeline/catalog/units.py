@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import pairwise
-from typing import get_args
 
 from pipeline.catalog import codes
 from pipeline.catalog.document import KeyPath, Positions
@@ -30,8 +29,8 @@ from pipeline.catalog.model import (
     Ratio,
     Snapshot,
     Total,
-    Unit,
 )
+from pipeline.catalog.records import PLAIN_UNITS
 from pipeline.catalog.target import Target
 from pipeline.catalog.wording import problem, quoted
 from pipeline.errors import Problem
@@ -46,7 +45,6 @@ _RANGES = {
     "points": (Decimal(-100), Decimal(100)),
     "index": (Decimal(0), Decimal(1)),
     "score_1_5": (Decimal(1), Decimal(5)),
-    "per_1k_sessions": (Decimal(0), Decimal(1000)),
 }
 _SIGNED = ("USD", "h")
 """Units of totals that may be below zero; a target may be as well."""
@@ -109,7 +107,7 @@ def expected_units(metric: AnyMetric, facts: Facts) -> tuple[str, ...]:
         return _total_units(metric, facts)
     if isinstance(metric, Percentile | Mean | Median):
         unit = unit_of_column(metric.value)
-        return (metric.unit,) if unit is None else tuple({unit} & set(get_args(Unit)))
+        return (metric.unit,) if unit is None else tuple({unit} & set(PLAIN_UNITS))
     return (f"{thing_of(metric.fact)}s/min",) if isinstance(metric, Peak) else _FIXED[metric.kind]
 
 

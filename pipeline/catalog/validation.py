@@ -13,6 +13,7 @@ from pipeline.catalog import codes
 from pipeline.catalog.benefits import Benefit, Deduction, Evidence, Factor
 from pipeline.catalog.document import Document, KeyPath
 from pipeline.catalog.model import KINDS, Catalog, Role
+from pipeline.catalog.records import UNIT_FORMS
 from pipeline.catalog.target import Target
 from pipeline.catalog.units import WRITTEN
 from pipeline.catalog.wording import near, problem, quoted
@@ -114,7 +115,7 @@ def problem_of(finding: Finding, document: Document) -> Problem:
     found = f"{_label(path)} {_found(path, item, document)}"
     is_form = kind in ("dict_type", "tuple_type", "model_type")
     expected = _SHAPES.get(str(path[-1]), "") if is_form and path else ""
-    expected = expected or _expected(item)
+    expected = expected or _expected(item) + (_MORE.get(str(path[-1]), "") if kind == "literal_error" else "")
     return problem(where, codes.WRONG_VALUE, found=found, expected=expected, meant=_meant(path, item, document))
 
 
@@ -124,6 +125,8 @@ _SHAPES = {
     "earlier_targets": "a list of targets, such as [{at_least: 2, since: 2025-01-31, source: a plan}]",
 }
 """Key -> the form of its value."""
+_MORE = {"unit": f", or a form such as {', '.join(UNIT_FORMS)}"}
+"""Key -> what it takes beside its choices."""
 
 
 def _meant(path: KeyPath, item: ErrorDetails, document: Document) -> str | None:

@@ -209,7 +209,7 @@ def _marked(rows: Sequence[Value]) -> dict[str, Any] | None:
 
 def _layout(metric: AnyMetric, grain: str, shown: Frame) -> dict[str, Any]:
     axis = {"gridcolor": "--rule", "linecolor": "--rule", "zeroline": False, "automargin": True}
-    title = {"text": formats.UNIT_WORDS[metric.unit], "font": {"color": "--soft", "size": 12}, "standoff": 8}
+    title = {"text": formats.unit_words(metric.unit), "font": {"color": "--soft", "size": 12}, "standoff": 8}
     y_range = [_significant(shown.low), _significant(shown.high)]
     return {
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
@@ -331,7 +331,7 @@ def _subtitle(
     """What is drawn, by which grain and over which span; `coarser` says why no finer one is."""
     span = " to ".join(formats.period(row.grain, row.start, row.end) for row in (rows[0], rows[-1]))
     as_seen = " as seen" if metric.headline == "upper_bound" else ""
-    said = f"{metric.name} {_per(rows)}{coarser}, in {formats.UNIT_WORDS[metric.unit]}{as_seen}, {span}"
+    said = f"{metric.name} {_per(rows)}{coarser}, in {formats.unit_words(metric.unit)}{as_seen}, {span}"
     return said + _range_words(metric, usual, basis) + _gap_words(rows)
 
 

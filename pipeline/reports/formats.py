@@ -19,12 +19,8 @@ MONTHS = (
     "December",
 )  # fmt: skip
 NOT_APPLICABLE = Figure("n/a", "not-applicable", "not applicable")
-UNIT_WORDS = {
+_UNIT_WORDS = {
     "ratio": "percent",
-    "USD/session": "US dollars per session",
-    "USD/task": "US dollars per task",
-    "per_1k_sessions": "per 1 000 sessions",
-    "requests/min": "requests per minute",
     "index": "index from 0 to 1",
     "score_1_5": "points of 5",
     "s": "seconds",
@@ -38,8 +34,19 @@ UNIT_WORDS = {
 }
 
 
-UNIT_SIGNS = {"per_1k_sessions": "per 1k", "score_1_5": "of 5", "index": "", "requests/min": "/min"}
-"""What stands behind a number where that is not the unit itself."""
+def unit_words(unit: str) -> str:
+    """A unit in words: US dollars per session, per 1 000 requests, calls per minute."""
+    top, _, bottom = unit.replace("_", " ").partition("/")
+    if bottom:
+        return f"US dollars per {bottom}" if top == "USD" else f"{top} per minute"
+    return f"per 1 000 {top.removeprefix('per 1k ')}" if unit.startswith("per_1k_") else _UNIT_WORDS[unit]
+
+
+def unit_sign(unit: str) -> str:
+    """What stands behind a number."""
+    if unit.startswith("per_1k_"):
+        return "per 1k"
+    return "/min" if unit.endswith("/min") else {"score_1_5": "of 5", "index": ""}.get(unit, unit)
 
 
 def grouped(number: int | Decimal, decimals: int = 0) -> str:
@@ -124,7 +131,7 @@ def amount(value: float, unit: str) -> str:
         return usd(value)
     if unit == "points":
         return points(value)
-    return whole(value) if unit == "count" else measured(value, UNIT_SIGNS.get(unit, unit))
+    return whole(value) if unit == "count" else measured(value, unit_sign(unit))
 
 
 def average(value: float, unit: str) -> str:
@@ -144,7 +151,7 @@ def goal(limit: Decimal, unit: str) -> str:
         return f"${trimmed(limit)}"
     if unit == "points":
         return f"{'+' if limit > 0 else ''}{trimmed(limit)} points"
-    return f"{trimmed(limit)}{THIN}{UNIT_SIGNS.get(unit, unit)}".rstrip() if unit != "count" else trimmed(limit)
+    return f"{trimmed(limit)}{THIN}{unit_sign(unit)}".rstrip() if unit != "count" else trimmed(limit)
 
 
 def beside(value: float, limit: float, unit: str) -> str:

@@ -152,7 +152,7 @@ def definition(edition: Edition, kpi_id: str) -> Definition:
         question=metric.question,
         row=" ".join(lineage.meaning(fact) for fact in dict.fromkeys(metric.facts)),
         formula=words.formula(metric),
-        unit=formats.UNIT_WORDS[metric.unit],
+        unit=formats.unit_words(metric.unit),
         leaves_out=metric.leaves_out,
         pitfall=metric.pitfall,
         target=words.target(metric),
