@@ -313,7 +313,7 @@ def _parsed_carefully(text: str, file: str) -> Document:
         where, found = _place(file, text[: error.position]), f"the control character U+{ord(text[error.position]):04X}"
         builder.problems.append(problem(where, codes.NOT_YAML, found=found, expected="printable text"))
     except MarkedYAMLError as error:
-        builder.problems.append(_syntax_problem(file, error))
+        builder.problems.append(_conflict(file, text) or _syntax_problem(file, error))
     except (ValueError, OverflowError):  # the parser hands the number of an escape to chr() unseen
         escape = re.search(r"\\U(?!000|0010)", text)
         where, found = _place(file, text[: escape.start() if escape else 0]), "an escape beyond U+10FFFF"
@@ -334,6 +334,16 @@ def _take_all(builder: _Builder, events: Iterable[ParserEvent]) -> bool:
     except _HaltError as halt:
         return halt.is_whole
     return True
+
+
+def _conflict(file: str, text: str) -> Problem | None:
+    """A file that git could not merge is no YAML from its first mark on; None where there is no such mark."""
+    mark = re.search(r"^<{7}(?= |$)", text, flags=re.MULTILINE)
+    if mark is None:
+        return None
+    expected = "one of the two sides, without the lines <<<<<<<, ======= and >>>>>>>"
+    found = "a conflict that a merge left"
+    return problem(_place(file, text[: mark.start()]), codes.NOT_YAML, found=found, expected=expected)
 
 
 def _syntax_problem(file: str, error: MarkedYAMLError) -> Problem:
