@@ -89,7 +89,8 @@ def test_the_smallest_catalogue_is_read(tmp_path: Path) -> None:
             "`: ` or starts with a special character, indent with spaces", id="colon in a text",
         ),
         pytest.param(
-            ROLE.replace("    tier: 2\n", "<<<<<<< HEAD\n    tier: 2\n=======\n    tier: 3\n>>>>>>> b\n"), ":6:1", "C004",
+            ROLE.replace("    tier: 2\n", "<<<<<<< HEAD\n    tier: 2\n=======\n    tier: 3\n>>>>>>> b\n"), ":6:1",
+            "C004",
             "found a conflict that a merge left, expected one of the two sides, without the lines <<<<<<<, ======= and "
             ">>>>>>>", id="a merge that git could not do",
         ),

@@ -247,6 +247,26 @@ def test_windows_of_28_days_begin_when_the_data_fill_them() -> None:
     assert "data begin on 2026-03-02: 2 of 28 days" in windows.iloc[0]["reason"]
 
 
+def test_a_period_that_begins_before_the_data_says_so() -> None:
+    """Of March 29 days, of the quarter 29 of 90; the week begins with the data, and a day is a day."""
+    with empty() as con:
+        fill(con, "calls", *(call(f"{day}", f"2026-03-{day:02} 08:00:00Z", latency_s=1.0) for day in range(3, 32)))
+        found = values(con)
+    told = {
+        (row["grain"], str(row["period_start"])): row["reason"]
+        for row in found[(found["kpi_id"] == "p95_latency") & (found["dimension"] == "")].to_dict("records")
+    }
+    assert {key: reason.split("; ")[-1] for key, reason in told.items() if key[0] != "28d" and "begin" in reason} == {
+        ("month", "2026-03-01"): "data begin on 2026-03-03: 29 of 31 days",
+        ("quarter", "2026-01-01"): "data begin on 2026-03-03: 29 of 90 days",
+        ("week", "2026-03-02"): "data begin on 2026-03-03: 6 of 7 days",
+    }
+    with empty() as con:
+        fill(con, "calls", *(call(f"{day}", f"2026-03-{day:02} 08:00:00Z", latency_s=1.0) for day in range(3, 6)))
+        row = value(values(con), "p95_latency", "month", "2026-03-01")
+    assert row["reason"].endswith("data begin on 2026-03-03: 3 of 31 days"), "the rest of March is to come"
+
+
 def test_points_that_cannot_be_judged_carry_no_signal() -> None:
     """Twenty days of too few requests, the last ten times as slow: no signal, for each is told to be thin."""
     with empty() as con:

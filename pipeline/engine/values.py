@@ -77,7 +77,7 @@ def _computed(con: duckdb.DuckDBPyConnection, catalog: Catalog, end: date, *, ma
         frame[name] = _floats(frame, name)
     rows = _Rows.of(catalog, frame["kpi_id"], frame["period_end"])
     _set_status(frame, rows, end)
-    _note_short_window(con, frame, catalog)
+    _note_short_period(con, frame, catalog, end)
     frame["verdict"] = _verdicts(frame, rows)
     frame = suppress(con, frame.assign(**rows.published), catalog, end=end, made_up=made_up)
     _set_signals(con, frame, catalog)
@@ -215,21 +215,22 @@ def _take_worst(frame: pd.DataFrame, metric: Metric) -> None:
     frame.loc[pairs["index"], "note"] = words.to_numpy()
 
 
-def _note_short_window(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, catalog: Catalog) -> None:
-    """Say of 28 days that the data do not fill how many of them they do."""
+def _note_short_period(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, catalog: Catalog, end: date) -> None:
+    """Say of a period that begins before the data how many of its days they fill."""
     import pandas as pd
 
     held = dict(con.execute("FROM begun").fetchall())
-    trailing = frame[(frame["grain"] == "28d") & frame["value"].notna()]
-    codes, found = trailing["kpi_id"].factorize()
+    longer = frame[(frame["grain"] != "day") & frame["value"].notna()]
+    codes, found = longer["kpi_id"].factorize()
     begun = [min(held[fact] for fact in catalog.metrics[one].counted_facts if fact in held) for one in found]
-    first = pd.Series(np.array(begun, dtype="datetime64[s]")[codes], index=trailing.index)
-    is_short = trailing["period_start"] < first
-    short, first = trailing[is_short], first[is_short]
-    days = (short["period_end"] - first).dt.days
+    first = pd.Series(np.array(begun, dtype="datetime64[s]")[codes], index=longer.index)
+    is_short = longer["period_start"] < first
+    short, first = longer[is_short], first[is_short]
+    until = short["period_end"].clip(upper=pd.Timestamp(end).as_unit("s"))
+    days, whole = (until - first).dt.days, (short["period_end"] - short["period_start"]).dt.days
     notes = (
-        _joined(reason, f"data begin on {day}: {filled} of 28 days")
-        for reason, day, filled in zip(short["reason"], first.dt.date, days, strict=True)
+        _joined(reason, f"data begin on {day}: {filled} of {all_days} days")
+        for reason, day, filled, all_days in zip(short["reason"], first.dt.date, days, whole, strict=True)
     )
     frame.loc[short.index, "reason"] = list(notes)
 
