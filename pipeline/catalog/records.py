@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     StringConstraints,
     ValidatorFunctionWrapHandler,
     WithJsonSchema,
@@ -59,6 +60,7 @@ _FORM = {"pattern": _OF_THINGS, "type": "string", "examples": [*UNIT_FORMS]}
 Unit = Annotated[
     _PlainUnit,
     WrapValidator(_of_things),
+    PlainSerializer(str),
     WithJsonSchema({"anyOf": [{"enum": [*PLAIN_UNITS], "type": "string"}, _FORM]}),
 ]
 Text = Annotated[
