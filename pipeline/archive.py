@@ -24,18 +24,19 @@ Record = dict[str, object]
 _AT = "first_edition <= {0} AND coalesce(last_edition, {0}) >= {0}"
 _KEY = "kpi_id, grain, period_start, period_end, dimension, dimension_value"
 _DIFF = """
-WITH old AS (SELECT {key}, value, status, reason, unit, definition_hash FROM kpi."values" WHERE {was}),
-new AS (SELECT {key}, value, status, reason, unit, definition_hash FROM kpi."values" WHERE {now}),
+WITH old AS (SELECT {key}, value, status, verdict, reason, unit, definition_hash FROM kpi."values" WHERE {was}),
+new AS (SELECT {key}, value, status, verdict, reason, unit, definition_hash FROM kpi."values" WHERE {now}),
 causes AS (SELECT kpi_id, grain, period_start, dimension, dimension_value, max_by(why, edition) AS why
   FROM kpi.restatements WHERE edition > {first} AND edition <= {last} GROUP BY ALL)
 SELECT {key}, old.value AS old, new.value AS new, CASE WHEN old.status IS NULL THEN 'new' WHEN new.status IS NULL
   THEN 'gone' WHEN old.definition_hash <> new.definition_hash THEN 'redefined' WHEN old.value IS NOT DISTINCT FROM
-  new.value THEN 'status' WHEN old.status = 'immature' THEN 'provisional' WHEN old.status = 'not_available' THEN 'told'
-  ELSE 'restated' END AS change, coalesce(new.unit, old.unit) AS unit, old.status AS old_status,
-  new.status AS new_status, old.reason AS old_reason, new.reason AS new_reason, causes.why
+  new.value THEN CASE WHEN old.status = new.status THEN 'verdict' ELSE 'status' END WHEN old.status = 'immature' THEN
+  'provisional' WHEN old.status = 'not_available' THEN 'told' ELSE 'restated' END AS change,
+  coalesce(new.unit, old.unit) AS unit, old.status AS old_status, new.status AS new_status,
+  old.verdict AS old_verdict, new.verdict AS new_verdict, old.reason AS old_reason, new.reason AS new_reason, causes.why
 FROM old FULL JOIN new USING ({key}) LEFT JOIN causes USING (kpi_id, grain, period_start, dimension, dimension_value)
 WHERE old.value IS DISTINCT FROM new.value OR old.status IS DISTINCT FROM new.status
-  OR old.definition_hash IS DISTINCT FROM new.definition_hash
+  OR old.definition_hash IS DISTINCT FROM new.definition_hash OR old.verdict IS DISTINCT FROM new.verdict
 ORDER BY ALL
 """
 """A value is restated where it was final or thin, as `kpi.restatements` has it; a provisional one was to change."""

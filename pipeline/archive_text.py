@@ -12,12 +12,12 @@ from pipeline.reports.cells import day, number, text
 
 SHOWN = 20
 """Lines per KPI that are printed; a file has all."""
-_LISTED = ("restated", "redefined", "told", "provisional", "gone", "status")
+_LISTED = ("restated", "redefined", "told", "provisional", "gone", "status", "verdict")
 """Changes in the order they are listed; what only the new edition tells is counted, for it contradicts nothing."""
 _WHY = {"redefined": "another definition", "provisional": "was still open", "status": "only its status differs"}
 _COLUMNS = (
     "kpi_id", "grain", "period_start", "period_end", "dimension", "dimension_value", "unit", "old", "new", "change",
-    "reason", "old_status", "new_status",
+    "reason", "old_status", "new_status", "old_verdict", "new_verdict",
 )  # fmt: skip
 
 
@@ -88,6 +88,8 @@ def _why(row: Record) -> str:
         return "told by one of the two only"
     if row["new"] is None and row["new_reason"]:
         return text(row["new_reason"])
+    if change == "verdict":
+        return " -> ".join(text(row[name]) or "no target" for name in ("old_verdict", "new_verdict"))
     return f"before: {text(row['old_reason'])}" if change == "told" else _WHY.get(change, "")
 
 

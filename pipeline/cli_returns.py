@@ -199,8 +199,8 @@ def _as_json(found: WhatIf | None, judged: Sequence[Retargeted], scenario: Scena
         told["scenario"] = {"name": str(scenario), "before": plain(ends[0]), "after": plain(ends[1])}
     if judged:
         told["targets"] = [
-            {"kpi_id": one.kpi_id, "side": one.side, "judged_by": one.judged_by, "old": plain(one.old),
-             "new": plain(one.new), "values": len(one.values), "changed": [plain(value) for value in one.changed]}
+            {"kpi_id": one.kpi_id, "side": one.side, "old": plain(one.old), "new": plain(one.new),
+             "since": plain(one.since), "values": len(one.values), "changed": [plain(value) for value in one.changed]}
             for one in judged
         ]  # fmt: skip
     return told

@@ -250,11 +250,7 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
         input_hash=_input_hash(con),
         run_id=run_id,
         why="new rows from " + ", ".join(sorted(taken.sources)) if taken.sources else "recomputed",
-        notes={
-            "genai-roi": version("genai-roi"),
-            "duckdb": duckdb.__version__,
-            "targets": targets_told(run.catalog, as_of),
-        },
+        notes={"genai-roi": version("genai-roi"), "duckdb": duckdb.__version__, **targets_told(run.catalog, as_of)},
         anew=False,
     )
     store_roi(con, edition=number, inputs=inputs, result=result)

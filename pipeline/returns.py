@@ -336,6 +336,8 @@ def parse_changes(
             number = Decimal("NaN")
         if not number.is_finite() or not name:
             problems.append(Problem(option, "E009", f"found {text!r}, expected {example}"))
+        elif name in found:
+            problems.append(Problem(option, "E009", f"found {name} twice, expected one figure for each"))
         found[name] = number
     if problems:
         raise ConfigurationError("A figure cannot be read.", problems)

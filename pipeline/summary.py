@@ -284,6 +284,8 @@ def _explained(explanation: Explanation, formula: str, published: dict[str, obje
     yield "status", ": ".join(part for part in (str(published["status"]), str(published["reason"])) if part)
     yield "target", words.target(metric) + (f" ({words.target_source(metric)})" if metric.target else "")
     yield "verdict", str(published["verdict"]) or (words.NOT_JUDGED.word if metric.target else words.VERDICTS[""].word)
+    if not explanation.is_newest:
+        yield "rows", f"as they are held now, not as edition {explanation.edition} had them; so are SQL and files"
     for name, value in from_rows.items():
         yield f"rows: {name}", _of_rows(name, value, explanation, shown)
     for said, after in pairwise(explanation.history):
@@ -319,7 +321,12 @@ def _fate(said: dict[str, object], after: dict[str, object]) -> str:
     edition = f"edition {after['edition']}"
     if after["is_restated"]:
         return f"restated in {edition}" + (f": {after['why']}" if after["why"] else "")
-    return f"provisional until {edition}" if said["status"] == "immature" else f"told otherwise from {edition} on"
+    if said["status"] == "immature":
+        return f"provisional until {edition}"
+    if all(said[name] == after[name] for name in ("value", "status", "definition_hash")):
+        verdicts = [str(one["verdict"]) or "without a target" for one in (said, after)]
+        return f"{verdicts[0]}, and {verdicts[1]} by the target of {edition}"
+    return f"told otherwise from {edition} on"
 
 
 def _interval(published: dict[str, object], unit: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.catalog.document import Positions
 from pipeline.catalog.model import AnyMetric, Catalog
-from pipeline.catalog.target import Target
+from pipeline.catalog.target import Target, read
 from pipeline.catalog.units import check_target
 from pipeline.errors import ConfigurationError, Problem
 from pipeline.statistics.verdict import verdict
@@ -57,14 +57,14 @@ class Judged:
 class Retargeted:
     """A KPI under another target: the side it bounds, both figures, and every computed value of the edition.
 
-    `old` is that of the catalogue, `judged_by` the one that the edition was judged by, in words; '' where it told none.
+    Both hold from the day `since` on; None where there is no target, and every value is judged by the new one.
     """
 
     kpi_id: str
     side: str
     old: Decimal | None
-    judged_by: str
     new: Decimal
+    since: date | None
     values: tuple[Judged, ...]
 
     @property
@@ -78,25 +78,34 @@ def retarget(
 ) -> tuple[Retargeted, ...]:
     """Every KPI named, judged anew by the rule of the nightly run (`statistics.verdict`).
 
-    The target bounds the side it bounds now or, where there is none, the one the KPI should move to, and holds since
-    the same day: values of periods before it keep their verdicts. Raises ConfigurationError for a KPI that is not in
-    the catalogue and for a target its unit cannot reach.
+    The target is put in the place of the one that the edition was judged by on its last day with data: on the same
+    side and since the same day, so that values of periods before it keep their verdicts. Raises ConfigurationError for
+    a KPI that is not in the catalogue and for a target its unit cannot reach.
     """
     problems = [one for name, value in targets.items() for one in _problems(catalog, name, value)]
     if problems:
         raise ConfigurationError("A target cannot be set.", problems)
-    told = targets_of(con)
+    held = _held(con)
     return tuple(
-        _retargeted(con, name, catalog.metrics[name], value, judged_by=told.get(name, ""))
+        _retargeted(con, name, catalog.metrics[name], held(name, catalog.metrics[name]), value)
         for name, value in targets.items()
     )
 
 
-def targets_of(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """The target of each KPI in words as the newest edition told it; none of an edition that kept none."""
-    newest = rows(con, "SELECT notes FROM kpi.editions ORDER BY number DESC LIMIT 1")
-    told: dict[str, str] = json.loads(str(newest[0]["notes"])).get("targets", {}) if newest else {}
-    return told
+def _held(con: duckdb.DuckDBPyConnection) -> Callable[[str, AnyMetric], Target | None]:
+    """What tells the target that a KPI was judged by on the last day with data of the newest edition.
+
+    Of an edition that did not keep its targets it is that of the catalogue.
+    """
+    newest = rows(con, "SELECT as_of, notes FROM kpi.editions ORDER BY number DESC LIMIT 1")
+    day = date.fromisoformat(str(newest[0]["as_of"])[:10]) if newest else date.max
+    kept = json.loads(str(newest[0]["notes"])).get("dated_targets") if newest else None
+
+    def held(kpi_id: str, metric: AnyMetric) -> Target | None:
+        judged = metric if kept is None else metric.judged_by(read(kept.get(kpi_id, ())))
+        return judged.target_on(day)
+
+    return held
 
 
 def _problems(catalog: Catalog, name: str, value: Decimal) -> Iterator[Problem]:
@@ -108,31 +117,24 @@ def _problems(catalog: Catalog, name: str, value: Decimal) -> Iterator[Problem]:
         told = f"did you mean {near[0]}?" if near else "see roi catalog docs for the KPIs"
         yield Problem("--target", "E009", f"found {name!r}, which is no KPI; {told}")
         return
-    meant = metric.model_copy(update={"target": _target(metric, value), "earlier_targets": ()})
+    meant = metric.judged_by((_target(metric, metric.target, value),))
     for one in check_target(name, meant, Positions("--target", {})):
         yield Problem("--target", one.code, f"{name}: {one.message}")
 
 
-def _side(metric: AnyMetric) -> str:
-    if metric.target is not None:
-        return metric.target.side
-    return "at_least" if metric.direction == "up" else "at_most"
-
-
-def _target(metric: AnyMetric, value: Decimal) -> Target:
-    since = date.min if metric.target is None else metric.target.since
-    return Target.model_validate({_side(metric): value, "since": since, "source": "what if"})
+def _target(metric: AnyMetric, held: Target | None, value: Decimal) -> Target:
+    side = held.side if held else "at_least" if metric.direction == "up" else "at_most"
+    return Target.model_validate({side: value, "since": held.since if held else date.min, "source": "what if"})
 
 
 def _retargeted(
-    con: duckdb.DuckDBPyConnection, name: str, metric: AnyMetric, value: Decimal, *, judged_by: str
+    con: duckdb.DuckDBPyConnection, name: str, metric: AnyMetric, held: Target | None, value: Decimal
 ) -> Retargeted:
-    found, target = rows(con, _STANDING, [name]), _target(metric, value)
+    found, target = rows(con, _STANDING, [name]), _target(metric, held, value)
     columns = [np.array([row[key] for row in found], dtype=float) for key in ("value", "interval_low", "interval_high")]
     new = verdict(*columns, **{target.side: float(value)}, exact=metric.interval == "exact")
     judged = tuple(_judged(row, str(word), target.since) for row, word in zip(found, new, strict=True))
-    old = None if metric.target is None else metric.target.value
-    return Retargeted(name, target.side, old, judged_by, value, judged)
+    return Retargeted(name, target.side, held.value if held else None, value, held.since if held else None, judged)
 
 
 def _judged(row: Mapping[str, object], new: str, since: date) -> Judged:
@@ -150,10 +152,12 @@ def target_lines(found: Sequence[Retargeted]) -> Iterator[str]:
     """What would change, as text: how many values, and the newest overall value of each kind of period."""
     for one in found:
         side = one.side.replace("_", " ")
-        now = one.judged_by or (NONE if one.old is None else f"{side} {one.old:f}")
-        yield f"{one.kpi_id}: {now} -> {side} {one.new:f}; {len(one.changed)} of {len(one.values)} verdicts change"
-        for change, count in sorted(Counter(value.change for value in one.changed).items()):
-            yield f"  {count:>6}  {change}"
+        now = NONE if one.old is None else f"{side} {one.old:f}"
+        since = f", since {one.since}" if one.since else ""
+        count = f"{len(one.changed)} of {len(one.values)} verdicts change"
+        yield f"{one.kpi_id}: {now} -> {side} {one.new:f}{since}; {count}"
+        for change, times in sorted(Counter(value.change for value in one.changed).items()):
+            yield f"  {times:>6}  {change}"
         for newest in _newest(one.values):
             yield f"  {newest.grain:<7} {newest.start}  {_figure(newest)}  {_verdicts(newest)}"
 

@@ -17,7 +17,7 @@ def _row(**given: object) -> Record:
         "kpi_id": "deflection_rate", "grain": "day", "period_start": date(2026, 10, 3),
         "period_end": date(2026, 10, 4), "dimension": "", "dimension_value": "", "old": 0.25, "new": 0.5,
         "change": "restated", "unit": "ratio", "old_status": "computed", "new_status": "computed", "old_reason": "",
-        "new_reason": "", "why": "new rows in tickets.csv:7",
+        "new_reason": "", "why": "new rows in tickets.csv:7", "old_verdict": "met", "new_verdict": "met",
     }  # fmt: skip
     return row | given
 
@@ -51,6 +51,7 @@ def test_what_has_no_value_says_so_and_why() -> None:
         _row(old_status="immature", change="provisional", why=None),
         _row(new=None, new_status=None, new_reason=None, change="gone", why=None),
         _row(old=0.5, old_status="insufficient_data", change="status", why=None),
+        _row(old=0.5, old_verdict="", new_verdict="missed", change="verdict", why=None),
     )
     assert [line[2:] for line in told] == [
         ["25.0 %", "suppressed", "restated", REASON],
@@ -58,6 +59,7 @@ def test_what_has_no_value_says_so_and_why() -> None:
         ["25.0 % (still open)", "50.0 %", "provisional", "was still open"],
         ["25.0 %", "nothing", "gone", "told by one of the two only"],
         ["50.0 % (too few data)", "50.0 %", "status", "only its status differs"],
+        ["50.0 %", "50.0 %", "verdict", "no target -> missed"],
     ]
 
 

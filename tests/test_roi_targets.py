@@ -57,7 +57,7 @@ def test_verdicts_under_another_target(con: duckdb.DuckDBPyConnection) -> None:
     assert (len(found.values), len(found.changed)) == (4, 2)  # what is not available has no verdict to change
     assert con.execute("SELECT * FROM kpi.values").fetchall() == before
     text = "\n".join(target_lines([found]))
-    assert text.startswith("deflection_rate: at least 0.1 -> at least 0.22; 2 of 4 verdicts change\n")
+    assert text.startswith("deflection_rate: at least 0.1 -> at least 0.22, since 2026-01-01; 2 of 4 verdicts change\n")
     assert re.search(r" 2  met -> inconclusive", text)
     assert re.search(r"week +2026-09-07 +0.05 \(0.02 to 0.08\) ratio +stays missed", text)
 

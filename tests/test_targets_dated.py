@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -19,7 +20,7 @@ from pipeline.catalog.difference import difference
 from pipeline.catalog.hashes import definition_hash
 from pipeline.catalog.load import load_catalog
 from pipeline.catalog.model import AnyMetric, Catalog
-from pipeline.catalog.target import Target, in_force
+from pipeline.catalog.target import Target, in_force, read, written
 from pipeline.engine.editions import create_editions
 from pipeline.reports import charts, formats, rows, words
 from pipeline.reports.worse import worse
@@ -113,7 +114,7 @@ def test_a_value_that_cannot_be_judged_is_inconclusive_only_where_a_target_holds
     ("end", "status", "verdict"),
     [
         (date(2026, 5, 1), "computed", ""), (date(2026, 6, 1), "computed", "met"),
-        (date(2026, 6, 1), "not_available", "inconclusive"), (date(2026, 5, 1), "not_available", ""),
+        (date(2026, 6, 1), "immature", "inconclusive"), (date(2026, 6, 1), "not_available", ""),
     ],
 )  # fmt: skip
 def test_the_return_is_judged_by_date_too(end: date, status: str, verdict: str) -> None:
@@ -197,28 +198,48 @@ def test_the_line_of_the_target_steps_where_it_moved() -> None:
 
     last = aim(starts[-1].isoformat(), at_least="0.999")
     stepped = drawn(aim(starts[-2].isoformat(), at_least="0.99"), last)
-    assert stepped["x"] == [one.isoformat() for one in starts]
-    assert stepped["y"] == [*[None] * (len(series) - 2), 0.99, 0.999]
+    assert stepped["x"] == [*(one.isoformat() for one in starts), series[-1].end.isoformat()]
+    assert stepped["y"] == [*[None] * (len(series) - 2), 0.99, 0.999, 0.999]
+    assert stepped["name"] == "target: at least 99.9\u202f%; before, at least 99\u202f%"
     assert drawn(aim("2020-01-01", at_least="0.999"))["y"] == [0.999, 0.999]
 
 
-def test_another_target_judges_from_its_day_on() -> None:
-    """What if: values of periods before the target keep their verdicts, and the old target is that of the edition."""
-    catalog = aimed("deflection_rate", aim("2026-09-01", at_least="0.1"))
+@pytest.mark.parametrize(
+    ("kept", "verdicts", "line"),
+    [
+        (  # the edition was judged by a target that the catalogue does not have any more
+            [aim("2026-09-01", at_least="0.15"), aim("2027-01-01", at_least="0.9")], [("", ""), ("met", "missed")],
+            "deflection_rate: at least 0.15 -> at least 0.3, since 2026-09-01; 1 of 2 verdicts change",
+        ),
+        (  # one that is to come was no target yet, so every value is judged
+            [aim("2027-01-01", at_least="0.9")], [("", "missed"), ("met", "missed")],
+            "deflection_rate: no target -> at least 0.3; 2 of 2 verdicts change",
+        ),
+        (  # an edition of before kept none, so that of the catalogue is taken
+            None, [("", ""), ("met", "missed")],
+            "deflection_rate: at least 0.1 -> at least 0.3, since 2026-08-31; 1 of 2 verdicts change",
+        ),
+    ],
+)  # fmt: skip
+def test_another_target_judges_from_the_day_of_the_one_it_replaces(
+    kept: list[Target] | None, verdicts: list[tuple[str, str]], line: str
+) -> None:
+    """What if: values of periods before that day keep their verdicts; what held is told by the edition."""
+    notes = {} if kept is None else {"dated_targets": {"deflection_rate": written(kept)}}
+    assert kept is None or read(written(kept)) == tuple(kept)
     with empty() as con:
         create_editions(con)
-        con.execute("INSERT INTO kpi.editions (number, notes) VALUES (1, '{\"targets\": {\"deflection_rate\": "
-                    "\"at least 15 %\"}}')")  # fmt: skip
-        for start, end, word in (("2026-08-01", "2026-09-01", ""), ("2026-09-01", "2026-10-01", "met")):
+        con.execute("INSERT INTO kpi.editions (number, as_of, notes) VALUES (1, '2026-09-30', ?)", [json.dumps(notes)])
+        for start, end, word in (("2026-08-01", "2026-08-31", ""), ("2026-09-01", "2026-10-01", "met")):
             con.execute(
                 "INSERT INTO kpi.values (kpi_id, grain, period_start, period_end, dimension, dimension_value, value, "
                 "unit, interval_low, interval_high, status, verdict, first_edition) VALUES ('deflection_rate', "
                 "'month', ?, ?, '', '', 0.2, 'ratio', 0.18, 0.22, 'computed', ?, 1)", [start, end, word],
             )  # fmt: skip
+        catalog = aimed("deflection_rate", aim("2026-08-31", at_least="0.1"))
         (found,) = retarget(con, catalog, {"deflection_rate": Decimal("0.3")})
-    assert [(one.old, one.new) for one in found.values] == [("", ""), ("met", "missed")]
-    lines = list(target_lines([found]))
-    assert lines[0] == "deflection_rate: at least 15 % -> at least 0.3; 1 of 2 verdicts change"
+    assert [(one.old, one.new) for one in found.values] == verdicts
+    assert next(target_lines([found])) == line
 
 
 def test_a_catalogue_with_dated_targets_is_read(tmp_path: Path) -> None:

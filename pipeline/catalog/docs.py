@@ -59,7 +59,7 @@ def _overview(catalog: Catalog) -> Iterator[str]:
     yield "| KPI | Owner | Unit | Better | Target | Judged |"
     yield "|---|---|---|---|---|---|"
     for kpi_id, metric in catalog.metrics.items():
-        target = _target_value(metric.target, metric.unit) if metric.target else "none"
+        target = "; before ".join(_dated(metric)) or "none"
         owner, name = _owner(metric, catalog), f"[{_plain(metric.name)}](#{kpi_id})"
         yield f"| {name} | {owner} | {metric.unit} | {metric.direction} | {target} | {metric.cadence} |"
 
@@ -122,6 +122,13 @@ def _target(metric: AnyMetric) -> str:
         for one in reversed(metric.targets)
     )
     return "; before: ".join(told)
+
+
+def _dated(metric: AnyMetric) -> Iterator[str]:
+    """The targets, the newest first; with their days where there are several."""
+    for one in reversed(metric.targets):
+        told = _target_value(one, metric.unit)
+        yield f"{told} since {one.since.isoformat()}" if metric.earlier_targets else told
 
 
 def _target_value(target: Target, unit: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints
 
@@ -67,6 +68,12 @@ class _Metric(Strict):
     def targets(self) -> tuple[Target, ...]:
         """Every target there is, the oldest first."""
         return self.earlier_targets if self.target is None else (*self.earlier_targets, self.target)
+
+    def judged_by(self, targets: Sequence[Target]) -> Self:
+        """The same KPI with other targets, the oldest first."""
+        return self.model_copy(
+            update={"target": targets[-1] if targets else None, "earlier_targets": tuple(targets[:-1])}
+        )
 
     def target_on(self, day: date) -> Target | None:
         """The target that holds on a day; None before the first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Literal
@@ -37,6 +37,19 @@ class Target(Strict):
     def value(self) -> Decimal:
         """The value to reach or to stay under."""
         return Decimal(getattr(self, self.side))
+
+
+def written(targets: Sequence[Target]) -> list[dict[str, object]]:
+    """Targets as JSON has them, for an edition to keep."""
+    return [one.model_dump(mode="json", exclude_none=True) for one in targets]
+
+
+def read(kept: Sequence[Mapping[str, object]]) -> tuple[Target, ...]:
+    """Targets that an edition kept."""
+    texts: dict[str, Callable[[str], object]] = {"since": date.fromisoformat, "at_least": Decimal, "at_most": Decimal}
+    return tuple(
+        Target.model_validate({key: texts.get(key, str)(str(value)) for key, value in one.items()}) for one in kept
+    )
 
 
 def in_force(targets: Sequence[Target], day: date) -> Target | None:

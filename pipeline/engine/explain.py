@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -12,6 +13,7 @@ import duckdb
 from pipeline.catalog.headline import headlined
 from pipeline.catalog.model import Catalog, Metric, Percentile
 from pipeline.catalog.people import is_withheld
+from pipeline.catalog.target import read
 from pipeline.engine.course import course_of
 from pipeline.engine.editions import latest_edition
 from pipeline.engine.kinds import Look, kind_of
@@ -65,6 +67,8 @@ class Explanation:
     """Every period of the same slice, where that was asked for."""
     data_through: str = ""
     """The last day with data (ISO) of the edition."""
+    is_newest: bool = True
+    """Whether the rows are those that the edition was computed from: they are the ones held now."""
 
 
 def parse_period(text: str) -> Period:
@@ -110,7 +114,9 @@ def explain(
     metric = catalog.metrics[kpi_id]
     slice_of = _slice(kpi_id, metric, by)
     standing = edition_standing(con, as_of)
-    edition = int(str(standing["number"]))
+    edition, kept = int(str(standing["number"])), json.loads(str(standing["notes"]))
+    if "dated_targets" in kept:  # an edition of before is judged by those of the catalogue
+        metric = metric.judged_by(read(kept["dated_targets"].get(kpi_id, ())))
     held = f"{_HELD} AND first_edition <= {edition} AND coalesce(last_edition, {edition}) >= {edition}"
     asked = (
         parse_period(period)
@@ -125,7 +131,9 @@ def explain(
     explanation.history = _history(con, kpi_id, found, slice_of)
     if not metric.facts or is_withheld(published["reason"]):  # what was withheld shall not be read from the rows
         return explanation
-    look = _look(found, *slice_of, until=_day((latest_edition(con) or {})["as_of"]))
+    newest = latest_edition(con) or {}
+    explanation.is_newest = edition == newest["number"]
+    look = _look(found, *slice_of, until=_day(newest["as_of"]))
     explanation.look, explanation.sql = look, kind_of(metric).rows_sql(metric, look)
     explanation.from_rows = rows(con, explanation.sql)[0]
     explanation.files = _files(con, metric, found, *slice_of)
@@ -143,7 +151,7 @@ def edition_standing(con: duckdb.DuckDBPyConnection, as_of: str | None) -> Recor
     """
     told = rows(
         con,
-        "SELECT e.number, e.as_of, CAST(r.started_at AS DATE)::VARCHAR AS published FROM kpi.editions AS e "
+        "SELECT e.number, e.as_of, e.notes, CAST(r.started_at AS DATE)::VARCHAR AS published FROM kpi.editions AS e "
         "LEFT JOIN ledger.runs AS r USING (run_id) ORDER BY e.number",
     )
     if as_of is not None and re.fullmatch(r"\d{1,6}", as_of):
@@ -177,7 +185,7 @@ def _history(con: duckdb.DuckDBPyConnection, kpi_id: str, period: Period, of: tu
     """Each value the editions gave for one period and slice, and since which edition."""
     return rows(
         con,
-        "SELECT v.first_edition AS edition, v.value, v.status, v.definition_hash, r.why, "
+        "SELECT v.first_edition AS edition, v.value, v.status, v.verdict, v.definition_hash, r.why, "
         "r.edition IS NOT NULL AS is_restated FROM kpi.values AS v "
         "LEFT JOIN kpi.restatements AS r ON r.edition = v.first_edition AND r.kpi_id = v.kpi_id AND r.grain = v.grain "
         "AND r.period_start = v.period_start AND r.dimension = v.dimension AND r.dimension_value = v.dimension_value "

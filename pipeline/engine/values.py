@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pipeline.catalog.expressions import parse_measure
 from pipeline.catalog.hashes import definition_hashes
 from pipeline.catalog.model import Catalog, Formula, Metric
-from pipeline.catalog.people import is_withheld
 from pipeline.engine.kinds import kind_of
 from pipeline.engine.kinds.base import ROLLED, Floats, quotient
 from pipeline.engine.kinds.base import floats as _floats
@@ -273,16 +272,18 @@ def _tell_unknown(frame: pd.DataFrame, rows: _Rows, status: NDArray[Any], reason
 
 
 def judge(frame: pd.DataFrame, catalog: Catalog) -> NDArray[Any]:
-    """Judge published values anew by the targets of a catalogue; what is withheld has no verdict.
+    """Judge published values anew by the targets of a catalogue.
 
-    `frame` has the published columns kpi_id, period_end, value, interval_low, interval_high, status and reason.
+    `frame` has the published columns kpi_id, period_end, value, interval_low, interval_high and status.
     """
-    told = _verdicts(frame, _Rows.of(catalog, frame["kpi_id"], frame["period_end"]))
-    return np.where(frame["reason"].fillna("").map(is_withheld), "", told)
+    return _verdicts(frame, _Rows.of(catalog, frame["kpi_id"], frame["period_end"]))
 
 
 def _verdicts(frame: pd.DataFrame, rows: _Rows) -> NDArray[Any]:
-    """How each value stands against its target; one that cannot be judged is inconclusive."""
+    """How each value stands against its target; one that cannot be judged is inconclusive, and what is not known is not
+    judged at all."""
     value, low, high = (_floats(frame, name) for name in ("value", "interval_low", "interval_high"))
-    can_be_judged = (frame["status"] == "computed").to_numpy()
-    return verdict(np.where(can_be_judged, value, np.nan), low, high, rows.at_least, rows.at_most, exact=rows.by_point)
+    status = frame["status"].to_numpy()
+    value = np.where(status == "computed", value, np.nan)
+    told = verdict(value, low, high, rows.at_least, rows.at_most, exact=rows.by_point)
+    return np.where(status == "not_available", "", told)

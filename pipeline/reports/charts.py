@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from html import escape
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from pipeline.catalog.model import AnyMetric
 from pipeline.reports import formats, words
+from pipeline.reports.aims import aims_of, known
 from pipeline.reports.model import Chart, ChartRow, Note, Record, Value
 from pipeline.reports.shown import shown as as_shown
 from pipeline.reports.values import QUIET
@@ -94,7 +95,7 @@ def frame(rows: Sequence[Value], metric: AnyMetric, basis: Sequence[Value] | Non
     usual = _usual(rows if basis is None else basis, metric)
     inner = [row.value for row in rows if row.value is not None]
     inner += [row.high for row in rows if _leads(row, metric) and row.high is not None]
-    inner += [goal] if (goal := words.limit(metric)) is not None else []
+    inner += [float(aim.value) for aim in known(aims_of(rows, metric))]
     inner += [max(usual.lower, floor), min(usual.upper, ceiling)] if usual else []
     low, high = min(inner), max(inner)
     room = 0.5 * ((high - low) or abs(high) or 1.0)
@@ -172,17 +173,19 @@ def _level(rows: Sequence[Value], levels: Sequence[float], style: dict[str, Any]
 
 
 def _target(rows: Sequence[Value], metric: AnyMetric) -> dict[str, Any] | None:
-    """The target of each period as a line, which begins and steps where a target begins to hold."""
-    if metric.target is None:
-        return None
-    aims = [metric.target_on(row.end - timedelta(days=1)) for row in rows]
+    """The target of each period as a line, which begins and steps where a target begins to hold; it ends with the last
+    period, so that a target of that period alone is a line as well."""
+    aims = aims_of(rows, metric)
     style = {"color": "--target", "width": 1.5, "dash": "dash"}
+    if metric.target is None or not any(aims):
+        return None
+    name = f"target: {'; before, '.join(words.aimed(one, metric.unit) for one in known(reversed(aims)))}"
     if set(aims) == {metric.target}:
-        return _level(rows, [float(metric.target.value)], style, f"target: {words.target(metric)}")
-    x, y = [row.start.isoformat() for row in rows], [None if aim is None else float(aim.value) for aim in aims]
-    style |= {"shape": "hv"}
-    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": style, "hoverinfo": "skip",
-            "name": f"target: {words.target(metric)}"}  # fmt: skip
+        return _level(rows, [float(metric.target.value)], style, name)
+    x = [*(row.start.isoformat() for row in rows), rows[-1].end.isoformat()]
+    y = [None if aim is None else float(aim.value) for aim in (*aims, aims[-1])]
+    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": {**style, "shape": "hv"}, "hoverinfo": "skip",
+            "name": name}  # fmt: skip
 
 
 def _limits(rows: Sequence[Value], metric: AnyMetric, usual: XmR | None) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from datetime import date
 
 from pipeline.catalog.formulas import formula_line
 from pipeline.catalog.model import AnyMetric, Catalog
-from pipeline.catalog.target import Target
+from pipeline.catalog.target import Target, written
 from pipeline.catalog.units import things_of
 from pipeline.reports.formats import THIN, amount, day, figure, goal
 from pipeline.reports.model import Figure, Mark, Record, Value
@@ -123,10 +123,11 @@ def target(metric: AnyMetric) -> str:
     """The target in words."""
     if metric.target is None:
         return f"no number set; {metric.aim}" if metric.aim else "none set"
-    return _aimed(metric.target, metric.unit)
+    return aimed(metric.target, metric.unit)
 
 
-def _aimed(aim: Target, unit: str) -> str:
+def aimed(aim: Target, unit: str) -> str:
+    """One target in words, without its day."""
     return f"{aim.side.replace('_', ' ')} {goal(aim.value, unit)}"
 
 
@@ -136,15 +137,17 @@ def holding(metric: AnyMetric, day_told: date) -> AnyMetric:
     if held == metric.target:
         return metric
     before = metric.earlier_targets[: metric.earlier_targets.index(held)] if held else ()
-    coming = "; then ".join(f"{_aimed(one, metric.unit)} from {day(one.since)} on" for one in metric.targets
+    coming = "; then ".join(f"{aimed(one, metric.unit)} from {day(one.since)} on" for one in metric.targets
                             if one.since > day_told)  # fmt: skip
     aim = "; ".join(filter(None, (metric.aim, coming)))
     return metric.model_copy(update={"target": held, "earlier_targets": before, "aim": aim})
 
 
 def target_source(metric: AnyMetric) -> str:
-    """Who says the target, and since when it holds."""
-    return f"{metric.target.source}, since {day(metric.target.since)}" if metric.target else "none set"
+    """Who says the target, since when it holds, and what is to come."""
+    if metric.target is None:
+        return "none set"
+    return "; ".join(filter(None, (f"{metric.target.source}, since {day(metric.target.since)}", metric.aim)))
 
 
 def is_applicable(check: Record) -> bool:
@@ -152,12 +155,16 @@ def is_applicable(check: Record) -> bool:
     return not check["passed"] or not str(check["expected"]).startswith("not applicable")
 
 
-def targets_told(catalog: Catalog, as_of: str) -> dict[str, str]:
-    """The target of each KPI in words that holds on the last day with data (ISO), as an edition keeps it.
+def targets_told(catalog: Catalog, as_of: str) -> dict[str, dict[str, object]]:
+    """What an edition keeps of targets, which the hash of a definition does not cover.
 
-    The hash of a definition does not cover targets.
+    `targets` has the one of each KPI in words that holds on the last day with data (ISO), `dated_targets` all of them.
     """
-    return {kpi_id: target(holding(metric, date.fromisoformat(as_of))) for kpi_id, metric in catalog.metrics.items()}
+    day_told = date.fromisoformat(as_of)
+    return {
+        "targets": {kpi_id: target(holding(metric, day_told)) for kpi_id, metric in catalog.metrics.items()},
+        "dated_targets": {kpi_id: written(metric.targets) for kpi_id, metric in catalog.metrics.items()},
+    }
 
 
 def edition_status(roles: Sequence[Mark]) -> Mark:

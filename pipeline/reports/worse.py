@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from pipeline.catalog.model import AnyMetric
 from pipeline.reports import formats, sentences, words
+from pipeline.reports.aims import aims_of
 from pipeline.reports.answer import unsettled
 from pipeline.reports.model import Value, Worse, WorseLine
 from pipeline.reports.rows import Edition, kpi_href
@@ -130,8 +131,7 @@ def _turned(edition: Edition, kpi_id: str) -> str:
 
 def _is_moved(metric: AnyMetric, before: Value, now: Value) -> bool:
     """Return whether the target moved between two values, so that a verdict says nothing of how the value did."""
-    aims = [metric.target_on(one.end - timedelta(days=1)) for one in (before, now)]
-    return aims[0] != aims[1]
+    return len({*aims_of((before, now), metric)}) > 1
 
 
 def _usual(edition: Edition, kpi_id: str) -> str:

@@ -62,7 +62,7 @@ def _verdict(target: Target | None, metric: AnyMetric, row: Row) -> str:
     if target is None:
         return ""
     if row["status"] != "computed":
-        return "inconclusive"
+        return "" if row["status"] == "not_available" else "inconclusive"
     ends = [np.array([row[name]], dtype=float) for name in ("value", "interval_low", "interval_high")]
     told = verdict(*ends, **{target.side: float(target.value)}, exact=metric.interval == "exact")
     return str(told[0])
