@@ -92,7 +92,7 @@ def chart(kpi: Kpi, noted: Sequence[Point] = ()) -> Any:
     if kpi.limit is not None:
         since, level = date.fromisoformat(kpi.definition["target"]["since"]), float(kpi.limit)
         held = [one.period.end > since for one in points]
-        steps = days, [level if is_held else None for is_held in held], None
+        steps = [*days, points[-1].period.end.isoformat()], [*(level if one else None for one in held), level], None
         traces[f"target: {text.goal(kpi)}"] = _levels(days, [level]) if all(held) else steps
     if begun:
         traces["signal begins"] = (*_marks(begun)[:2], None)

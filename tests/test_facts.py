@@ -141,8 +141,9 @@ def test_an_answer_that_was_judged_is_that_of_who_held_its_session(con: Con) -> 
     targets = {"a": ("session", "s1"), "b": ("task", "t"), "c": ("call", "2"), "d": ("trace", "x"), "e": ("trace", "y"),
                "f": ("trace", "lost"), "g": (None, "s1"), "h": ("item", "t"), "i": ("session", None)}  # fmt: skip
     for metric in ("grounded", "safety_flag"):
-        fill(con, "scores", *({"score_id": f"{metric} {name}", "metric": metric, "target_type": kind, "target_id": one,
-                               "created_at": at(2)} for name, (kind, one) in targets.items()))  # fmt: skip
+        row = {"metric": metric, "label": "clear", "created_at": at(2)}
+        fill(con, "scores", *(row | {"score_id": f"{metric} {name}", "target_type": kind, "target_id": one}
+                              for name, (kind, one) in targets.items()))  # fmt: skip
     for fact, metric in {"evaluated_answers": "grounded", "screened_outputs": "safety_flag"}.items():
         found = rows_of(con, fact, "score_id, session_key, person_id")
         assert [row[1:] for row in found] == [
@@ -150,12 +151,27 @@ def test_an_answer_that_was_judged_is_that_of_who_held_its_session(con: Con) -> 
         ], fact  # fmt: skip
 
 
+def test_a_verdict_is_told_in_words_or_as_a_number_and_nothing_is_no_verdict(con: Con) -> None:
+    """Words count before the number; of a score with neither nobody knows whether it was grounded, or clear."""
+    told = {"a": ("grounded", None), "b": ("flagged", None), "c": ("no_claims", None), "d": (None, 1), "e": (None, 0.5),
+            "f": (None, None), "g": ("ungrounded", 1), "h": ("grounded", 0)}  # fmt: skip
+    for metric in ("grounded", "safety_flag"):
+        fill(con, "scores", *({"score_id": f"{metric[0]}{name}", "metric": metric, "label": label, "value": value,
+                               "created_at": at(2)} for name, (label, value) in told.items()))  # fmt: skip
+    answers = {row[0][1]: row[1:] for row in rows_of(con, "evaluated_answers", "score_id, has_claims, is_grounded")}
+    assert answers == {"a": (1, 1), "b": (1, 0), "c": (0, 0), "d": (1, 1), "e": (1, 0), "f": (0, 0), "g": (1, 0),
+                       "h": (1, 1)}  # fmt: skip
+    outputs = {row[0][1]: row[1] for row in rows_of(con, "screened_outputs", "score_id, is_flagged")}
+    assert outputs == {"a": 0, "b": 1, "c": 0, "d": 1, "e": 0, "g": 0, "h": 0}
+
+
 @pytest.mark.parametrize(("table", "days"), [("calls", "56"), ("tasks", "4"), ("sessions", "3456")])
 def test_who_was_judged_is_looked_up_again_where_it_may_have_changed(con: Con, table: str, days: str) -> None:
     """A session, a task, a call and a trace of it were judged on the 3rd to the 6th; one of another on the 7th."""
     targets = {3: ("session", "s1"), 4: ("task", "t1"), 5: ("call", "c1"), 6: ("trace", "x1"), 7: ("session", "s2")}
-    fill(con, "scores", *({"score_id": f"{day}", "metric": "grounded", "target_type": kind, "target_id": one,
-                           "created_at": at(day)} for day, (kind, one) in targets.items()))  # fmt: skip
+    judged = {"metric": "grounded", "label": "grounded"}
+    fill(con, "scores", *(judged | {"score_id": f"{day}", "target_type": kind, "target_id": one, "created_at": at(day)}
+                          for day, (kind, one) in targets.items()))  # fmt: skip
     held = {"calls": {"call_id": "c1", "trace_id": "x1", "kind": "model", "status": "ok"}, "tasks": {"task_id": "t1"},
             "sessions": {}}  # fmt: skip
     for name, row in held.items():

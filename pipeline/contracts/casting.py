@@ -18,6 +18,9 @@ _BLANK_POINTS = (
 BLANKS = "".join(map(chr, _BLANK_POINTS))
 """What Python and Unicode call white space, the zero-width space and the byte-order mark: nothing of it is content."""
 
+ADDRESS = "(mail address)"
+"""Stands for a mail address in words: pages tell words, and nobody is told by them."""
+_ADDRESS = r"""[^\s<>()\[\]"',;:@]+@([A-Za-z0-9-]+\.)+[A-Za-z]{2,}"""
 _AROUND = f"'^[{BLANKS}]+|[{BLANKS}]+$'"
 _FIRST_DAY, _LAST_DAY = "0001-01-01", "9999-12-31"
 """The days Python can hold as well; DuckDB's own range ends in the year 294247 and at infinity."""
@@ -81,6 +84,9 @@ def _normal(column: Column) -> str:
 
 def _typed(column: Column) -> str:
     text = quoted(text_name(column.name))
+    if column.type == "text":
+        hidden = f"regexp_replace({text}, {literal(_ADDRESS)}, {literal(ADDRESS)}, 'g')"
+        return f"CASE WHEN contains({text}, '@') THEN {hidden} ELSE nullif({text}, '') END"
     if column.column_type.is_text:
         return f"nullif({text}, '')"
     special = {"BIGINT": _whole, "TIMESTAMPTZ": _time, "DATE": _date}.get(column.sql_type)

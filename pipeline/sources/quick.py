@@ -92,6 +92,8 @@ def _quick_sql(column: Column, is_listed: bool) -> str:
         return (
             found if is_listed else f"CASE WHEN {is_plain_sql(text)} THEN pseudonym(lower(nfc_normalize({text}))) END"
         )
+    if column.type == "text":  # one with a mail address needs mending
+        return f"CASE WHEN {is_plain_sql(text)} AND NOT contains({text}, '@') THEN nfc_normalize({text}) END"
     if column.sql_type == "VARCHAR":
         return f"CASE WHEN {is_plain_sql(text)} THEN nfc_normalize({text}) END"
     return quick_value_sql(column, text)

@@ -40,7 +40,7 @@ class ColumnType:
 
 _ALL_TYPES = (
     ColumnType("id", "VARCHAR", "Identifier, as the source writes it"),
-    ColumnType("text", "VARCHAR", "Words"),
+    ColumnType("text", "VARCHAR", "Words; a mail address in them is not kept"),
     ColumnType("person", "VARCHAR", "A person, as a keyed pseudonym"),
     ColumnType("category", "VARCHAR", "One of the values listed"),
     ColumnType("flag", "BOOLEAN", "True or false"),
