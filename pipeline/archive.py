@@ -37,6 +37,7 @@ SELECT {key}, old.value AS old, new.value AS new, CASE WHEN old.status IS NULL T
 FROM old FULL JOIN new USING ({key}) LEFT JOIN causes USING (kpi_id, grain, period_start, dimension, dimension_value)
 WHERE old.value IS DISTINCT FROM new.value OR old.status IS DISTINCT FROM new.status
   OR old.definition_hash IS DISTINCT FROM new.definition_hash OR old.verdict IS DISTINCT FROM new.verdict
+  AND new.value IS NOT NULL
 ORDER BY ALL
 """
 """A value is restated where it was final or thin, as `kpi.restatements` has it; a provisional one was to change."""

@@ -16,6 +16,7 @@ import pytest
 from engine_room import CATALOG, empty, fill, value, values
 from test_reports_edition import edition
 
+from pipeline.archive import diff
 from pipeline.catalog.difference import difference
 from pipeline.catalog.hashes import definition_hash
 from pipeline.catalog.load import load_catalog
@@ -240,6 +241,27 @@ def test_another_target_judges_from_the_day_of_the_one_it_replaces(
         (found,) = retarget(con, catalog, {"deflection_rate": Decimal("0.3")})
     assert [(one.old, one.new) for one in found.values] == verdicts
     assert next(target_lines([found])) == line
+
+
+def test_editions_that_differ_by_verdicts_alone_are_told_apart() -> None:
+    """Met, then missed: the value stands and its verdict does not; of what has no value there is none to tell."""
+    with empty() as con:
+        create_editions(con)
+        con.execute("INSERT INTO kpi.editions (number, as_of, run_id, notes) VALUES (1, '2026-09-30', 1, '{}'), "
+                    "(2, '2026-09-30', 2, '{}')")  # fmt: skip
+        for kpi_id, value, old, new in (("deflection_rate", 0.2, "met", "missed"), ("mttr", None, "inconclusive", "")):
+            for word, first, last in ((old, 1, 1), (new, 2, None)):
+                con.execute(
+                    "INSERT INTO kpi.values (kpi_id, grain, period_start, period_end, dimension, dimension_value, value, "
+                    "unit, status, verdict, definition_hash, first_edition, last_edition) VALUES (?, 'month', "
+                    "'2026-09-01', '2026-10-01', '', '', ?, 'ratio', ?, ?, 'h', ?, ?)",
+                    [kpi_id, value, "not_available" if value is None else "computed", word, first, last],
+                )
+        found = diff(con, 1, 2)
+        same = diff(con, 2, 2)
+    assert found.counts == (("deflection_rate", "verdict", 1),)
+    assert [(row["old_verdict"], row["new_verdict"]) for row in found.values] == [("met", "missed")]
+    assert same.counts == ()
 
 
 def test_a_catalogue_with_dated_targets_is_read(tmp_path: Path) -> None:
