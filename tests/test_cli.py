@@ -321,6 +321,26 @@ def test_a_verdict_stands_beside_its_target() -> None:
     assert "target: none set\nverdict: no target" in _explained(62 / 252, {}, verdict="", target=False)
 
 
+def test_an_explanation_tells_the_target_of_its_edition(tmp_path: Path) -> None:
+    """At most 15 % judged the first edition and at most 20 % the second, whatever the catalogue says meanwhile."""
+    project = Project.new(tmp_path / "project")
+    _write(project, "deployments-1.csv", GOOD)
+    catalog = project.root / "metrics_catalog.yaml"
+    texts = [
+        catalog.read_text(encoding="utf-8").replace("{at_most: 0.15,", f"{{at_most: {one},") for one in (0.15, 0.2)
+    ]
+    asked = ("explain", "change_failure_rate", "--exports", _exports(project))
+    for text in texts:
+        catalog.write_text(text, encoding="utf-8")
+        project.roi("nightly", "--exports", _exports(project))
+    catalog.write_text(texts[0].replace("at_most: 0.15,", "at_most: 0.4,"), encoding="utf-8")
+    first, second = (project.roi(*asked, "--as-of", number).stdout for number in ("1", "2"))
+    assert "target              at most 15\u202f% (" in first
+    assert "rows                as they are held now, not as edition 1 had them" in first
+    assert "target              at most 20\u202f% (" in second
+    assert "as they are held now" not in second
+
+
 def test_two_editions_are_told_apart(tmp_path: Path) -> None:
     """A deployment that came late changes the day's count from 1 to 2, and nothing of the day before."""
     project = Project.new(tmp_path / "project")

@@ -252,8 +252,8 @@ def test_editions_that_differ_by_verdicts_alone_are_told_apart() -> None:
         for kpi_id, value, old, new in (("deflection_rate", 0.2, "met", "missed"), ("mttr", None, "inconclusive", "")):
             for word, first, last in ((old, 1, 1), (new, 2, None)):
                 con.execute(
-                    "INSERT INTO kpi.values (kpi_id, grain, period_start, period_end, dimension, dimension_value, value, "
-                    "unit, status, verdict, definition_hash, first_edition, last_edition) VALUES (?, 'month', "
+                    "INSERT INTO kpi.values (kpi_id, grain, period_start, period_end, dimension, dimension_value, "
+                    "value, unit, status, verdict, definition_hash, first_edition, last_edition) VALUES (?, 'month', "
                     "'2026-09-01', '2026-10-01', '', '', ?, 'ratio', ?, ?, 'h', ?, ?)",
                     [kpi_id, value, "not_available" if value is None else "computed", word, first, last],
                 )
