@@ -186,14 +186,17 @@ def _hint(whole: str, reason: str, *, is_every: bool) -> str:
 def held_files(con: duckdb.DuckDBPyConnection, name: str | None = None) -> list[HeldFile]:
     """The files with open quarantine, or only those that `name` names; raises ConfigurationError when there is none.
 
-    It may be a path, the end of a path, the beginning of a hash, or the number of a load.
+    It may be a path, the end of a path, the beginning of a hash, or the number of a load. Of a content that came under
+    several names each will do, and so does that of the packed file.
     """
     found = con.execute(
         """SELECT DISTINCT f.name, f.file_hash, f.source, f.status = 'quarantined'
            FROM ledger.open_quarantine AS q JOIN ledger.files AS f USING (file_hash)
-           WHERE $name IS NULL OR f.name = $name OR ends_with(f.name, '/' || $name) OR q.load_id::VARCHAR = $name
-             OR (len($name) >= 8 AND starts_with(f.file_hash, $name)) ORDER BY ALL""",
-        {"name": name},
+           WHERE $name IS NULL OR q.load_id::VARCHAR = $name
+             OR (len($name) >= 8 AND starts_with(f.file_hash, $name))
+             OR f.file_hash IN (SELECT file_hash FROM ledger.arrivals WHERE ends_with('/' || name, '/' || $plain))
+           ORDER BY ALL""",
+        {"name": name, "plain": name and name.removesuffix(".gz")},
     ).fetchall()
     if name is not None and not found:
         raise ConfigurationError("Nothing of it is quarantined.", [_unknown(con, name)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import os
 import re
@@ -453,6 +454,24 @@ def test_mended_and_refused_in_one_run_are_settled_too(nights: Nights) -> None:
     write(nights.exports, "mended/helpdesk.csv", ["T-9,2026-10-09 09:00:00,a,"], COLUMNS)
     nights.night(TICKETS)
     assert nights.con.execute("SELECT count(*) FROM core.contacts").fetchall() == [(9,)]
+    assert ledger_of.still_quarantined(nights.con) == (0, 0)
+
+
+def test_what_came_under_two_names_is_found_and_mended_by_any_of_them(nights: Nights) -> None:
+    """One content, once packed: `mended/` under one name closes it; a whole newer file has to replace both."""
+    rows = [f"T-{i},2026-10-0{i} 09:00:00,a," for i in range(1, 9)]
+    first = write(nights.exports, "helpdesk-1.csv", [*rows, "T-9,never,a,"], COLUMNS)
+    with gzip.open(nights.exports / "helpdesk-2.csv.gz", "wb") as packed:
+        packed.write(first.read_bytes())
+    nights.night(TICKETS)
+    (held,) = held_files(nights.con)
+    names = ("helpdesk-1.csv", "helpdesk-2.csv", "helpdesk-2.csv.gz")
+    assert [held_files(nights.con, name) for name in names] == [[held]] * 3
+    first.write_text(first.read_text(encoding="utf-8").replace("never", "2026-10-09 09:00:00"), encoding="utf-8")
+    nights.night(TICKETS)
+    assert ledger_of.still_quarantined(nights.con) == (0, 1)
+    write(nights.exports, "mended/helpdesk-2.csv", ["T-9,2026-10-09 09:00:00,a,"], COLUMNS)
+    nights.night(TICKETS)
     assert ledger_of.still_quarantined(nights.con) == (0, 0)
 
 

@@ -16,7 +16,7 @@ import pytest
 from test_reports_edition import AS_OF, edition, unknown
 from test_reports_pages import parsed
 
-from pipeline.reports import EditionData, formats, render, words
+from pipeline.reports import EditionData, formats, lineage, render, words
 from pipeline.reports.kpis import kpi_page
 from pipeline.reports.rows import Edition, kpi_row
 from pipeline.reports.values import began, index
@@ -369,6 +369,8 @@ def test_the_run_page_tells_open_files_from_mended_ones(data: EditionData, tmp_p
     said = said_on(tmp_path / "run.html")
     assert "1 file was mended: a newer one of the same name replaced it" in said
     assert "mended: replaced by a newer odd/truncated.csv (it was incomplete: no final newline)" in said
+    in_part = {**part, "quarantined": 1, "status": "loaded", "mended_by": "mended/part.csv", "reason": "2 times twice"}
+    assert lineage.reason(in_part) == "mended: replaced by a newer mended/part.csv; 2 times twice"
     assert "sources probe" not in said
     assert "mend the rows in the export, put it back under the same name, run make nightly" in said
     csv_text = (tmp_path / "data" / "quarantine.csv").read_text(encoding="utf-8")

@@ -104,11 +104,14 @@ def still_open(source: Record) -> int:
 
 
 def reason(load: Record) -> str:
-    """Why a file was refused, or what is to be said of it; first that a newer one has mended it."""
+    """Why a file was refused, or what it was warned of; first that a newer one has mended it."""
     told = str(load["reason"] or "")
     if not load.get("mended_by"):
         return told
-    return f"mended: replaced by a newer {load['mended_by']}" + (f" (it was {told})" if told else "")
+    mended = f"mended: replaced by a newer {load['mended_by']}"
+    if not told:
+        return mended
+    return f"{mended} (it was {told})" if load["status"] == "quarantined" else f"{mended}; {told}"
 
 
 def refused(row: Record) -> str:

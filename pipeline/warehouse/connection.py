@@ -43,7 +43,8 @@ CREATE OR REPLACE VIEW ledger.superseded AS
         OR new.name = 'mended/' || old.name AND new.run_id >= old.run_id)
     AND new.file_hash <> old.file_hash
     AND new.file_hash IN (SELECT file_hash FROM ledger.files WHERE status = 'loaded')
-  GROUP BY old.file_hash HAVING count(*) FILTER (WHERE new.name IS NULL) = 0;
+  GROUP BY old.file_hash
+  HAVING bool_and(new.name IS NOT NULL) OR bool_or(new.name = 'mended/' || old.name);
 CREATE OR REPLACE VIEW ledger.open_quarantine AS
   SELECT * FROM ledger.quarantine WHERE file_hash NOT IN (SELECT file_hash FROM ledger.superseded);
 CREATE OR REPLACE VIEW ledger.counted_quarantine AS
@@ -52,7 +53,9 @@ CREATE OR REPLACE VIEW ledger.counted_quarantine AS
   FROM ledger.open_quarantine AS q JOIN ledger.loads AS l USING (load_id);
 """
 """`left_out` are rows that the `where` of a mapping left out, on top of rows_in; NULL in loads from before they were
-counted. `reading` tells how the mapping read the rows of a file; NULL of files taken in before that was kept."""
+counted. `reading` tells how the mapping read the rows of a file; NULL of files taken in before that was kept.
+
+A content is superseded once a newer file replaced it under each of its names, or `mended/` under any of them."""
 
 
 def open_warehouse(
