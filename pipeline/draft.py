@@ -61,6 +61,13 @@ class Seen:
     """Share of the rows of the file that have a value of their own there."""
     days: tuple[str, ...] = ()
     """Where times have a local form, the days of all rows."""
+    is_typed: bool = False
+    """Its values are no texts, as in Parquet."""
+
+    @property
+    def text(self) -> str:
+        """The column as SQL names its text."""
+        return f"{self.sql}::varchar" if self.is_typed else self.sql
 
     @property
     def is_unique(self) -> bool:
@@ -186,7 +193,10 @@ def _seen(con: duckdb.DuckDBPyConnection, name: str) -> Seen:
         days = tuple(
             day for (day,) in con.execute(f"SELECT DISTINCT regexp_extract(value, '^\\S+') {filled}").fetchall()
         )
-    return Seen(name, values, _named(con, name), own, days)
+    ((is_typed,),) = con.execute(
+        f"SELECT coalesce(any_value(typeof({identifier(name)})), '') <> 'VARCHAR' FROM raw"
+    ).fetchall()
+    return Seen(name, values, _named(con, name), own, days, is_typed)
 
 
 def _named(con: duckdb.DuckDBPyConnection, name: str) -> str:
@@ -236,15 +246,16 @@ def _is_id_of(table: Table, column: Column) -> bool:
 def _guess(column: Column, seen: Seen) -> Guess | None:
     """How a column is filled from one of the export, None when the values are of another kind."""
     if column.column_type.is_moment:
-        return time_guess(seen.sql, seen.values, seen.days)
+        return time_guess(seen.sql, seen.values, seen.days, handed_on=seen.text)
     if column.type == "flag":
-        return flag_guess(seen.sql, seen.values)
+        return flag_guess(seen.text, seen.values)
     if not column.column_type.is_number:
         is_told = column.type == "person" and likeness(column.name, seen.name) < LEAST_LIKENESS
         return Guess((Way(seen.sql, "addresses of mail by its values" if is_told else ""),))
     found = number_guess(seen.sql, seen.values, is_whole=column.sql_type == "BIGINT")
-    odd = seen.sql if found and found.is_odd else ""
-    return found and replace(found, ways=tuple(in_unit(column, seen.name, way, handed_on=odd) for way in found.ways))
+    return found and replace(
+        found, ways=tuple(in_unit(column, seen.name, way, handed_on=seen.text) for way in found.ways)
+    )
 
 
 def _fit(table: Table, matches: Sequence[Match]) -> tuple[float, int]:
@@ -325,10 +336,10 @@ def _counted_twice(match: Match, columns: Sequence[Seen]) -> tuple[str, ...]:
     cached = [one for one in columns if _CACHED.search(one.name) and one != match.seen]
     if match.column.name != "tokens_in_uncached" or not cached or "cach" in match.seen.name.lower():
         return ()
-    names, text = " and ".join(one.name for one in cached), match.seen.sql
+    names, seen = " and ".join(one.name for one in cached), match.seen
     less = "".join(f" - coalesce(try_cast({one.sql} as bigint), 0)" for one in cached)
-    told = _scalar(f"coalesce((try_cast({text} as bigint){less})::varchar, {text})")
-    why = f"{match.seen.name} may hold the cached input of {names} too, and then it counts twice; if so take this:"
+    told = _scalar(f"coalesce((try_cast({seen.sql} as bigint){less})::varchar, {seen.text})")
+    why = f"{seen.name} may hold the cached input of {names} too, and then it counts twice; if so take this:"
     return why, f"tokens_in_uncached: {told}"
 
 

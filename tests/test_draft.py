@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -232,7 +233,7 @@ def test_a_few_bad_rows_hide_no_column(tmp_path: Path) -> None:
         'coalesce((try_cast("Duration (ms)" as double) / 1000)::varchar, "Duration (ms)")  # milliseconds by its '
         "name, 1 of 30 values"
     )
-    assert 'try_cast("Cost (cents)" as decimal(38, 14)) / 100' in told["cost_reported"]
+    assert 'try_cast("Cost (cents)" as decimal(28, 10)) * 0.01' in told["cost_reported"]
     assert told["person_id"] == '"Nutzer"  # addresses of mail by its values'
     assert "latency_s from Duration (ms): milliseconds by its name, 1 of 30 values is of another kind and will be "\
         "refused" in made.guesses  # fmt: skip
@@ -252,6 +253,45 @@ def test_the_bad_rows_alone_are_refused_by_a_draft(tmp_path: Path) -> None:
     (table,) = found["tables"]
     assert (found["source"], table["rows"], table["bad"]) == ("torwart_csv", 30, 5)
     assert sorted(one["first_line"] for one in table["reasons"]) == [4, 7, 11, 13, 22]
+
+
+def test_a_draft_of_a_clean_file_refuses_the_bad_rows_of_a_later_one(tmp_path: Path) -> None:
+    """Drafted without any odd value: the same expressions hand on what a later file has in their place."""
+    names = {"Duration (ms)": "timeout", "Cost (cents)": "free"}
+    clean = draft(gateway(tmp_path / "torwart_2026-10.csv", {}), source="torwart_csv").yaml
+    lines = [line.strip().partition(": ")[2].partition("  # ")[0].strip("'") for line in clean.splitlines()]
+    for name, odd in names.items():
+        (told,) = [line for line in lines if f'"{name}"' in line and "try_cast" in line]
+        assert read(told.replace(f'"{name}"', "x"), odd) == [odd]
+    assert read(told.replace('"Cost (cents)"', "x"), "0.29", "19.99") == ["0.002900000000", "0.199900000000"], "exact"
+    seconds = time_guess("x", ["1790841600"] * 3)
+    assert seconds is not None
+    assert read(seconds.ways[0].expression, "soon") == ["soon"]
+
+
+def test_a_draft_of_parquet_reads_columns_that_are_no_texts(tmp_path: Path) -> None:
+    """Numbers in milliseconds and cents, Unix seconds and a flag of 1 and 0, each of a type of its own."""
+    path = tmp_path / "calls.parquet"
+    with duckdb.connect() as con:
+        columns = "'c' || i AS call_id, 1790841600 + i AS started_at, 1200::INTEGER AS latency_ms, 3.5 AS cost_cents, "\
+            "(i % 2)::TINYINT AS is_batch, 90 AS prompt_tokens, 40 AS cached_tokens"  # fmt: skip
+        con.execute(f"COPY (SELECT {columns} FROM range(1, 5) AS r(i)) TO '{path}'")
+        text = draft(path, source="mine").yaml
+        told = {}
+        for line in text.splitlines():
+            name, _, rest = line.strip().removeprefix("# ").partition(": ")
+            if rest.startswith('"') and "(" in rest and "null" not in rest:
+                told[name] = json.loads(rest.partition("  # ")[0])
+        values = con.execute(
+            f"SELECT {', '.join(f'({told[name]})::VARCHAR AS {name}' for name in told)} FROM '{path}' LIMIT 1"
+        ).fetchall()
+    assert dict(zip(told, values[0], strict=True)) == {
+        "started_at": "2026-10-01 08:00:01+00",
+        "latency_s": "1.2",
+        "cost_reported": "0.035000000000",
+        "is_batch": "true",
+        "tokens_in_uncached": "50",
+    }
 
 
 def test_more_than_a_tenth_of_odd_values_is_another_kind() -> None:

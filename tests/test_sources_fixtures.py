@@ -176,7 +176,8 @@ def test_a_draft_is_a_mapping_that_binds(tmp_path: Path) -> None:
     assert (made.reader, made.table) == ("csv", "contacts")
     assert {"created_at", "requester_id", "topic"} <= set(made.matched)
     assert {"is_eligible", "ai_involved"} <= set(made.missing)
-    assert 'created_at: "to_timestamp(try_cast(opened as double))"  # Unix seconds by its values' in made.yaml
+    opened = 'created_at: "coalesce(to_timestamp(try_cast(opened as double))::varchar, opened)"  # Unix seconds by its '
+    assert opened + "values" in made.yaml
     assert "# Texts of people, better not read: body" in made.yaml
     (tmp_path / "maps").mkdir()
     (tmp_path / "maps" / "helpdesk.yaml").write_text(made.yaml, encoding="utf-8")
@@ -202,10 +203,14 @@ PRICE = (
 @pytest.mark.parametrize(
     ("name", "text", "line"),
     [
-        ("calls.jsonl", CALL, 'latency_s: "try_cast(latency_ms as double) / 1000"  # milliseconds by its name'),
-        ("calls.jsonl", CALL, 'cost_reported: "try_cast(cost_cents as decimal(38, 14)) / 100"  # cents by its name'),
+        ("calls.jsonl", CALL, 'latency_s: "coalesce((try_cast(latency_ms as double) / 1000)::varchar, latency_ms)"'
+         "  # milliseconds by its name"),
+        ("calls.jsonl", CALL,
+         'cost_reported: "coalesce((try_cast(cost_cents as decimal(28, 10)) * 0.01)::varchar, cost_cents)"'
+         "  # cents by its name"),
         ("prices.json", PRICE,
-         'price: "try_cast(price_per_1k as decimal(38, 14)) / 1000"  # per thousand by its name'),
+         'price: "coalesce((try_cast(price_per_1k as decimal(28, 10)) * 0.001)::varchar, price_per_1k)"'
+         "  # per thousand by its name"),
         ("prices.json", PRICE, "records: $.data.rows"),
     ],
 )  # fmt: skip

@@ -48,21 +48,19 @@ class Guess:
 
     ways: tuple[Way, ...]
     doubt: str = ""
-    is_odd: bool = False
-    """Some of the numbers are none."""
 
 
-def time_guess(column: str, values: Sequence[str], days: Iterable[str] = ()) -> Guess | None:
+def time_guess(column: str, values: Sequence[str], days: Iterable[str] = (), *, handed_on: str = "") -> Guess | None:
     """How the times or days of a column (as SQL names it) are written, None when they are neither.
 
     `days` are all days of the file where `values` are only its first ones: a 20th settles what comes first.
+    `handed_on` is its text, where the column is none.
     """
     unix = ((r"\d{10}(\.\d+)?", "", "Unix seconds"), (r"\d{13}", " / 1000", "Unix milliseconds"))
     for pattern, divisor, note in unix:
         fit = _fitting(values, partial(re.fullmatch, pattern))
         if values and fit:
-            told = f"to_timestamp(try_cast({column} as double){divisor})"
-            told = told if fit == len(values) else f"coalesce({told}::varchar, {column})"
+            told = f"coalesce(to_timestamp(try_cast({column} as double){divisor})::varchar, {handed_on or column})"
             return Guess((Way(told, _noted(f"{note} by its values", fit, values)),))
     if fit := _fitting(values, _ISO.match):
         return Guess((Way(column, _noted("", fit, values)),))
@@ -140,7 +138,7 @@ def number_guess(column: str, values: Sequence[str], *, is_whole: bool) -> Guess
     decimal = 0 if is_whole else _fitting(values, _DECIMAL_COMMA.fullmatch)
     fit = max(plain, decimal, thousands)
     if not fit or plain == fit:
-        return Guess((Way(column, _noted("", fit, values)),), is_odd=fit < len(values)) if fit else None
+        return Guess((Way(column, _noted("", fit, values)),)) if fit else None
     ways = []
     if decimal == fit:
         ways.append((f"replace(replace({column}, '.', ''), ',', '.')", "decimal commas by its values"))
@@ -148,7 +146,7 @@ def number_guess(column: str, values: Sequence[str], *, is_whole: bool) -> Guess
         ways.append((f"replace({column}, ',', '')", "commas between thousands by its values"))
     doubt = "a comma may begin decimals or set thousands apart, for three digits follow each"
     noted = tuple(Way(told, _noted(note, fit, values)) for told, note in ways)
-    return Guess(noted, doubt if len(ways) > 1 else "", is_odd=fit < len(values))
+    return Guess(noted, doubt if len(ways) > 1 else "")
 
 
 def _is_number(value: str) -> bool:
@@ -159,32 +157,29 @@ def _is_number(value: str) -> bool:
     return True
 
 
-def in_unit(column: Column, name: str, way: Way, *, handed_on: str = "") -> Way:
+def in_unit(column: Column, name: str, way: Way, *, handed_on: str) -> Way:
     """A number in the unit of its column, by the unit at the end of the name of the other.
 
-    `handed_on` is the column as SQL names it where some of its values are no numbers: they are refused as they are.
+    `handed_on` is the column as SQL names its text: a value of it that is no number is refused as it is.
     """
-    for pattern, kinds, formula, note in _UNITS:
+    for pattern, kinds, cast, factor, note in _UNITS:
         if column.type in kinds and re.search(pattern, in_words(name), re.IGNORECASE):
-            told = f"try_cast({way.expression} as {_cast(column)}) {formula}"
-            told = f"coalesce(({told})::varchar, {handed_on})" if handed_on else told
+            told = f"coalesce((try_cast({way.expression} as {cast}) {factor})::varchar, {handed_on})"
             return Way(told, ", ".join(filter(None, [note, way.note])))
     return way
 
 
 _UNITS = (
-    (r"(_|^)(ms|millis|milliseconds)$|[a-z]Ms$", ("seconds",), "/ 1000", "milliseconds by its name"),
-    (r"(_|^)(ms|millis|milliseconds)$|[a-z]Ms$", ("minutes",), "/ 60000", "milliseconds by its name"),
-    (r"(_|^)(s|sec|secs|seconds)$", ("milliseconds",), "* 1000", "seconds by its name"),
-    (r"(_|^)(s|sec|secs|seconds)$", ("minutes",), "/ 60", "seconds by its name"),
-    (r"cents?(_|$)", ("money", "price"), "/ 100", "cents by its name"),
-    (r"per_?(1k|1000|thousand)", ("price",), "/ 1000", "per thousand by its name"),
-    (r"per_?(1m|million|mtok)", ("price",), "/ 1000000", "per million by its name"),
+    (r"(_|^)(ms|millis|milliseconds)$|[a-z]Ms$", ("seconds",), "double", "/ 1000", "milliseconds by its name"),
+    (r"(_|^)(ms|millis|milliseconds)$|[a-z]Ms$", ("minutes",), "double", "/ 60000", "milliseconds by its name"),
+    (r"(_|^)(s|sec|secs|seconds)$", ("milliseconds",), "double", "* 1000", "seconds by its name"),
+    (r"(_|^)(s|sec|secs|seconds)$", ("minutes",), "double", "/ 60", "seconds by its name"),
+    (r"cents?(_|$)", ("money", "price"), "decimal(28, 10)", "* 0.01", "cents by its name"),
+    (r"per_?(1k|1000|thousand)", ("price",), "decimal(28, 10)", "* 0.001", "per thousand by its name"),
+    (r"per_?(1m|million|mtok)", ("price",), "decimal(28, 10)", "* 0.000001", "per million by its name"),
 )  # fmt: skip
-
-
-def _cast(column: Column) -> str:
-    return "decimal(38, 14)" if column.type in ("money", "price", "minutes") else "double"
+"""Units by name: of which kinds of columns, as what they are read, and the factor. Money stays a decimal, and exact:
+a quotient is floating point."""
 
 
 def are_addresses(values: Sequence[str]) -> bool:
