@@ -211,10 +211,10 @@ def no_exports(settings: Settings) -> list[Problem]:
     from pipeline.warehouse.receive import UNREADABLE
 
     if settings.root.is_relative_to(settings.exports):
-        hint = "a folder inside of it, or elsewhere, that holds the exports alone: make nightly EXPORTS=dir"
+        hint = f"a folder inside of it, or elsewhere, that holds the exports alone: {settings.running_elsewhere}"
         return [Problem(str(settings.exports), "S008", f"holds the project itself; expected {hint}")]
     if not settings.exports.is_dir():
-        hint = "run `make sample`, or name your folder: make nightly EXPORTS=dir"
+        hint = f"run `{settings.sampling}`, or name your folder: {settings.running_elsewhere}"
         return [Problem(str(settings.exports), "S003", f"is not a folder of exports; {hint}")]
     if not os.access(settings.exports, os.R_OK | os.X_OK):
         return [Problem(str(settings.exports), "S003", UNREADABLE)]

@@ -26,7 +26,7 @@ def with_warehouse(chosen: Settings) -> Settings:
     if not chosen.warehouse.exists():
         if not chosen.exports.is_dir() and not chosen.is_sample:
             raise RoiError(f"There is no folder {chosen.exports}, and no edition of it; expected a folder of exports.")
-        first = ", which makes one of the sample, or make nightly EXPORTS=dir for exports of your own"
+        first = f", which makes one of the sample, or {chosen.running_elsewhere} for exports of your own"
         raise RoiError(
             f"There is no edition yet: {chosen.warehouse} does not exist. Run {chosen.running} first"
             f"{first if chosen.is_sample else ''}."

@@ -10,7 +10,7 @@ SAMPLE_EXPORTS = "data/exports/sample"
 UNNAMED = "EXPORTS"
 """Stands for a folder that is not to be named, as on pages that may be handed on."""
 
-_TARGETS = {"nightly": "nightly", "rebuild": "nightly --rebuild"}
+_TARGETS = {"nightly": "nightly", "rebuild": "nightly --rebuild", "sample": "sample"}
 """Targets of the Makefile as words of `roi`."""
 
 

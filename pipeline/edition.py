@@ -154,6 +154,7 @@ def collect(
         roi=result,
         bill=found[0] if found else None,
         targets=_moved_targets(con),
+        by_make=ledger.commands(con).by_make,
     )
 
 

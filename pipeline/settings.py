@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,6 +52,16 @@ class Settings:
     def running(self) -> str:
         """The command that makes the next edition of this warehouse."""
         return self.commands.make("nightly")
+
+    @property
+    def sampling(self) -> str:
+        """The command that writes the sample's exports."""
+        return replace(self.commands, exports=SAMPLE_EXPORTS).make("sample")
+
+    @property
+    def running_elsewhere(self) -> str:
+        """The command that makes an edition of another folder of exports, `dir`."""
+        return replace(self.commands, exports="dir").make("nightly")
 
     @property
     def catalog(self) -> Path:

@@ -433,7 +433,16 @@ def test_advice_in_a_folder_without_makefile_is_what_can_be_typed_there(tmp_path
         assert "is not there, and the pseudonyms in " in done.stdout + done.stderr
         assert "a new pseudonym: roi nightly --rebuild --exports exports\n" in done.stdout + done.stderr
     assert not (project.root / "data" / "secrets" / "pseudonym.key").exists()
-    project.roi("nightly", "--rebuild", "--exports", exports)
+    (exports / "c.csv").write_text(f"{HEADER}\n{GOOD[0].replace('success', 'failed')}\n", "utf-8")
+    project.roi("nightly", "--rebuild", "--exports", exports, exit_code=3)
+    (entry,) = project.json("quarantine", "list", "--exports", exports)
+    assert entry["next_step"].endswith("put it into the file it came from, and roi nightly --rebuild --exports exports")
+    page = " ".join((project.reports / "run.html").read_text(encoding="utf-8").split())
+    assert "put it back under the same name, run roi nightly --exports exports" in page
+    sample = project.roi("nightly", exit_code=1).stderr
+    assert "run `roi sample`, or name your folder: roi nightly --exports dir" in sample
+    none = project.roi("explain", "mttr", exit_code=1).stderr
+    assert "Run roi nightly first, which makes one of the sample, or roi nightly --exports dir for exports of" in none
 
 
 def _two_files(tmp_path: Path) -> tuple[Project, Path]:

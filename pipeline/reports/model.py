@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pipeline.catalog.people import is_withheld
-from pipeline.commands import UNNAMED, Commands
+from pipeline.commands import SAMPLE_EXPORTS, UNNAMED, Commands
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +70,8 @@ class EditionData:
     """Telemetry against the invoice of the newest month that has one."""
     targets: list[Record] = field(default_factory=list)
     """Targets that an edition told otherwise than the one before it, the newest first: edition, kpi_id, old, new."""
+    by_make: bool = True
+    """The project that the pages are of has a Makefile."""
 
     @property
     def is_sample(self) -> bool:
@@ -79,7 +81,7 @@ class EditionData:
     @property
     def commands(self) -> Commands:
         """The commands about its warehouse; a folder that pages do not name is left to be put in."""
-        return Commands() if self.is_sample else Commands(str(self.edition.get("exports") or UNNAMED))
+        return Commands(SAMPLE_EXPORTS if self.is_sample else str(self.edition.get("exports") or UNNAMED), self.by_make)
 
     @property
     def quarantined(self) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 import duckdb
 
@@ -252,12 +253,18 @@ def bind_folder(con: duckdb.DuckDBPyConnection, folder: str) -> str | None:
 
 def commands(con: duckdb.DuckDBPyConnection) -> Commands:
     """The commands about this warehouse; of one that is bound to no folder yet they name none."""
+    about = Commands(by_make=_has_makefile(con))
     sql = "SELECT count(*) FROM duckdb_tables() WHERE (schema_name, table_name) = ('ledger', 'exports')"
     if con.execute(sql).fetchall() == [(0,)]:
-        return Commands()
-    return next(
-        (Commands(folder) for (folder,) in con.execute("SELECT folder FROM ledger.exports").fetchall()), Commands()
-    )
+        return about
+    folders = con.execute("SELECT folder FROM ledger.exports").fetchall()
+    return next((replace(about, exports=folder) for (folder,) in folders), about)
+
+
+def _has_makefile(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the project of a warehouse (data/warehouse/NAME.duckdb in it) has a Makefile; true of one in memory."""
+    ((path,),) = con.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()").fetchall()
+    return path is None or (Path(path).parent / "../../Makefile").is_file()
 
 
 def bind_key(con: duckdb.DuckDBPyConnection) -> bool:
