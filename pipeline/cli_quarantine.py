@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -118,7 +119,7 @@ def quarantine_export(
     """Write the refused rows as they came, to be mended and dropped in again.
 
     They stand below DIR/mended, readable by their owner alone. Mended, the folder goes into the exports folder as it
-    is: `mended/x.csv` takes the place of what is quarantined of `x.csv`.
+    is (`cp -r DIR/mended EXPORTS/`): `mended/x.csv` takes the place of what is quarantined of `x.csv`.
     """
     from pipeline.quarantine_files import export
 
@@ -131,11 +132,13 @@ def quarantine_export(
     for one in written:
         records = "1 record" if one.records == 1 else f"{one.records} records"
         typer.echo(f"{one.path}: {'the whole file' if one.is_whole else records}")
+    if not written:
+        typer.echo("Nothing is quarantined.")
+        return
     typer.echo(
-        f"Mend them, copy {folder / 'mended'} into {chosen.exports}, then {chosen.running}"
-        if written
-        else "Nothing is quarantined."
+        "Mend them; they go into the exports as a folder, for over their files they would replace the good rows:"
     )
+    typer.echo(f"  cp -r {quote(str(folder / 'mended'))} {quote(str(chosen.exports))}/ && {chosen.running}")
 
 
 @app.command("retry")

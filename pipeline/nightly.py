@@ -18,7 +18,7 @@ from pipeline.catalog.hashes import catalog_hash
 from pipeline.catalog.model import Catalog
 from pipeline.drawing import draw_pages, drawn_edition, shown_instead, stage_pages
 from pipeline.errors import BlockedError, ConfigurationError, Problem, RoiError
-from pipeline.gone import files_gone
+from pipeline.gone import Held, held_before, lost
 from pipeline.kept_pages import keep
 from pipeline.settings import Settings
 from pipeline.summary import Progress, Summary
@@ -50,8 +50,8 @@ class _Run:
     """Contents whose quarantine is tried again though no definition has changed."""
     is_retry_alone: bool = False
     """Nothing but `again` could make another edition."""
-    gone: tuple[str, ...] = ()
-    """What to say of files that a rebuild does not find any more."""
+    before: tuple[Held, ...] = ()
+    """What was loaded before a rebuild, which may not find all of it."""
 
 
 def run_nightly(
@@ -81,7 +81,7 @@ def run_nightly(
         if not rebuild and _nothing_new(run):
             return _unchanged(run)
         is_retry_alone = not rebuild and bool(again) and _nothing_new(replace(run, again=frozenset()))
-        run = replace(run, is_retry_alone=is_retry_alone, gone=files_gone(settings, run.arrivals) if rebuild else ())
+        run = replace(run, is_retry_alone=is_retry_alone, before=tuple(held_before(settings) if rebuild else ()))
         try:
             return _publish(run, rebuild=rebuild)
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
@@ -260,7 +260,7 @@ def _compute(con: duckdb.DuckDBPyConnection, run: _Run, taken: Taken, *, run_id:
     summary = Summary(run.settings.name, number, as_of, new_edition=True, values=stand, restated=restated)
     summary.count(taken)
     summary.asked = run.settings.commands.asked
-    summary.warnings += [*run.gone, *result.problems, *_emptied(run, taken)]
+    summary.warnings += [*lost(con, run.settings, run.before, run.arrivals), *result.problems, *_emptied(run, taken)]
     summary.warnings += read_before(con, run.mappings, rebuild=run.settings.rebuilding)
     summary.warnings += [f"a note stands on no chart: {one}" for one in misplaced(con, run.catalog)]
     summary.still_quarantined = _still_quarantined(con)

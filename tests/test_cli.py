@@ -412,6 +412,23 @@ def test_a_rebuild_names_what_is_not_there_any_more(tmp_path: Path) -> None:
     assert found == {"edition-0001.zip": "is missing"}
 
 
+def test_a_rebuild_tells_of_rows_that_were_overwritten(tmp_path: Path) -> None:
+    """As by mended rows copied over their file; not what stands elsewhere, grew, or is counted with another file."""
+    project, exports = _two_files(tmp_path)
+    project.roi("nightly", "--exports", exports)
+    kept, grown = (exports / "a.csv").read_text("utf-8"), (exports / "b.csv").read_text("utf-8")
+    (exports / "a.csv").write_text(f"{HEADER}\n{GOOD[0]}\n", "utf-8")
+    (exports / "a-old.csv").write_text(kept, "utf-8")
+    (exports / "b.csv").write_text(grown + GOOD[0].replace("dep-1", "dep-99") + "\n", "utf-8")
+    project.roi("nightly", "--rebuild", "--exports", exports)
+    (exports / "b.csv").write_text(f"{HEADER}\n{GOOD[2]}\n", "utf-8")
+    said = project.roi("nightly", "--rebuild", "--exports", exports, exit_code=3).stdout
+    rows = len(GOOD[2:]) + 1
+    told = f"b.csv gave {rows} rows before and gives 1 now; what it held before is no longer among the exports"
+    assert f"{told}: put it back under another name, then make rebuild EXPORTS=exports" in said
+    assert "a.csv gave" not in said
+
+
 def test_a_folder_that_lies_empty_is_told(tmp_path: Path) -> None:
     """As one that is not mounted tonight: the edition stands, and the run says so."""
     project, exports = _two_files(tmp_path)

@@ -240,10 +240,7 @@ def test_what_the_commands_of_a_folder_advise_names_it(house: House, tmp_path: P
         commands = re.findall(r"roi quarantine (?:retry|export DIR)", one)
         assert len(re.findall(r"roi quarantine (?:retry|export DIR) --exports exports", one)) == len(commands), one
     said = house.roi("quarantine", "export", tmp_path / "out").splitlines()[-1]
-    assert said == (
-        f"Mend them, copy {tmp_path / 'out' / 'mended'} into {house.settings.exports}, "
-        "then make nightly EXPORTS=exports"
-    )
+    assert said == (f"  cp -r {tmp_path / 'out' / 'mended'} {house.settings.exports}/ && make nightly EXPORTS=exports")
     with (
         ledger(house.settings) as con,
         pytest.raises(ConfigurationError, match=r"found 'x'; roi quarantine list --exports exports names the files"),
