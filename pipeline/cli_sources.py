@@ -112,7 +112,8 @@ def sources_test(
                 f"{'BAD ' if one.wrong else 'ok  '} {one.source}: {one.wrong or f'{one.rows} rows of {one.file}'}"
             )
         wrong = sum(bool(one.wrong) for one in found)
-        typer.echo(f"{wrong} of {len(found)} fixtures differ" if wrong else f"{len(found)} fixtures: no problem found")
+        fate = "were not written" if write else "differ"
+        typer.echo(f"{wrong} of {len(found)} fixtures {fate}" if wrong else f"{len(found)} fixtures: no problem found")
     raise typer.Exit(int(ExitCode.CONFIGURATION if any(one.wrong for one in found) else ExitCode.OK))
 
 

@@ -79,14 +79,13 @@ def rows_of(path: Path, name: str, mappings: Sequence[SourceMapping], *, now: da
         problem = inspect_complete(path, mapping=mapping)
         if problem:
             return mapping.source, {}, problem.reason
-        malformed = read_raw(con, path, name=name, mapping=mapping).malformed
+        read_raw(con, path, name=name, mapping=mapping)
         found = {table: _rows(con, mapping, table, now=now) for table in mapping.tables}
-        said = [
-            *recognition.warnings,
-            *([f"{malformed} record{'' if malformed == 1 else 's'} cannot be read"] if malformed else []),
-        ]
-        said += [reason for table in mapping.tables for reason in _refusals(con, table)]
-        return mapping.source, found, "; ".join(said)
+        refused = _refusals(con, "raw_malformed", "records")
+        for table in mapping.tables:
+            refused += _refusals(con, f"typed_{table} JOIN verdicts_{table} USING (_row)", table, line="_line")
+        said = f"found refused rows, expected a fixture without any: {'; '.join(refused)}; mend them, or the mapping"
+        return mapping.source, found, "; ".join([*recognition.warnings, *([said] if refused else [])])
 
 
 def _rows(con: duckdb.DuckDBPyConnection, mapping: SourceMapping, table: str, *, now: datetime) -> list[dict[str, str]]:
@@ -97,9 +96,12 @@ def _rows(con: duckdb.DuckDBPyConnection, mapping: SourceMapping, table: str, *,
     return [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in values]
 
 
-def _refusals(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    found = con.execute(f"SELECT reason, count(*) FROM verdicts_{table} GROUP BY reason ORDER BY reason").fetchall()
-    return [f"{table}: {reason} ({count} rows)" for reason, count in found]
+def _refusals(con: duckdb.DuckDBPyConnection, refused: str, what: str, *, line: str = "line") -> list[str]:
+    """Per reason the first line that a relation refuses for it, and of how many rows."""
+    found = con.execute(
+        f"SELECT min({line}), reason, count(*) FROM {refused} GROUP BY reason ORDER BY min({line}), reason"
+    ).fetchall()
+    return [f"{what}, line {at}: {why}" + (f" ({count} rows)" if count > 1 else "") for at, why, count in found]
 
 
 def difference(expected: Rows, found: Rows) -> str:

@@ -272,3 +272,24 @@ def test_a_fixture_that_differs_is_told_and_counted(tmp_path: Path) -> None:
     line, count = bad.stdout.splitlines()
     assert line == f"BAD  {folder.name}: {table}: {len(rows[table])} rows, expected {len(rows[table]) - 1}"
     assert (bad.exit_code, count) == (2, "1 of 1 fixtures differ")
+
+
+def test_a_fixture_with_refused_rows_is_not_written(tmp_path: Path) -> None:
+    """No date on line 3 and a column too many on line 4: both are told, and why nothing was written."""
+    from typer.testing import CliRunner
+
+    from pipeline.cli import app
+
+    folder = tmp_path / "sources" / "tests" / "fx_rates_csv"
+    shutil.copytree(next(one for one in FOLDERS if one.name == folder.name), folder)
+    shutil.copyfile(ROOT / "metrics_catalog.yaml", tmp_path / "metrics_catalog.yaml")
+    (folder / "rows.json").unlink()
+    (export,) = folder.iterdir()
+    header, first, *_ = export.read_text(encoding="utf-8").splitlines()
+    dated = first.replace("2026", "2025", 1)
+    export.write_text("\n".join([header, first, f"soon,{dated.split(',', 1)[1]}", f"{dated},1", ""]), encoding="utf-8")
+    done = CliRunner().invoke(app, ["sources", "test", "--write"], env={"ROI_ROOT": str(tmp_path)})
+    line, count = done.stdout.splitlines()
+    assert line.startswith("BAD  fx_rates_csv: found refused rows, expected a fixture without any: records, line 4: ")
+    assert "; fx_rates, line 3: " in line and line.endswith("; mend them, or the mapping")
+    assert (done.exit_code, count, (folder / "rows.json").exists()) == (2, "1 of 1 fixtures were not written", False)
