@@ -44,7 +44,8 @@ response_id,arm,given,points
 @pytest.fixture
 def project(tmp_path: Path) -> Settings:
     """A project with one mapping of its own and a folder of exports."""
-    shutil.copyfile(ROOT / "metrics_catalog.yaml", tmp_path / "metrics_catalog.yaml")
+    for name in ("metrics_catalog.yaml", "Makefile"):
+        shutil.copyfile(ROOT / name, tmp_path / name)
     for name in ("sources", "exports"):
         (tmp_path / name).mkdir()
     (tmp_path / "sources" / "answers.yaml").write_text(ANSWERS, encoding="utf-8")
