@@ -467,7 +467,7 @@ def test_what_came_under_two_names_is_found_and_mended_by_any_of_them(nights: Ni
     first.write_text(first.read_text(encoding="utf-8").replace("never", "2026-10-09 09:00:00"), encoding="utf-8")
     nights.night(TICKETS)
     assert ledger_of.still_quarantined(nights.con) == (0, 1)
-    write(nights.exports, "mended/helpdesk-2.csv", ["T-9,2026-10-09 09:00:00,a,"], COLUMNS)
+    write(nights.exports, "mended/helpdesk-1.csv", ["T-9,2026-10-09 09:00:00,a,"], COLUMNS)
     nights.night(TICKETS)
     assert ledger_of.still_quarantined(nights.con) == (0, 0)
 
