@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.catalog.check import examine, load_checked
+from pipeline.catalog.implication import counterexample, shown
 from pipeline.catalog.model import KINDS
 from pipeline.errors import Problem
 
@@ -934,11 +935,30 @@ def test_a_share_of_what_went_well_is_refused(tmp_path: Path, below: str, column
         ("sum(course_hours)", "sum(paid_hours)",
          "found interval wilson of sum(course_hours), expected counts of things; clustered goes with sums of amounts"),
         ("count(*) where is_trained = 1", "count(*) where is_due = 1",
-         "found count(*) where is_trained = 1, which also counts what the denominator leaves out, expected a part of it: "
-         "where ... and is_due = 1"),
+         "found count(*) where is_trained = 1, which counts a row of is_due 0 that the denominator leaves out, expected a "
+         "part of it: where ... and is_due = 1"),
         ("sum(is_trained)", "count(*) where is_due = 1",
-         "found sum(is_trained), which also counts what the denominator leaves out, expected a part of it: where ... and "
-         "is_due = 1"),
+         "found sum(is_trained), which counts a row of is_due 0 that the denominator leaves out, expected a part of it: "
+         "where ... and is_due = 1"),
+        ("count(*) where department <> 'x'", "count(*) where department = 'y' or is_due = 1",
+         "found count(*) where department <> 'x', which counts a row of department 'other' and is_due 0 that the "
+         "denominator leaves out, expected a part of it: where ... and (department = 'y' or is_due = 1)"),
+        ("count(*)", "count(*) where department is not null",
+         "found count(*), which counts a row of department null that the denominator leaves out, expected a part of it: "
+         "where ... and department is not null"),
+        ("count(*) where hired_on >= '2026-01-01'", "count(*) where hired_on > '2026-01-01'",
+         "found count(*) where hired_on >= '2026-01-01', which counts a row of hired_on '2026-01-01' that the denominator "
+         "leaves out, expected a part of it: where ... and hired_on > '2026-01-01'"),
+        ("count(*) where department = 'x'", "count(*) where department = 'x' or department = 'y'", ""),
+        ("count(*) where department = 'x'", "count(*) where department in ('x', 'y')", ""),
+        ("count(*) where department in ('x', 'y') and is_due = 1", "count(*) where department in ('y', 'x')", ""),
+        ("count(*) where department = 'x'", "count(*) where department <> 'y'", ""),
+        ("count(*) where department = 'x'", "count(*) where department is not null", ""),
+        ("count(*) where (department = 'x' or department = 'y') and is_due = 1",
+         "count(*) where department = 'y' or department = 'x'", ""),
+        ("count(*) where day > '2026-01-02'", "count(*) where day >= '2026-01-02'", ""),
+        ("sum(is_due)", "count(*) where is_due = 1", ""),
+        ("distinct(person_id)", "distinct(person_id) where person_id is not null", ""),
         ("count(*) where is_due = 1 and is_trained = 1", "count(*) where is_due = 1", ""),
         ("sum(is_trained) where is_due = 1", "sum(is_due) where is_due = 1", ""),
         ("sum(is_trained)", "sum(is_due)", ""),
@@ -946,7 +966,8 @@ def test_a_share_of_what_went_well_is_refused(tmp_path: Path, below: str, column
 )  # fmt: skip
 def test_a_binomial_interval_is_around_a_part_of_a_whole(tmp_path: Path, above: str, below: str, message: str) -> None:
     """Hours are no trials, and successes are some of the trials."""
-    facts = FACTS | {"roster": FACTS["roster"] | dict.fromkeys(("is_due", "course_hours", "paid_hours"), "INTEGER")}
+    facts = FACTS | {"roster": FACTS["roster"] | dict.fromkeys(("is_due", "course_hours", "paid_hours"), "INTEGER")
+             | {"hired_on": "DATE"}}  # fmt: skip
     exact, wilson = (f"interval: {one}\n    leaves_out: Leavers.\n    pitfall: Old" for one in ("exact", "wilson"))
     old = "kind: snapshot\n    fact: roster\n    numerator: sum(is_trained)\n    denominator: count(*)"
     new = f"kind: ratio\n    fact: roster\n    numerator: {above}\n    denominator: {below}"
@@ -954,6 +975,59 @@ def test_a_binomial_interval_is_around_a_part_of_a_whole(tmp_path: Path, above: 
     at = "§" + (wilson if "interval" in message else f"numerator: {above}")
     wanted = [Problem(place(text, at), "C055", message)] if message else []
     assert examine(written(tmp_path, text), facts=facts)[1] == wanted
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("numerator: sum(has_complaint)\n    denominator: count(*)\n    per: 1000\n    unit: per_1k_sessions",
+         "numerator: sum(has_complaint)\n    denominator: count(*)\n    unit: ratio",
+         "found interval poisson of sum(has_complaint) over count(*), a share, expected wilson, clopper_pearson or clustered"),
+        ("numerator: sum(has_complaint)\n    denominator: count(*)\n    per: 1000\n    unit: per_1k_sessions",
+         "numerator: sum(unpriced)\n    denominator: count(*)\n    unit: ratio", ""),
+        ("numerator: sum(has_complaint)\n    denominator: count(*)\n    per: 1000\n    unit: per_1k_sessions",
+         "numerator: sum(cost_usd)\n    denominator: count(*)\n    unit: USD/session",
+         "found interval poisson of sum(cost_usd), expected counts of things; clustered goes with sums of amounts"),
+        ("interval: clustered\n    cluster: session_key\n    leaves_out: Claims", "interval: poisson\n    leaves_out: Claims",
+         "found interval poisson of sum(hours_saved), expected counts of things; clustered goes with sums of amounts"),
+    ],
+)  # fmt: skip
+def test_an_interval_of_events_is_around_events(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """A share has trials, and hours and money are no events; how often something happened by session is a rate."""
+    text = broken(old, new)
+    at = "§interval: poisson\n    leaves_out: " + ("Claims" if "hours" in message else "Tests")
+    wanted = [Problem(place(text, at), "C055", message)] if message else []
+    assert examine(written(tmp_path, text), facts=FACTS)[1] == wanted
+
+
+def test_a_grid_that_is_too_large_says_nothing() -> None:
+    """Whether a condition is a part of another is asked of few rows, or not at all."""
+    names = [f"c{number}" for number in range(12)]
+    above, below = (" and ".join(f"{name} = {value}" for name in names) for value in (1, 2))
+    assert counterexample(above, "c0 = 2", dict.fromkeys(names, "exact number")) is None
+    assert counterexample("c0 = 1", below, {"c0": "exact number"}) is None
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "row"),
+    [
+        ("whole >= 2", "whole > 1", {}), ("broken >= 2", "broken > 1", {}),
+        ("broken > 1", "broken >= 2", {"broken": "1.5"}), ("whole > 1", "whole >= 2", {}),
+        ("whole < other", "other > whole", {}), ("whole <= other", "whole < other", {"whole": "-2", "other": "-2"}),
+        ("whole < other and other < 5", "whole < 4", {}), ("one = two and two = 'x'", "one = 'x'", {}),
+        ("one <> two", "one < two", {"one": "'other'", "two": "''"}), ("not flag", "flag = false", {}),
+        ("flag is null", "flag", {"flag": "null"}), ("one > 'a'", "one > 'b'", {"one": "'b'"}),
+        ("at > '2026-01-01'", "at > '2026-01-02'", {"at": "'2026-01-01 12:00:00'"}),
+        ("is_it <> 0", "is_it = 1", {}), ("whole <> 0", "whole = 1", {"whole": "-1"}),
+        ("whole > -1", "whole >= 0", {}), ("whole = 'x'", "whole = 1", {}), ("at > 'soon'", "at is null", {}),
+    ],
+)  # fmt: skip
+def test_a_row_is_found_when_there_is_one(above: str, below: str, row: dict[str, str]) -> None:
+    """Of which one condition holds and another does not: at a literal, beside it, between two, or null."""
+    families = {"whole": "exact number", "other": "exact number", "is_it": "exact number", "broken": "number",
+                "one": "text", "two": "text", "flag": "flag", "at": "time"}  # fmt: skip
+    found = counterexample(above, below, families) or {}
+    assert {name: shown(value) for name, value in found.items()} == row
 
 
 def test_what_a_success_costs_counts_failures_above_the_line(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def _measures(catalog: Catalog, positions: Positions, facts: Facts) -> Iterator[
         yield from check_unit(kpi_id, metric, positions, facts)
         yield from check_target(kpi_id, metric, positions)
         yield from _too_few(kpi_id, metric, positions)
-        yield from check_interval(kpi_id, metric, positions)
+        yield from check_interval(kpi_id, metric, positions, facts)
         columns = identifying.get(metric.fact, set())
         yield from check_columns(kpi_id, metric, positions, facts=facts, identifying=columns)
 

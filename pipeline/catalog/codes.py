@@ -98,7 +98,7 @@ MEANINGS: Final[dict[str, str]] = {
     NO_LABELS: "a fact that is no fact of labels for its judge",
     TOO_FEW: "a median or percentile is judged from so few values on that it has no interval",
     TARGET_DATES: "the targets of a KPI do not follow each other by date",
-    INTERVAL: "an interval of shares around what is no part of a whole",
+    INTERVAL: "an interval around what it does not fit: a share of no whole, or counts where there are amounts",
     EXAMPLE_MISSING: "a KPI has fewer than two worked examples",
     EXAMPLE_UNREADABLE: "a worked example names what the fact does not have, or cannot be put into it",
     EXAMPLE_WRONG: "a worked example gives another value than it says",
@@ -114,10 +114,10 @@ MEANINGS: Final[dict[str, str]] = {
 
 _OF_COLUMNS = (
     UNKNOWN_COLUMN, WRONG_COLUMN_TYPE, UNKNOWN_DIMENSION, MIXED_AGGREGATES, IDENTIFYING_DIMENSION, WRONG_UNIT, FAN_OUT,
-    NO_LABELS,
+    NO_LABELS, INTERVAL,
 )  # fmt: skip
 _OF_MEASURES = (
-    MIXED_AGGREGATES, IDENTIFYING_DIMENSION, WRONG_UNIT, SAME_TWICE, UNKNOWN_INPUT, PER, PEOPLE,
+    MIXED_AGGREGATES, IDENTIFYING_DIMENSION, WRONG_UNIT, SAME_TWICE, UNKNOWN_INPUT, PER, PEOPLE, INTERVAL,
 )  # fmt: skip
 HIDES: Final[dict[str, tuple[str, ...]]] = {
     WRONG_VALUE: (IDLE_ROLE, SAME_NAME, TOO_FEW),

@@ -107,6 +107,11 @@ def parse_condition(text: str) -> tuple[str, tuple[Comparison, ...]]:
     return _condition(text.strip())
 
 
+def condition_tree(text: str) -> Expression:
+    """The parser's tree of a condition in canonical SQL, for those who ask what it says of a row."""
+    return _parse(text)
+
+
 def _condition(text: str) -> tuple[str, tuple[Comparison, ...]]:
     """Canonical SQL of a condition and the comparisons in it."""
     comparisons: list[Comparison] = []
