@@ -276,6 +276,12 @@ FACTS = {
 # Each mistake: what is replaced, by what, the passage the problem stands at (`§` marks the spot), code and message.
 MISTAKES = [
     pytest.param(
+        "    interval: wilson\n    leaves_out: Leavers.\n    pitfall: Trials",
+        "    interval: wilson\n    headline: upper_bound\n    leaves_out: Leavers.\n    pitfall: Trials",
+        "§headline: upper_bound", "C056", "found headline upper_bound with direction up, expected headline: value",
+        id="flattering headline",
+    ),
+    pytest.param(
         "    interval: exact\n    target: {at_least: 0.20", "    worst_of: product\n    interval: exact\n    target: {at_least: 0.20",
         "§department]\n    people: true\n    min_n: 5\n    worst_of", "C050",
         "found dimension 'department' beside worst_of, expected product alone; other slices would pool it", id="pooled",
@@ -1028,6 +1034,22 @@ def test_a_row_is_found_when_there_is_one(above: str, below: str, row: dict[str,
                 "one": "text", "two": "text", "flag": "flag", "at": "time"}  # fmt: skip
     found = counterexample(above, below, families) or {}
     assert {name: shown(value) for name, value in found.items()} == row
+
+
+def test_grades_of_a_ranking_are_no_scores(tmp_path: Path) -> None:
+    """Scores are numbers of any kind, grades whole ones: the two swapped are no ranking."""
+    facts = FACTS | {"requests": FACTS["requests"] | {"query": "VARCHAR", "score": "DOUBLE", "grade": "BIGINT"}}
+    ranking = "kind: ranking\n    fact: requests\n    measure: nDCG@10\n    query: query\n    document: model\n    "
+    text = GOOD.replace("interval: order_statistics", "interval: clustered").replace("unit: s\n", "unit: index\n")
+    text = text.replace(
+        "kind: percentile\n    fact: requests\n    value: latency_s\n    percentile: 0.95\n    ", ranking
+    )
+    text = text.replace("dimensions: [model]\n", "")
+    good = text.replace("nDCG@10\n", "nDCG@10\n    score: score\n    grade: grade\n")
+    bad = text.replace("nDCG@10\n", "nDCG@10\n    score: grade\n    grade: score\n")
+    assert examine(written(tmp_path, good), facts=facts)[1] == []
+    message = "found grade score of type DOUBLE, expected whole numbers or DECIMAL"
+    assert examine(written(tmp_path, bad), facts=facts)[1] == [Problem(place(bad, "§grade: score"), "C033", message)]
 
 
 def test_what_a_success_costs_counts_failures_above_the_line(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pipeline.catalog import codes
 from pipeline.catalog.benefit_checks import check_benefits
 from pipeline.catalog.columns import check_columns, identifying_columns
 from pipeline.catalog.document import NOWHERE, KeyPath, Positions
-from pipeline.catalog.interval_checks import check_interval
+from pipeline.catalog.interval_checks import check_headline, check_interval
 from pipeline.catalog.load import Reading, configuration_error, read_catalog
 from pipeline.catalog.model import AnyMetric, Catalog, Median, Percentile
 from pipeline.catalog.units import check_target, check_unit
@@ -79,6 +79,7 @@ def _measures(catalog: Catalog, positions: Positions, facts: Facts) -> Iterator[
         yield from check_target(kpi_id, metric, positions)
         yield from _too_few(kpi_id, metric, positions)
         yield from check_interval(kpi_id, metric, positions, facts)
+        yield from check_headline(kpi_id, metric, positions)
         columns = identifying.get(metric.fact, set())
         yield from check_columns(kpi_id, metric, positions, facts=facts, identifying=columns)
 

@@ -45,6 +45,7 @@ NO_LABELS: Final = "C052"
 TOO_FEW: Final = "C053"
 TARGET_DATES: Final = "C054"
 INTERVAL: Final = "C055"
+HEADLINE: Final = "C056"
 EXAMPLE_MISSING: Final = "C060"
 EXAMPLE_UNREADABLE: Final = "C061"
 EXAMPLE_WRONG: Final = "C062"
@@ -99,6 +100,7 @@ MEANINGS: Final[dict[str, str]] = {
     TOO_FEW: "a median or percentile is judged from so few values on that it has no interval",
     TARGET_DATES: "the targets of a KPI do not follow each other by date",
     INTERVAL: "an interval around what it does not fit: a share of no whole, or counts where there are amounts",
+    HEADLINE: "pages would lead with the better end of an interval",
     EXAMPLE_MISSING: "a KPI has fewer than two worked examples",
     EXAMPLE_UNREADABLE: "a worked example names what the fact does not have, or cannot be put into it",
     EXAMPLE_WRONG: "a worked example gives another value than it says",

@@ -49,6 +49,14 @@ def check_interval(
             yield problem(where, codes.INTERVAL, found=found, expected="wilson, clopper_pearson or clustered")
 
 
+def check_headline(kpi_id: str, metric: AnyMetric, positions: Positions) -> Iterator[Problem]:
+    """The upper end of an interval leads where little is good; of what should go up it is what flatters most."""
+    known = not any(positions.is_unknown("metrics", kpi_id, key) for key in ("headline", "direction"))
+    if metric.headline == "upper_bound" and metric.direction == "up" and known:
+        where, found = positions.where("metrics", kpi_id, "headline"), "headline upper_bound with direction up"
+        yield problem(where, codes.HEADLINE, found=found, expected="headline: value")
+
+
 def _left_out(above: Measure, below: Measure, columns: Mapping[str, str]) -> dict[str, Value]:
     """A row that is counted above and that the condition below leaves out; empty where there is none."""
     if below.predicate is None:

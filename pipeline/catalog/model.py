@@ -279,14 +279,17 @@ class Episodes(_Told):
 
 
 class Ranking(_Told):
-    """Mean over judged queries of a measure of ranked lists, through ir_measures; each row is a document of a query."""
+    """Mean over judged queries of a measure of ranked lists, through ir_measures; each row is a document of a query.
+
+    Grades are whole numbers. A query with another grade, or with two of one document, is left out and counted.
+    """
 
     kind: Literal["ranking"]
     measure: Annotated[str, StringConstraints(pattern=r"^(nDCG|P|R|RR|AP|Judged|Success)(@[1-9][0-9]{0,3})?$")]
     query: AnyColumn
     document: AnyColumn
     score: NumberColumn
-    grade: NumberColumn
+    grade: ExactColumn
     interval: Literal["clustered"]
 
 

@@ -30,21 +30,26 @@ if TYPE_CHECKING:
 def per_query(frame: pd.DataFrame, *, measure: str, keys: tuple[str, ...]) -> pd.DataFrame:
     """One row per list and judged query with its value; columns are `keys`, query, value.
 
-    Queries without a relevant document have no ideal ranking and are left out. `frame` has the keys, query, document,
-    score (null: not returned) and grade (null: not judged).
+    Queries without a relevant document have no ideal ranking and are left out; those whose judgements are none, for a
+    grade is no whole number or a document has two, have an unknown value. `frame` has the keys, query, document, score
+    (null: not returned) and grade (null: not judged).
     """
     from pipeline.statistics.ranking import ranking_measures
 
     lists = frame.assign(query_id=frame.groupby([*keys, "query"], dropna=False, sort=True).ngroup().astype(str))
-    judged = lists[lists["grade"].notna()]
-    answerable = set(judged.loc[judged["grade"].astype(float) > 0, "query_id"])
+    judged = lists[lists["grade"].notna()].assign(grade=lambda held: held["grade"].astype(float))
+    told = judged.drop_duplicates(["query_id", "document", "grade"])
+    odd = told.duplicated(["query_id", "document"]) | (told["grade"] != told["grade"].round())
+    unknown = set(told.loc[odd, "query_id"])
+    answerable = set(judged.loc[judged["grade"] > 0, "query_id"]) - unknown
     run = lists.loc[lists["score"].notna(), ["query_id", "document", "score"]]
     qrels = judged.loc[judged["query_id"].isin(answerable), ["query_id", "document", "grade"]]
     names = {"document": "doc_id"}
     found = ranking_measures(run.rename(columns=names), qrels.rename(columns=names), [measure], unreturned_as_zero=True)
     values = found.rename(columns={measure: "value"})[["query_id", "value"]]
     heads = lists[[*keys, "query", "query_id"]].drop_duplicates("query_id")
-    return heads.merge(values, on="query_id").drop(columns="query_id")
+    known = heads.merge(values, how="left", on="query_id")
+    return known[known["value"].notna() | known["query_id"].isin(unknown)].drop(columns="query_id")
 
 
 class RankingKind(Kind):
@@ -70,9 +75,9 @@ class RankingKind(Kind):
         """Sums and squares over queries."""
         columns, groups = slices(m.dimensions, keys="grain, period_start, period_end")
         sums = (
-            "sum(value) AS numerator, count(*) AS denominator, count(*) AS n, count(*) AS clusters, "
-            "sum(value) AS sum_x, count(*) AS sum_y, sum(value * value) AS sum_xx, sum(value) AS sum_xy, "
-            "count(*) AS sum_yy"
+            "sum(value) AS numerator, count(value) AS denominator, count(value) AS n, count(value) AS clusters, "
+            "sum(value) AS sum_x, count(value) AS sum_y, sum(value * value) AS sum_xx, sum(value) AS sum_xy, "
+            "count(value) AS sum_yy, count(*) - count(value) AS unknown"
         )
         return (
             f"SELECT grain, period_start, period_end, {columns}, {sums} "
