@@ -1044,7 +1044,7 @@ def test_grades_of_a_ranking_are_no_scores(tmp_path: Path) -> None:
     text = text.replace(
         "kind: percentile\n    fact: requests\n    value: latency_s\n    percentile: 0.95\n    ", ranking
     )
-    text = text.replace("dimensions: [model]\n", "")
+    text = text.replace("    dimensions: [model]\n", "")
     good = text.replace("nDCG@10\n", "nDCG@10\n    score: score\n    grade: grade\n")
     bad = text.replace("nDCG@10\n", "nDCG@10\n    score: grade\n    grade: score\n")
     assert examine(written(tmp_path, good), facts=facts)[1] == []
