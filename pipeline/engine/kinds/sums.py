@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SIDES = ("numerator", "denominator")
+_OF_SHARES = ("wilson", "clopper_pearson")
+"""Methods around successes of trials."""
 _SIMPLE, _SQUARES = ("x", "y"), {"xx": "{0}x * {0}x", "xy": "{0}x * {0}y", "yy": "{0}y * {0}y"}
 _PRODUCTS = (*_SIMPLE, *_SQUARES)
 WITHIN_A_DAY = ("session_key",)
@@ -188,10 +190,15 @@ class RatioKind(Sums):
     """Numerator over denominator."""
 
     def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:
-        """The quotient and an interval of the declared method."""
+        """The quotient and an interval of the declared method; more successes than trials are no share of them."""
         above, below = floats(frame, "numerator"), floats(frame, "denominator")
         low, high = self.interval(frame, m, above, below)
-        return m.per * quotient(above, below), m.per * low, m.per * high
+        value, per = quotient(above, below), getattr(m, "per", 1)
+        if m.interval in _OF_SHARES:
+            is_none = above > below
+            frame.loc[is_none, "no_value"] = "more in the numerator than in the denominator, which is no share"
+            value = np.where(is_none, np.nan, value)
+        return per * value, per * low, per * high
 
     def interval(self, frame: pd.DataFrame, m: Any, above: Floats, below: Floats) -> tuple[Floats, Floats]:
         """The interval of numerator over denominator."""
@@ -218,12 +225,15 @@ class RatioKind(Sums):
 
 
 def clustered(frame: pd.DataFrame, *, is_share: bool) -> tuple[Floats, Floats]:
-    """Interval of sum x / sum y from the moments of clusters."""
+    """Interval of sum x / sum y from the moments of clusters; what is above 1 is no share, whatever its unit."""
     sums = [floats(frame, name) for name in ("clusters", "sum_x", "sum_y", "sum_xx", "sum_xy", "sum_yy")]
     clusters, x, y, xx, xy, yy = sums
-    if is_share:
-        return intervals.clustered_share(clusters, x, y, xx, xy, yy)
-    return intervals.clustered_ratio(clusters, x, y, xx, xy, yy, floor=0.0)
+    ratios = intervals.clustered_ratio(clusters, x, y, xx, xy, yy, floor=0.0)
+    if not is_share:
+        return ratios
+    shares = intervals.clustered_share(clusters, x, y, xx, xy, yy)
+    low, high = (np.where(x > y, ratio, share) for ratio, share in zip(ratios, shares, strict=True))
+    return low, high
 
 
 class SnapshotKind(RatioKind):
@@ -237,12 +247,6 @@ class SnapshotKind(RatioKind):
         days = in_periods("daily", where=f"s.day = ({last} AND d.day < p.period_end)")
         sums = ", ".join(f"sum({name}) AS {name}" for name in self.measures(m, m.fact))
         return f"(SELECT {KEYS}, {sums} FROM {days} GROUP BY {KEYS})"
-
-    def measure(self, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, kpi_id: str, m: Any, end: date) -> Measured:
-        """The quotient of a census has no interval."""
-        above, below = floats(frame, "numerator"), floats(frame, "denominator")
-        low, high = self.interval(frame, m, above, below)
-        return quotient(above, below), low, high
 
     def rows_sql(self, m: Any, look: Look) -> str:
         """Both sides counted on that day."""
