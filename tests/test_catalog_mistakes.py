@@ -897,6 +897,17 @@ def test_one_mistake_gives_one_problem(tmp_path: Path, old: str, new: str, at: s
     assert problems == [Problem(place(text, at), code, message)]
 
 
+def test_what_one_kpi_clusters_by_slices_another(tmp_path: Path) -> None:
+    """It tells nobody apart, and refuses no dimension of a KPI that nobody touched; of its own KPI it is none."""
+    clustered = "interval: clustered\n    cluster: use_case\n    leaves_out: Tests"
+    text = broken("interval: poisson\n    leaves_out: Tests", clustered)
+    assert examine(written(tmp_path, text), facts=FACTS)[1] == []
+    text = text.replace(clustered, "dimensions: [model, use_case]\n    " + clustered)
+    message = "found dimension 'use_case', which is under cluster in this KPI, expected one that groups those"
+    wanted = [Problem(place(text, "dimensions: [model, §use_case]"), "C036", message)]
+    assert examine(written(tmp_path, text), facts=FACTS)[1] == wanted
+
+
 def test_an_id_that_no_kpi_counts_is_no_dimension(tmp_path: Path) -> None:
     """And it is not offered as one either."""
     facts = FACTS | {"requests": FACTS["requests"] | {"call_id": "VARCHAR"}}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.catalog import codes
 from pipeline.catalog.benefit_checks import check_benefits
-from pipeline.catalog.columns import check_columns, identifying_columns
+from pipeline.catalog.columns import check_columns
 from pipeline.catalog.document import NOWHERE, KeyPath, Positions
 from pipeline.catalog.interval_checks import check_headline, check_interval
 from pipeline.catalog.load import Reading, configuration_error, read_catalog
@@ -73,15 +73,13 @@ def check_catalog(
 
 def _measures(catalog: Catalog, positions: Positions, facts: Facts) -> Iterator[Problem]:
     """Problems of units, targets and columns of the KPIs."""
-    identifying = identifying_columns(catalog, facts)
     for kpi_id, metric in catalog.metrics.items():
         yield from check_unit(kpi_id, metric, positions, facts)
         yield from check_target(kpi_id, metric, positions)
         yield from _too_few(kpi_id, metric, positions)
         yield from check_interval(kpi_id, metric, positions, facts)
         yield from check_headline(kpi_id, metric, positions)
-        columns = identifying.get(metric.fact, set())
-        yield from check_columns(kpi_id, metric, positions, facts=facts, identifying=columns)
+        yield from check_columns(kpi_id, metric, positions, facts=facts)
 
 
 def _too_few(kpi_id: str, metric: AnyMetric, positions: Positions) -> Iterator[Problem]:

@@ -83,7 +83,7 @@ MEANINGS: Final[dict[str, str]] = {
     WRONG_COLUMN_TYPE: "a column has the wrong type for its use",
     UNKNOWN_DIMENSION: "a dimension is not a column of the fact",
     MIXED_AGGREGATES: "aggregates that do not go together, or cannot be added up",
-    IDENTIFYING_DIMENSION: "a dimension that tells single people or sessions apart",
+    IDENTIFYING_DIMENSION: "a dimension that tells single people or sessions apart, or what the KPI is about",
     WRONG_UNIT: "the unit does not fit the kind or the columns",
     TARGET_DIRECTION: "the target is on the wrong side of the direction",
     TARGET_RANGE: "the target is outside what the unit can reach",

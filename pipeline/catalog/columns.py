@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, get_args
@@ -14,7 +14,7 @@ from pipeline.catalog import codes
 from pipeline.catalog.document import Positions
 from pipeline.catalog.expressions import Comparison, ExpressionError, Measure, parse_condition, parse_measure
 from pipeline.catalog.formula_check import check_formula
-from pipeline.catalog.model import AnyMetric, Catalog, Derived, Difference, Formula, Judged, Ratio, Recurrence, Total
+from pipeline.catalog.model import AnyMetric, Derived, Difference, Formula, Judged, Ratio, Recurrence, Total
 from pipeline.catalog.people import PERSON_COLUMNS, are_of_people
 from pipeline.catalog.records import COLUMN
 from pipeline.catalog.units import unit_of_column
@@ -89,18 +89,20 @@ def _marks(field: FieldInfo) -> list[dict[str, Any]]:
     return own + [one.json_schema_extra for one in inner if isinstance(getattr(one, "json_schema_extra", None), dict)]
 
 
-_IDENTIFYING = ("cluster", "first_per", "member", "query", "document")
+_MEMBERS = ("cluster", "first_per", "member", "query", "document")
+"""Keys whose column tells the things apart that a KPI is about."""
 
 
-def identifying_columns(catalog: Catalog, facts: Mapping[str, Mapping[str, str]]) -> dict[str, set[str]]:
-    """Per fact the columns that tell single people, sessions or rows apart: ids, and what KPIs count or cluster by."""
-    ids = {fact: {column for column in columns if column.endswith(("_id", "_key"))} for fact, columns in facts.items()}
-    found = {fact: {*PERSON_COLUMNS, *columns} for fact, columns in ids.items()}
-    for metric in catalog.metrics.values():
-        columns = found.setdefault(metric.fact, set(PERSON_COLUMNS))
-        columns.update(column for key in _IDENTIFYING if (column := getattr(metric, key, None)) is not None)
-        columns.update(re.findall(r"\bdistinct\s*\(\s*(\w+)", " ".join(measures(metric).values())))
-    return found
+def identifying_columns(columns: Iterable[str]) -> set[str]:
+    """Those of the columns of a fact that tell single people, sessions or rows apart, whatever KPIs make of them."""
+    return {name for name in columns if name in PERSON_COLUMNS or name.endswith(("_id", "_key"))}
+
+
+def _members(metric: AnyMetric) -> dict[str, str]:
+    """Column -> what it is to the KPI: its cluster, its member, ..., or what it counts."""
+    counted = re.findall(r"\bdistinct\s*\(\s*(\w+)", " ".join(measures(metric).values()))
+    named = {str(column): key for key in _MEMBERS if (column := getattr(metric, key, None)) is not None}
+    return dict.fromkeys(counted, "distinct") | named
 
 
 def check_columns(
@@ -109,13 +111,12 @@ def check_columns(
     positions: Positions,
     *,
     facts: Mapping[str, Mapping[str, str]],
-    identifying: set[str],
 ) -> Iterator[Problem]:
     """Fact, expressions, columns and dimensions of one KPI."""
     if isinstance(metric, Formula):
         yield from check_formula(kpi_id, metric, positions)
         return
-    checker = _Checker(kpi_id, metric, positions, facts, identifying)
+    checker = _Checker(kpi_id, metric, positions, facts)
     parsed, refused = checker.parse()
     yield from refused
     yield from checker.bad_condition()
@@ -137,7 +138,6 @@ class _Checker:
     metric: AnyMetric
     positions: Positions
     facts: Mapping[str, Mapping[str, str]]
-    identifying: set[str]
 
     @property
     def fact(self) -> Mapping[str, str] | None:
@@ -355,9 +355,12 @@ class _Checker:
                 found, meant = f"dimension {quoted(column)}", near(column, self.slices())
                 expected = one_of(self.slices(), otherwise=f"a text column of {self.metric.fact}")
                 yield problem(where, codes.UNKNOWN_DIMENSION, found=found, expected=expected, meant=meant)
-            elif column in self.identifying:
+            elif column in identifying_columns([column]):
                 found, expected = f"dimension {quoted(column)}", "a column that groups people or sessions, not one each"
                 yield problem(where, codes.IDENTIFYING_DIMENSION, found=found, expected=expected)
+            elif (key := _members(self.metric).get(column)) is not None:
+                found = f"dimension {quoted(column)}, which is under {key} in this KPI"
+                yield problem(where, codes.IDENTIFYING_DIMENSION, found=found, expected="one that groups those")
             elif types and family(types[0] or "") != "text":
                 found, expected = f"dimension {column} of type {types[0]}", "a text column"
                 yield problem(where, codes.WRONG_COLUMN_TYPE, found=found, expected=expected)
@@ -366,7 +369,8 @@ class _Checker:
         """Columns of its facts that could be a dimension."""
         first, *others = (self.facts[fact] for fact in self.sliced_facts)
         texts = [name for name, sql_type in first.items() if family(sql_type) == "text"]
-        return [name for name in texts if name not in self.identifying and all(name in other for other in others)]
+        apart = identifying_columns(texts) | set(_members(self.metric))
+        return [name for name in texts if name not in apart and all(name in other for other in others)]
 
     def column_type(self, column: str, key: str = "fact") -> str | None:
         return self.facts.get(self.fact_of(key), {}).get(column)

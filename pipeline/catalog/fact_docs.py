@@ -38,7 +38,7 @@ def fact_record(name: str, catalog: Catalog, facts: Facts, about: About) -> dict
     the meaning of the column of that name in the tables the fact reads, '' when it is worked out.
     """
     meaning, tables = about[name]
-    apart = identifying_columns(catalog, facts).get(name, set())
+    apart = identifying_columns(facts[name])
     said = _meanings(tables)
     return {
         "fact": name, "meaning": " ".join(meaning.split()), "tables": list(tables),
