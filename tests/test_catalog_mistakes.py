@@ -276,6 +276,10 @@ FACTS = {
 # Each mistake: what is replaced, by what, the passage the problem stands at (`§` marks the spot), code and message.
 MISTAKES = [
     pytest.param(
+        "numerator: sum(cost_usd)\n    denominator: sum(sessions)", "numerator: sum(tokens)\n    denominator: sum(sessions)",
+        "§unit: USD/session", "C040", "found unit 'USD/session', expected tokens/session for this ratio", id="tokens",
+    ),
+    pytest.param(
         "    interval: wilson\n    leaves_out: Leavers.\n    pitfall: Trials",
         "    interval: wilson\n    headline: upper_bound\n    leaves_out: Leavers.\n    pitfall: Trials",
         "§headline: upper_bound", "C056", "found headline upper_bound with direction up, expected headline: value",
@@ -451,7 +455,7 @@ MISTAKES = [
     pytest.param(
         "    unit: s\n", "    unit: $\n", "§unit: $", "C012",
         "found unit '$', expected one of ratio, points, index, score_1_5, count, USD, s, min, h, d, months, or a form "
-        "such as USD/session, per_1k_sessions, calls/min, did you mean USD?", id="sign of a currency",
+        "such as USD/session, tokens/call, per_1k_sessions, calls/min, did you mean USD?", id="sign of a currency",
     ),
     pytest.param(
         "    owner: trainer", "    owner: Trainer", "§owner: Trainer", "C012",
@@ -757,7 +761,7 @@ MISTAKES = [
     pytest.param(
         "unit: points", "unit: percent", "§unit: percent", "C012",
         "found unit 'percent', expected one of ratio, points, index, score_1_5, count, USD, s, min, h, d, months, or a "
-        "form such as USD/session, per_1k_sessions, calls/min, did you mean ratio?", id="unit that there is not",
+        "form such as USD/session, tokens/call, per_1k_sessions, calls/min, did you mean ratio?", id="unit that there is not",
     ),
     pytest.param(
         "    total: sum(hours_saved)\n    unit: h\n    direction: up\n    cadence: monthly\n    min_n: 30\n"

@@ -54,6 +54,7 @@ def test_one_decimal_gives_the_coarse_edges() -> None:
     ("value", "unit", "printed"),
     [
         (0.0, "USD/session", "$0"),
+        (1312.4, "tokens/call", "1 312 tokens"),
         (0.061234, "USD/session", "$0.06123"),
         (12.5, "USD/session", "$12.50"),
         (1234.5678, "USD/session", "$1 234.57"),
@@ -174,3 +175,13 @@ def test_values_that_differ_never_print_alike_beside_each_other(value: float, st
     one, other = formats.apart((value, value * (1 + step)), unit)
     assert one != other
     assert formats.apart((value, value), unit) == (formats.amount(value, unit),) * 2
+
+
+@pytest.mark.parametrize(
+    ("unit", "words"),
+    [("USD/session", "US dollars per session"), ("tokens/tool_call", "tokens per tool call"),
+     ("per_1k_tool_calls", "per 1 000 tool calls"), ("calls/min", "calls per minute"), ("h", "hours")],
+)  # fmt: skip
+def test_units_of_things_in_words(unit: str, words: str) -> None:
+    """Each form says what it is by."""
+    assert formats.unit_words(unit) == words

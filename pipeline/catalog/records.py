@@ -46,15 +46,15 @@ def _calendar_date(value: object) -> object:
 _PlainUnit = Literal["ratio", "points", "index", "score_1_5", "count", "USD", "s", "min", "h", "d", "months"]
 PLAIN_UNITS = get_args(_PlainUnit)
 _THING = "[a-z][a-z0-9_]{0,29}"
-_OF_THINGS = f"^(USD/{_THING}|per_1k_{_THING}s|{_THING}s/min)$"
+_OF_THINGS = f"^((USD|tokens)/{_THING}|per_1k_{_THING}s|{_THING}s/min)$"
 
 
 def _of_things(value: object, otherwise: ValidatorFunctionWrapHandler) -> object:
-    """Money a thing, a rate by a thousand things, things a minute; any other unit is one of those there are."""
+    """Money or tokens a thing, a rate by a thousand things, things a minute; any other unit is one there is."""
     return value if isinstance(value, str) and re.fullmatch(_OF_THINGS, value) else otherwise(value)
 
 
-UNIT_FORMS = ("USD/session", "per_1k_sessions", "calls/min")
+UNIT_FORMS = ("USD/session", "tokens/call", "per_1k_sessions", "calls/min")
 """One of each form that units of things have."""
 _FORM = {"pattern": _OF_THINGS, "type": "string", "examples": [*UNIT_FORMS]}
 Unit = Annotated[

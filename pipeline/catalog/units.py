@@ -123,15 +123,20 @@ def _ratio_units(metric: Ratio | Snapshot | Derived, facts: Facts) -> tuple[str,
     top, bottom = _of_measure(above, top_fact, facts[top_fact]), _of_measure(below, bottom_fact, facts[bottom_fact])
     if getattr(metric, "per", 1) == 1000:
         return (f"per_1k_{bottom or 'row'}s",)
-    if top in AMOUNTS and bottom != top:
-        return (
-            (f"{top}/{bottom}" if bottom not in (None, *AMOUNTS) and top == "USD" else top,)
-            if bottom not in AMOUNTS
-            else ()
-        )
     if bottom in AMOUNTS and top != bottom:
         return ()
-    return ("ratio",)
+    return _amount_units(top, bottom) if top in AMOUNTS and top != bottom else ("ratio",)
+
+
+def _amount_units(amount: str, thing: str | None) -> tuple[str, ...]:
+    """The unit of an amount over things: money and tokens say of which, hours and the like go without."""
+    named = _BY_THING.get(amount)
+    if named and thing:
+        return (f"{named}/{thing}",)
+    return tuple({amount} & set(PLAIN_UNITS))
+
+
+_BY_THING = {"USD": "USD", "token": "tokens"}
 
 
 def _are_known(above: Measure, top: Mapping[str, str], below: Measure, bottom: Mapping[str, str]) -> bool:

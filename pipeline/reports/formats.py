@@ -35,10 +35,10 @@ _UNIT_WORDS = {
 
 
 def unit_words(unit: str) -> str:
-    """A unit in words: US dollars per session, per 1 000 requests, calls per minute."""
+    """A unit in words: US dollars per session, tokens per call, per 1 000 requests, calls per minute."""
     top, _, bottom = unit.replace("_", " ").partition("/")
     if bottom:
-        return f"US dollars per {bottom}" if top == "USD" else f"{top} per minute"
+        return f"{_UNIT_WORDS['USD'] if top == 'USD' else top} per {'minute' if bottom == 'min' else bottom}"
     return f"per 1 000 {top.removeprefix('per 1k ')}" if unit.startswith("per_1k_") else _UNIT_WORDS[unit]
 
 
@@ -46,6 +46,8 @@ def unit_sign(unit: str) -> str:
     """What stands behind a number."""
     if unit.startswith("per_1k_"):
         return "per 1k"
+    if unit.startswith("tokens/"):
+        return "tokens"
     return "/min" if unit.endswith("/min") else {"score_1_5": "of 5", "index": ""}.get(unit, unit)
 
 
