@@ -804,6 +804,24 @@ MISTAKES = [
     ),
     pytest.param(
         'target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
+        'earlier_targets: [{at_least: 0.1, since: 2025-01-01, source: us}]\n'
+        '    target: {at_least: 0.20, since: 0026-01-01, source: "a plan"}', "§since: 0026", "C054",
+        "found since 0026-01-01, expected a day of the years 1990 to 2100", id="a target of the year 26",
+    ),
+    pytest.param(
+        'target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
+        'earlier_targets: [{at_least: 0.1, since: 20260-01-01, source: us}]\n'
+        '    target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}', "§since: 20260", "C012",
+        "found since '20260-01-01', expected a date of the calendar, written as 2026-01-31", id="a year of five digits",
+    ),
+    pytest.param(
+        'target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
+        'earlier_targets: [{at_least: 0.1, since: 2206-01-01, source: us}]\n'
+        '    target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}', "§since: 2206", "C054",
+        "found since 2206-01-01, expected a day of the years 1990 to 2100", id="an earlier target to come",
+    ),
+    pytest.param(
+        'target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
         'earlier_targets:\n      - {at_least: 0.1, since: 2025-06-01, source: us}\n      - {at_least: 0.15, since: '
         '2025-01-01, source: us}\n    target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
         "§since: 2025-06-01", "C054",

@@ -120,7 +120,8 @@ def test_every_key_of_a_record_is_there(model: Any) -> None:
     [
         ("USD/contact", True), ("per_1k_tool_calls", True), ("answers/min", True), ("h", True), ("USD", True),
         ("EUR/contact", False), ("per_1k_call", False), ("answer/min", False), ("USD/", False), ("USD/Contact", False),
-        ("tokens/call", True), ("tokens", False), ("tokens/", False), ("per_1k_", False), ("hours", False), (7, False), (None, False),
+        ("tokens/call", True), ("tokens", False), ("tokens/", False), ("per_1k_", False), ("hours", False),
+        (7, False), (None, False),
     ],
 )  # fmt: skip
 def test_units_have_forms(unit: object, is_one: bool) -> None:

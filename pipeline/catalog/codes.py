@@ -98,7 +98,7 @@ MEANINGS: Final[dict[str, str]] = {
     PEOPLE: "people are counted, and groups of fewer than five of them are not withheld",
     NO_LABELS: "a fact that is no fact of labels for its judge",
     TOO_FEW: "a median or percentile is judged from so few values on that it has no interval",
-    TARGET_DATES: "the targets of a KPI do not follow each other by date",
+    TARGET_DATES: "the targets of a KPI do not follow each other by date, or one is of no year that has targets",
     INTERVAL: "an interval around what it does not fit: a share of no whole, or counts where there are amounts",
     HEADLINE: "pages would lead with the better end of an interval",
     EXAMPLE_MISSING: "a KPI has fewer than two worked examples",

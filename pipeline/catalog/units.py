@@ -48,6 +48,8 @@ _RANGES = {
 }
 _SIGNED = ("USD", "h")
 """Units of totals that may be below zero; a target may be as well."""
+_YEARS = range(1990, 2101)
+"""Of targets that somebody set; a day of another year is a slip of the pen."""
 _FIXED = {
     "difference": ("points",), "paired_difference": ("points",), "uplift": ("ratio",), "recurrence": ("ratio",),
     "episodes": ("count",), "ranking": ("index",), "judged": ("ratio",), "survival_median": ("h", "d", "min"),
@@ -306,7 +308,7 @@ def check_target(kpi_id: str, metric: AnyMetric, positions: Positions) -> Iterat
     dated = list(zip([*paths, ("target",)], metric.targets, strict=False))
     for path, one in dated:
         yield from _check_target(metric, one, positions, ("metrics", kpi_id, *path))
-    for (path, one), (after, later) in pairwise(dated):
+    for (path, one), (after, later) in pairwise(each for each in dated if each[1].since.year in _YEARS):
         if one.since >= later.since and not positions.is_unknown("metrics", kpi_id, *after, "since"):
             where, found = positions.where("metrics", kpi_id, *path, "since"), f"since {one.since} before {later.since}"
             yield problem(where, codes.TARGET_DATES, found=found, expected="the oldest first, and `target` the newest")
@@ -334,6 +336,11 @@ def _check_target(metric: AnyMetric, target: Target, positions: Positions, path:
         expected = f"{low} to {high}" if high.is_finite() else f"at least {low}"
         found = f"a target of {quoted(value)}"
         yield problem(where, codes.TARGET_RANGE, found=found, expected=f"{expected} for {metric.unit}", meant=meant)
+    if target.since.year not in _YEARS:
+        expected = f"a day of the years {_YEARS[0]} to {_YEARS[-1]}"
+        yield problem(
+            positions.where(*path, "since"), codes.TARGET_DATES, found=f"since {target.since}", expected=expected
+        )
 
 
 def unit_of_part(metric: AnyMetric, part: str, facts: Facts) -> str | None:
