@@ -100,7 +100,7 @@ def expected_units(metric: AnyMetric, facts: Facts) -> tuple[str, ...]:
 
     A fact or column that does not exist is a mistake of its own and says nothing about the unit.
     """
-    is_named_by_fact = isinstance(metric, Ratio | Snapshot | Derived | Total | Peak)
+    is_named_by_fact = isinstance(metric, Ratio | Snapshot | Derived | Total | Peak | Percentile | Mean | Median)
     if is_named_by_fact and any(fact not in facts for fact in metric.facts):
         return (metric.unit,)
     if isinstance(metric, Ratio | Snapshot | Derived):
@@ -109,7 +109,9 @@ def expected_units(metric: AnyMetric, facts: Facts) -> tuple[str, ...]:
         return _total_units(metric, facts)
     if isinstance(metric, Percentile | Mean | Median):
         unit = unit_of_column(metric.value)
-        return (metric.unit,) if unit is None else tuple({unit} & set(PLAIN_UNITS))
+        if unit is None:
+            return (metric.unit,)
+        return tuple({unit} & set(PLAIN_UNITS)) or _amount_units(unit, thing_of(metric.fact))
     return (f"{thing_of(metric.fact)}s/min",) if isinstance(metric, Peak) else _FIXED[metric.kind]
 
 
