@@ -195,7 +195,7 @@ class RatioKind(Sums):
         low, high = self.interval(frame, m, above, below)
         value, per = quotient(above, below), getattr(m, "per", 1)
         if m.interval in _OF_SHARES:
-            is_none = above > below
+            is_none = (above > below) & (below > 0)
             frame.loc[is_none, "no_value"] = "more in the numerator than in the denominator, which is no share"
             value = np.where(is_none, np.nan, value)
         return per * value, per * low, per * high
