@@ -982,6 +982,10 @@ def test_a_share_of_what_went_well_is_refused(tmp_path: Path, below: str, column
         ("count(*) where (department = 'x' or department = 'y') and is_due = 1",
          "count(*) where department = 'y' or department = 'x'", ""),
         ("count(*) where day > '2026-01-02'", "count(*) where day >= '2026-01-02'", ""),
+        ("count(*) where hired_on > '2026-01-01'", "count(*) where hired_on >= '2026-01-02'", ""),
+        ("count(*) where paid > 0.5", "count(*) where paid >= 1",
+         "found count(*) where paid > 0.5, which counts a row of paid 0.75 that the denominator leaves out, expected a part "
+         "of it: where ... and paid >= 1"),
         ("sum(is_due)", "count(*) where is_due = 1", ""),
         ("distinct(person_id)", "distinct(person_id) where person_id is not null", ""),
         ("count(*) where is_due = 1 and is_trained = 1", "count(*) where is_due = 1", ""),
@@ -992,7 +996,7 @@ def test_a_share_of_what_went_well_is_refused(tmp_path: Path, below: str, column
 def test_a_binomial_interval_is_around_a_part_of_a_whole(tmp_path: Path, above: str, below: str, message: str) -> None:
     """Hours are no trials, and successes are some of the trials."""
     facts = FACTS | {"roster": FACTS["roster"] | dict.fromkeys(("is_due", "course_hours", "paid_hours"), "INTEGER")
-             | {"hired_on": "DATE"}}  # fmt: skip
+             | {"hired_on": "DATE", "paid": "DECIMAL(9,2)"}}  # fmt: skip
     exact, wilson = (f"interval: {one}\n    leaves_out: Leavers.\n    pitfall: Old" for one in ("exact", "wilson"))
     old = "kind: snapshot\n    fact: roster\n    numerator: sum(is_trained)\n    denominator: count(*)"
     new = f"kind: ratio\n    fact: roster\n    numerator: {above}\n    denominator: {below}"
@@ -1029,8 +1033,8 @@ def test_a_grid_that_is_too_large_says_nothing() -> None:
     """Whether a condition is a part of another is asked of few rows, or not at all."""
     names = [f"c{number}" for number in range(12)]
     above, below = (" and ".join(f"{name} = {value}" for name in names) for value in (1, 2))
-    assert counterexample(above, "c0 = 2", dict.fromkeys(names, "exact number")) is None
-    assert counterexample("c0 = 1", below, {"c0": "exact number"}) is None
+    assert counterexample(above, "c0 = 2", dict.fromkeys(names, "whole number")) is None
+    assert counterexample("c0 = 1", below, {"c0": "whole number"}) is None
 
 
 @pytest.mark.parametrize(
@@ -1043,14 +1047,16 @@ def test_a_grid_that_is_too_large_says_nothing() -> None:
         ("one <> two", "one < two", {"one": "'other'", "two": "''"}), ("not flag", "flag = false", {}),
         ("flag is null", "flag", {"flag": "null"}), ("one > 'a'", "one > 'b'", {"one": "'b'"}),
         ("at > '2026-01-01'", "at > '2026-01-02'", {"at": "'2026-01-01 12:00:00'"}),
+        ("day > '2026-01-01'", "day >= '2026-01-02'", {}), ("at > '2026-01-01'", "at >= '2026-01-02'", {"at": "'2026-01-01 12:00:00'"}),
+        ("day > '2026-01-01'", "day > '2026-01-02'", {"day": "'2026-01-02'"}),
         ("is_it <> 0", "is_it = 1", {}), ("whole <> 0", "whole = 1", {"whole": "-1"}),
         ("whole > -1", "whole >= 0", {}), ("whole = 'x'", "whole = 1", {}), ("at > 'soon'", "at is null", {}),
     ],
 )  # fmt: skip
 def test_a_row_is_found_when_there_is_one(above: str, below: str, row: dict[str, str]) -> None:
     """Of which one condition holds and another does not: at a literal, beside it, between two, or null."""
-    families = {"whole": "exact number", "other": "exact number", "is_it": "exact number", "broken": "number",
-                "one": "text", "two": "text", "flag": "flag", "at": "time"}  # fmt: skip
+    families = {"whole": "whole number", "other": "whole number", "is_it": "whole number", "broken": "number",
+                "one": "text", "two": "text", "flag": "flag", "at": "time", "day": "day"}  # fmt: skip
     found = counterexample(above, below, families) or {}
     assert {name: shown(value) for name, value in found.items()} == row
 

@@ -32,8 +32,8 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {"EQ": eq, "NEQ": ne, "LT"
 def counterexample(above: str | None, below: str, families: Mapping[str, str]) -> dict[str, Value] | None:
     """A row of which the condition `above` holds (of every row when None) and `below` does not; None if there is none.
 
-    `families` says what each column is: `exact number`, `number`, `text`, `flag` or `time`. Nothing is found where a
-    column has no family, is compared with what it is not, or where the grid would be too large.
+    `families` says what each column is: `whole number`, `number`, `text`, `flag`, `day` or `time`. Nothing is found
+    where a column has no family, is compared with what it is not, or where the grid would be too large.
     """
     trees = [condition_tree(text) for text in (above, below) if text is not None]
     uses: dict[str, _Use] = {}
@@ -94,13 +94,14 @@ def _values(column: str, family: str, use: _Use) -> list[Value]:
         return [*_texts({str(one) for one in use.literals}, several), None]
     if family == "flag":
         return [False, True, None]
-    if family == "time":
-        days = {_moment(str(one)) for one in use.literals} or {datetime(2026, 1, 1, tzinfo=UTC)}
-        return [*_around(sorted(days), timedelta(days=1), several), None]
+    if family in ("day", "time"):
+        moments = {_moment(str(one)) for one in use.literals} or {datetime(2026, 1, 1, tzinfo=UTC)}
+        found = _days(moments, several) if family == "day" else _around(sorted(moments), timedelta(days=1), several)
+        return [*found, None]
     numbers = {Decimal(one) for one in use.literals if not isinstance(one, str)} or {Decimal(0)}
     if family == "number":
         return [*_around(sorted(numbers), Decimal(1), several), None]
-    if family != "exact number":
+    if family != "whole number":
         raise KeyError(family)
     if column.startswith(_FLAGS):
         return [*sorted({Decimal(0), Decimal(1), *numbers}), None]
@@ -117,10 +118,16 @@ def _texts(literals: set[str], several: int) -> list[str]:
 
 
 def _whole(points: Iterable[Decimal], several: int) -> list[Decimal]:
-    """Whole numbers at the points and around them, and the points themselves where they are none."""
+    """Whole numbers at the points and around them."""
     near = {Decimal(round_(one) + step) for one in points for round_ in (math.floor, math.ceil)
             for step in range(-several, several + 1)}  # fmt: skip
     return sorted(near)
+
+
+def _days(points: Iterable[datetime], several: int) -> list[datetime]:
+    """Days of the points and around them."""
+    begins = {one.replace(hour=0, minute=0, second=0, microsecond=0) for one in points}
+    return sorted({one + timedelta(days=step) for one in begins for step in range(-several, several + 1)})
 
 
 def _around(points: list[Any], step: timedelta | Decimal, several: int) -> list[Any]:

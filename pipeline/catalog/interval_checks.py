@@ -61,10 +61,18 @@ def _left_out(above: Measure, below: Measure, columns: Mapping[str, str]) -> dic
     """A row that is counted above and that the condition below leaves out; empty where there is none."""
     if below.predicate is None:
         return {}
-    families = {name: family(sql_type) for name, sql_type in columns.items()}
+    families = {name: _family(sql_type) for name, sql_type in columns.items()}
     counted = {"sum": f"{above.column} <> 0", "distinct": f"{above.column} is not null", "count": None}
     conditions = [f"({one})" for one in (above.predicate, counted[above.aggregate]) if one is not None]
     return counterexample(" and ".join(conditions) or None, below.predicate, families) or {}
+
+
+def _family(sql_type: str) -> str:
+    """The family of a type, whole numbers told from decimals and days from moments."""
+    found = family(sql_type)
+    if found == "exact number":
+        return "number" if sql_type.upper().startswith(("DECIMAL", "NUMERIC")) else "whole number"
+    return "day" if sql_type.upper() == "DATE" else found
 
 
 def _told(above: Measure, below: Measure, row: Mapping[str, Value]) -> str:
