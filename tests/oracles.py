@@ -129,7 +129,8 @@ def _status(answer: Answer | None, period: Period, metric: Any, last: date) -> s
         return "not_available"
     if period.end + timedelta(metric.matures_after_days) > last + timedelta(1):
         return "immature"
-    return "insufficient_data" if answer.n < metric.min_n else "computed"
+    has_interval = metric.interval == "exact" or any(one is not None and not math.isnan(one) for one in answer.ends)
+    return "computed" if answer.n >= metric.min_n and has_interval else "insufficient_data"
 
 
 def is_hidden(row: Row) -> bool:

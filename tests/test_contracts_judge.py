@@ -304,15 +304,6 @@ def test_no_number_gets_in_that_is_not_finite(text: str, up_to: int) -> None:
 
 
 @pytest.mark.parametrize("up_to", [BY_PANDERA, BY_SQL])
-def test_a_grade_that_is_no_whole_number_is_quarantined(up_to: int) -> None:
-    """A measure of ranked lists counts whole grades, above 0 and below."""
-    table = TABLES["relevance_judgements"]
-    grades = ["2", "-1", "1.0", "0.5"]
-    found = judged(table, [good_row(table) | {"doc_id": grade, "grade": grade} for grade in grades], up_to)
-    assert found.reasons == {4: "grade: not a whole number"}
-
-
-@pytest.mark.parametrize("up_to", [BY_PANDERA, BY_SQL])
 def test_an_empty_batch_has_no_verdicts(up_to: int) -> None:
     """Both tables are there, empty, with their columns."""
     con = connect()

@@ -12,11 +12,11 @@ KPI = "change_failure_rate"
 UPSIDE_DOWN = {"numerator": "count(*)", "denominator": "sum(is_failed)", "min_n": 1, "examples": ()}
 
 
-def told(**change: Any) -> pd.Series:
-    """Deployments by failed ones of three services, of which 2, 3 and 1 were deployed and one of each failed."""
+def told(counts: tuple[int, int, int] = (2, 3, 1), **change: Any) -> pd.Series:
+    """Deployments by failed ones of three services, of which so many were deployed and one of each failed."""
     metric = CATALOG.metrics[KPI].model_copy(update=UPSIDE_DOWN | change)
     with empty() as con:
-        for service, count in (("a", 2), ("b", 3), ("c", 1)):
+        for service, count in zip("abc", counts, strict=True):
             for number in range(count):
                 fill(con, "deployments", {
                     "deployment_id": f"{service}{number}", "service": service, "environment": "production",
@@ -32,6 +32,15 @@ def test_a_ratio_above_one_has_the_interval_of_a_ratio() -> None:
     row = told(interval="clustered", cluster="service")
     assert row["value"] == 2
     assert (row["interval_low"], row["interval_high"]) == pytest.approx((0.868, 3.132), abs=1e-3)
+
+
+def test_what_does_not_vary_is_told_and_not_judged() -> None:
+    """Two of each service: 2 without an interval, which no page shows as if it were certain, and no night stops at."""
+    row = told((2, 2, 2), interval="clustered", cluster="service")
+    assert (row["value"], row["status"], row["verdict"]) == (2, "insufficient_data", "inconclusive")
+    assert row["reason"].startswith("too little varies for an interval")
+    assert pd.isna(row["interval_low"])
+    assert pd.isna(row["interval_high"])
 
 
 @pytest.mark.parametrize("interval", ["wilson", "clopper_pearson"])

@@ -245,6 +245,9 @@ def _set_status(frame: pd.DataFrame, rows: _Rows, end: date) -> None:
     for at in np.flatnonzero(n < rows.few):
         status[at] = "insufficient_data"
         reason[at] = _joined(reason[at], f"n = {int(n[at])}, at least {rows.few[at]} needed")
+    ends = [_floats(frame, name) for name in ("interval_low", "interval_high")]
+    for at in np.flatnonzero((n >= rows.few) & ~rows.by_point & np.isnan(ends[0]) & np.isnan(ends[1])):
+        status[at], reason[at] = "insufficient_data", _joined(reason[at], "too little varies for an interval")
     closed = frame["period_end"].to_numpy().astype("datetime64[D]") + rows.matures_after_days
     for at in np.flatnonzero(closed > np.datetime64(end)):
         status[at], reason[at] = "immature", f"provisional until {closed[at]}"

@@ -29,5 +29,6 @@ documents AS (
 merged AS (
   SELECT run_id, query_id, doc_id, max(score) AS score, max(grade) AS grade FROM documents GROUP BY run_id, query_id, doc_id
 )
-SELECT h.day, h.run_id || ' ' || m.query_id AS query_key, m.doc_id AS document, h.suite, h.use_case, m.score, m.grade
+SELECT h.day, h.run_id || ' ' || m.query_id AS query_key, m.doc_id AS document, h.suite, h.use_case, m.score,
+  TRY_CAST(m.grade AS DECIMAL(18, 6)) AS grade
 FROM merged AS m JOIN held AS h ON h.run_id = m.run_id
