@@ -339,7 +339,7 @@ def ndcg(documents: list[Row], cutoff: int = 10) -> float | None:
 
     Järvelin & Kekäläinen (2002), ACM TOIS 20:422, gains as graded; equal scores stand in falling order of names.
     """
-    grades = {row["document"]: max(row["grade"], 0) for row in documents if row["grade"] is not None}
+    grades = {row["document"]: max(float(row["grade"]), 0) for row in documents if row["grade"] is not None}
     returned = sorted((row["score"], row["document"]) for row in documents if row["score"] is not None)[::-1]
     gained, best = [grades.get(name, 0) for _, name in returned], sorted(grades.values(), reverse=True)
     gain, most = (

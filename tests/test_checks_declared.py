@@ -183,7 +183,7 @@ def test_great_expectations_judges_each_layer_with_one_checkpoint(monkeypatch):
     """Two checkpoints run, and every check that has rows is one expectation of them."""
     con = duckdb.connect()
     create_schemas(con)
-    con.execute("INSERT INTO ledger.files VALUES ('h', 'p.csv', 1, 'hr', 'loaded', '', 1, 1, '')")
+    con.execute("INSERT INTO ledger.files VALUES ('h', 'p.csv', 1, 'hr', 'loaded', '', 1, 1, '', NULL)")
     con.execute("INSERT INTO ledger.loads VALUES (1, 1, 'h', 'people', 1, 1, 0, 0, 0)")
     con.execute(
         "INSERT INTO core.people BY NAME SELECT 'CANARY' AS person_id, DATE '2026-01-01' AS valid_from, 1 AS _load_id"
