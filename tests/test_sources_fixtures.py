@@ -293,3 +293,18 @@ def test_a_fixture_with_refused_rows_is_not_written(tmp_path: Path) -> None:
     assert line.startswith("BAD  fx_rates_csv: found refused rows, expected a fixture without any: records, line 4: ")
     assert "; fx_rates, line 3: " in line and line.endswith("; mend them, or the mapping")
     assert (done.exit_code, count, (folder / "rows.json").exists()) == (2, "1 of 1 fixtures were not written", False)
+
+
+def test_a_number_that_cannot_be_read_is_refused_and_not_left_empty(tmp_path: Path) -> None:
+    """The gateway's milliseconds become seconds; what is none is told with its line, and the row is kept back."""
+    (export,) = (ROOT / "tests" / "sources" / "litellm_spend_logs").glob("*.csv")
+    rows = list(csv.DictReader(io.StringIO(export.read_text(encoding="utf-8"))))
+    rows[0]["request_duration_ms"] = "soon"
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    (tmp_path / export.name).write_text(text.getvalue(), encoding="utf-8")
+    found = probe(Settings(root=ROOT, exports=tmp_path, now=NOW), tmp_path / export.name)
+    (calls,) = [one for one in found["tables"] if one["table"] == "calls"]
+    assert [(one["first_line"], one["reason"]) for one in calls["reasons"]] == [(2, "latency_s: not a number")]
