@@ -320,6 +320,11 @@ def test_a_gap_of_the_bill_blocks_cash_until_it_is_explained() -> None:
     assert line(found, "contacts_settled").counted == 5 * D("150.00")
     assert found.problems == (f"cash lines {blocked.reason}",)
     assert claim(found, "hours_saved", "coding").counted == D("108.00")
+    untold = result_of_programme(usage=tuple(one for one in inputs().usage if one.month != MONTHS[0]))
+    assert [(one.gap, one.reason) for one in untold.bills if one.month == MONTHS[0]] == [
+        (None, "no call of 2026-01 is in the telemetry")
+    ]
+    assert claim(untold, "contacts_settled").status == "blocked", "nobody knows the gap"
     at_limit = result_of_programme(invoices=(Invoice(MONTHS[0], "USD", D("6.11"), 3), *INVOICES[1:]))
     assert claim(at_limit, "contacts_settled").status == "counted"  # 0.61 / 6.11 = 9.98 %
 

@@ -307,4 +307,6 @@ def test_a_number_that_cannot_be_read_is_refused_and_not_left_empty(tmp_path: Pa
     (tmp_path / export.name).write_text(text.getvalue(), encoding="utf-8")
     found = probe(Settings(root=ROOT, exports=tmp_path, now=NOW), tmp_path / export.name)
     (calls,) = [one for one in found["tables"] if one["table"] == "calls"]
-    assert [(one["first_line"], one["reason"]) for one in calls["reasons"]] == [(2, "latency_s: not a number")]
+    assert [(one["first_line"], one["reason"]) for one in calls["reasons"]] == [
+        (2, "latency_s: not a number of seconds")
+    ]

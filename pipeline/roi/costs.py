@@ -111,7 +111,7 @@ def bills(inputs: Inputs) -> list[Bill]:
     """Telemetry against invoice of each month that has either, oldest first."""
     rates, telemetry = Rates(inputs.rates), _telemetry(inputs.usage)
     months = sorted({*telemetry, *(one.month for one in inputs.invoices)})
-    return [_bill(inputs, month, telemetry.get(month, Decimal("0.00")), rates) for month in months]
+    return [_bill(inputs, month, telemetry.get(month), rates) for month in months]
 
 
 def _telemetry(usage: Iterable[Usage]) -> dict[date, Decimal]:
@@ -122,7 +122,9 @@ def _telemetry(usage: Iterable[Usage]) -> dict[date, Decimal]:
     return dict(found)
 
 
-def _bill(inputs: Inputs, month: date, telemetry: Decimal, rates: Rates) -> Bill:
+def _bill(inputs: Inputs, month: date, calls: Decimal | None, rates: Rates) -> Bill:
+    """The bill of a month; `calls` is what its calls cost, None where telemetry has none, so that no gap is known."""
+    telemetry = Decimal("0.00") if calls is None else calls
     held = [one for one in inputs.invoices if one.month == month]
     if not held:
         return Bill(month, telemetry, None, None, 0, f"no invoice of {month:%Y-%m}")
@@ -135,6 +137,8 @@ def _bill(inputs: Inputs, month: date, telemetry: Decimal, rates: Rates) -> Bill
     invoice = sum((amount for amount, _, _ in told if amount is not None), Decimal("0.00"))
     if invoice <= 0:
         return Bill(month, telemetry, invoice, None, lines, f"the invoice of {month:%Y-%m} is {dollars(invoice)}")
+    if calls is None:
+        return Bill(month, telemetry, invoice, None, lines, f"no call of {month:%Y-%m} is in the telemetry")
     gap = (abs(telemetry - invoice) / invoice).quantize(Decimal("0.000001"))
     return Bill(month, telemetry, invoice, gap, lines, "")
 

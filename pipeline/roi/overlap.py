@@ -46,8 +46,8 @@ def _refusal(first: str, second: str, use_case: str, months: Sequence[date]) -> 
 
 
 def block_cash(claims: Sequence[Claim], bills: Sequence[Bill]) -> list[Claim]:
-    """Claims with cash blocked in months whose bill is off by more than is allowed."""
-    off = {bill.month: bill for bill in bills if bill.gap is not None and bill.gap > GAP_ALLOWED}
+    """Claims with cash blocked in months whose bill is off by more than is allowed, or nobody knows by how much."""
+    off = {bill.month: bill for bill in bills if bill.invoice and bill.invoice > 0 and _is_off(bill)}
     return [
         replace(claim, status=r.BLOCKED, reason=_blocked(off[claim.month]))
         if claim.ledger == "cash" and claim.month in off and claim.amount is not None and claim.status != r.REFUSED
@@ -59,6 +59,10 @@ def block_cash(claims: Sequence[Claim], bills: Sequence[Bill]) -> list[Claim]:
 def blocks(claims: Sequence[Claim]) -> list[str]:
     """Why cash lines are blocked, one sentence per month."""
     return list(dict.fromkeys(f"cash lines {claim.reason}" for claim in claims if claim.status == r.BLOCKED))
+
+
+def _is_off(bill: Bill) -> bool:
+    return bill.gap is None or bill.gap > GAP_ALLOWED
 
 
 def _blocked(bill: Bill) -> str:

@@ -117,7 +117,7 @@ def _evidence(held: Held) -> Node:
 
 def _gap(held: Held) -> Node:
     bill = next((one for one in held.result.bills if one.month == held.point.month), None)
-    if bill is None or bill.invoice is None:
+    if bill is None or bill.gap is None:
         return Node("gap of the bill", "given", None, "ratio", note=bill.reason if bill else "nothing was billed")
     return _bill_node(held, bill)
 
