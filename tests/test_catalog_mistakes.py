@@ -799,7 +799,7 @@ MISTAKES = [
     pytest.param(
         'target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
         'earlier_targets: [{at_least: 10, since: 2025-01-01, source: us}]\n'
-        '    target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}', "§at_least: 10", "C042",
+        '    target: {at_least: 0.20, since: 2026-01-01, source: "a newer plan"}', "§at_least: 10", "C042",
         "found a target of 10, expected 0 to 1 for ratio, did you mean 0.1?", id="an earlier target as percent",
     ),
     pytest.param(
@@ -809,7 +809,7 @@ MISTAKES = [
     pytest.param(
         'target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
         'earlier_targets:\n      - {at_least: 0.1, since: 2025-06-01, source: us}\n      - {at_least: 0.15, since: '
-        '2025-01-01, source: us}\n    target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
+        '2025-01-01, source: us}\n    target: {at_least: 0.20, since: 2026-01-01, source: "a newer plan"}',
         "§since: 2025-06-01", "C054",
         "found since 2025-06-01 before 2025-01-01, expected the oldest first, and `target` the newest",
         id="earlier targets in no order",
@@ -817,7 +817,7 @@ MISTAKES = [
     pytest.param(
         'target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
         'earlier_targets: [{at_least: 0.1, since: 2026-01-01, source: us}]\n'
-        '    target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}', "§since: 2026-01-01, source: us", "C054",
+        '    target: {at_least: 0.20, since: 2026-01-01, source: "a newer plan"}', "§since: 2026-01-01, source: us", "C054",
         "found since 2026-01-01 before 2026-01-01, expected the oldest first, and `target` the newest",
         id="two targets of one day",
     ),
@@ -829,14 +829,14 @@ MISTAKES = [
     pytest.param(
         'target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
         'earlier_targets: {at_least: 0.1, since: 2025-01-01, source: us}\n'
-        '    target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}', "§earlier_targets", "C012",
+        '    target: {at_least: 0.20, since: 2026-01-01, source: "a newer plan"}', "§earlier_targets", "C012",
         "found earlier_targets with a mapping, expected a list of targets, such as "
         "[{at_least: 2, since: 2025-01-31, source: a plan}]", id="an earlier target that is no list",
     ),
     pytest.param(
         'target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}',
         'earlier_targets: [{at_least: 0.1, sinse: 2025-01-01, since: 2025-01-01, source: us}]\n'
-        '    target: {at_least: 0.20, since: 2026-01-01, source: "a plan"}', "§sinse", "C010",
+        '    target: {at_least: 0.20, since: 2026-01-01, source: "a newer plan"}', "§sinse", "C010",
         "found the key 'sinse', expected one of at_least, at_most, since, source", id="a key of an earlier target",
     ),
     pytest.param(
