@@ -21,6 +21,8 @@ from pipeline.statistics.verdict import verdict
 from pipeline.warehouse.connection import rows
 
 NONE = "no target"
+_BEFORE_ALL = date(1990, 1, 1)
+"""Since when a figure is tried that takes no target's place: a year that targets may have, before any period."""
 GRAINS = ("day", "week", "month", "quarter", "28d")
 _STANDING = """
 SELECT kpi_id, grain, period_start, period_end, dimension, dimension_value, value, interval_low, interval_high, unit,
@@ -124,7 +126,7 @@ def _problems(catalog: Catalog, name: str, value: Decimal) -> Iterator[Problem]:
 
 def _target(metric: AnyMetric, held: Target | None, value: Decimal) -> Target:
     side = held.side if held else "at_least" if metric.direction == "up" else "at_most"
-    return Target.model_validate({side: value, "since": held.since if held else date.min, "source": "what if"})
+    return Target.model_validate({side: value, "since": held.since if held else _BEFORE_ALL, "source": "what if"})
 
 
 def _retargeted(

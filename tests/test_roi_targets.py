@@ -69,6 +69,15 @@ def test_the_same_target_changes_nothing(con: duckdb.DuckDBPyConnection) -> None
     assert len(found.values) == 4
 
 
+def test_a_kpi_without_a_target_may_be_given_one(con: duckdb.DuckDBPyConnection) -> None:
+    """Whatever its periods are, they are judged by it; it has no day since which it would hold."""
+    bare = CATALOG.metrics["deflection_rate"].judged_by(())
+    catalog = CATALOG.model_copy(update={"metrics": {"deflection_rate": bare}})
+    (found,) = retarget(con, catalog, {"deflection_rate": D("0.22")})
+    assert (found.old, found.since, len(found.changed)) == (None, None, 2)
+    assert next(target_lines([found])) == "deflection_rate: no target -> at least 0.22; 2 of 4 verdicts change"
+
+
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
